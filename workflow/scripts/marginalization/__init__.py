@@ -1,0 +1,24 @@
+"""Genome-scale marginalization screens of sequence-to-function models.
+
+The public functions are imported when first used, because Snakemake imports this package at every parse and torch
+takes seconds to load.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "marginalize": "marginals",
+    "marginalize_annotations": "marginals",
+    "marginalize_motifs": "marginals",
+    "stream_motifs": "marginals",
+    "predict": "prediction",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
