@@ -1,0 +1,227 @@
+import pytest
+import tangermeme.deep_lift_shap
+import tangermeme.marginalize
+import tangermeme.saturation_mutagenesis
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from marginalization import marginalize, marginalize_annotations, marginalize_motifs, predict, stream_motifs
+from marginalization.onehot import one_hot_encode
+from toy_models import Composition, Convolution, Lookup, Positions, Scaled, TwoHeads
+
+X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGGGG"])
+PROTEIN = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def assert_same(ours, reference):
+    """The same trees of tensors, in value and shape."""
+    if isinstance(ours, (list, tuple)):
+        assert len(ours) == len(reference)
+        for pair in zip(ours, reference, strict=True):
+            assert_same(*pair)
+    else:
+        torch.testing.assert_close(ours, reference)
+
+
+def test_marginalize_known_answers():
+    y_before, y_after = marginalize(Composition(), X, "TTT")
+    assert (y_after - y_before).tolist() == [[-1, -1, -1, 3], [-1, -2, 0, 3], [0, 0, -3, 3]]
+    result = marginalize(Positions(), X, "TNT", start=0)
+    assert (result.y_after - result.y_before)[2].tolist() == [0, 0, -4, 4]
+
+
+@st.composite
+def screens(draw, letters="ACGT"):
+    length = draw(st.integers(1, 30))
+    text = st.text(letters + "N", min_size=length, max_size=length)
+    backgrounds = draw(st.lists(text, min_size=1, max_size=5))
+    motifs = draw(st.lists(st.text(letters + "N", min_size=1, max_size=length), min_size=1, max_size=6))
+    start = draw(st.none() | st.integers(0, length - max(map(len, motifs))))
+    return one_hot_encode(backgrounds, letters), motifs, start
+
+
+@settings(max_examples=40, deadline=None)
+@given(screens(), st.integers(1, 9))
+def test_marginalize_equals_tangermeme(screen, batch_size):
+    X, motifs, start = screen
+    model = Convolution()
+    ours = marginalize(model, X, motifs[0], start, batch_size=batch_size)
+    assert_same(ours, tangermeme.marginalize.marginalize(model, X, motifs[0], start))
+
+
+@settings(max_examples=40, deadline=None)
+@given(screens(), st.integers(1, 9))
+def test_many_motifs_equal_one_at_a_time(screen, batch_size):
+    X, motifs, start = screen
+    model = Convolution()
+    y_before, y_afters = marginalize_motifs(model, X, motifs, start, batch_size=batch_size)
+    for motif, y_after in zip(motifs, y_afters, strict=True):
+        assert_same((y_before, y_after), tangermeme.marginalize.marginalize(model, X, motif, start))
+
+
+@pytest.mark.parametrize("alphabet", ["ACGU", PROTEIN])
+def test_other_alphabets_equal_tangermeme(alphabet):
+    sequences = [(alphabet * 10)[i : i + 25].replace("N", "A") for i in range(4)]
+    X = one_hot_encode(sequences, alphabet)
+    model = Convolution(len(alphabet))
+    motif = one_hot_encode(alphabet[1:5], alphabet)  # a tensor, as tangermeme reads no string with this alphabet
+    ours = marginalize(model, X, motif, alphabet=list(alphabet))
+    assert_same(ours, tangermeme.marginalize.marginalize(model, X, motif, alphabet=list(alphabet)))
+    as_string = marginalize(model, X, alphabet[1:5], alphabet=list(alphabet))
+    assert_same(ours, as_string)
+
+
+def test_several_inputs_and_outputs_equal_tangermeme():
+    args = (torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[10.0], [20.0], [30.0]]))
+    ours = marginalize(Scaled(), X, "TTN", args=args)
+    assert_same(ours, tangermeme.marginalize.marginalize(Scaled(), X, "TTN", args=args))
+    assert_same(marginalize(TwoHeads(), X, "TT"), tangermeme.marginalize.marginalize(TwoHeads(), X, "TT"))
+    y_before, y_afters = marginalize_motifs(Scaled(), X, ["TTN", "G"], args=args, batch_size=2)
+    assert_same((y_before, y_afters[0]), ours)
+    index = torch.tensor([2, 0, 1])
+    model = Lookup()
+    y_before, y_afters = marginalize_motifs(model, X, ["TTN", "G"], args=[index], batch_size=2)
+    assert_same(y_afters[1], marginalize(model, X, "G", args=[index]).y_after)
+
+
+def test_a_motif_for_each_background_equals_tangermeme():
+    motifs = one_hot_encode(["TNT", "AAA", "CNN"])
+    reference = tangermeme.marginalize.marginalize(Positions(), X, motifs)
+    assert_same(marginalize(Positions(), X, motifs), reference)
+    y_before, y_afters = marginalize_motifs(Positions(), X, ["G", motifs], batch_size=2)
+    assert_same((y_before, y_afters[1]), reference)
+
+
+def test_attributions_equal_tangermeme():
+    torch.manual_seed(0)
+    model = Convolution()
+    func = tangermeme.deep_lift_shap.deep_lift_shap
+    options = {"target": 1, "random_state": 0, "n_shuffles": 3, "device": "cpu"}
+    clean = one_hot_encode(["ACGTACGTACGGTCA", "AAAAACCCCGTGTCA"])
+    ours = marginalize(model, clean, "TTT", func=func, additional_func_kwargs=options)
+    assert ours.y_after.shape == (2, 4, 15)
+    assert_same(ours, tangermeme.marginalize.marginalize(model, clean, "TTT", func=func, **options))
+    func = tangermeme.saturation_mutagenesis.saturation_mutagenesis
+    options = {"target": 1, "device": "cpu"}
+    ours = marginalize(model, clean, "TTT", func=func, **options)
+    assert_same(ours, tangermeme.marginalize.marginalize(model, clean, "TTT", func=func, **options))
+
+
+def test_names_that_collide_reach_the_function():
+    def func(model, X, start=0):
+        return model(X[:, :, start:].float())
+
+    ours = marginalize(Composition(), X, "TT", 0, func=func, additional_func_kwargs={"start": 1})
+    assert ours.y_after[2].tolist() == [0, 0, 8, 1]
+
+
+ANNOTATIONS = torch.tensor([[0, 0, 4], [1, 2, 7], [0, 4, 8], [2, 9, 10], [1, 8, 10]])
+
+
+@pytest.mark.parametrize("model", [Positions(), TwoHeads(), Convolution()])
+@pytest.mark.parametrize("kwargs", [{}, {"start": 2}, {"batch_size": 3}, {"additional_func_kwargs": {"batch_size": 1}}])
+def test_annotations_equal_tangermeme(model, kwargs):
+    backgrounds = X.flip(-1)
+    ours = marginalize_annotations(model, X, backgrounds, ANNOTATIONS, **kwargs)
+    assert_same(ours, tangermeme.marginalize.marginalize_annotations(model, X, backgrounds, ANNOTATIONS, **kwargs))
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2, 3, 4])
+def test_annotations_of_any_number_of_outputs(n_outputs):
+    def model(X):
+        return [X.sum(-1) * i for i in range(n_outputs)]
+
+    y_befores, y_afters = marginalize_annotations(model, X, X, ANNOTATIONS[:1])
+    assert len(y_befores) == len(y_afters) == n_outputs
+    assert all(y.shape == (1, 3, 4) for y in y_befores + y_afters)
+
+
+def test_annotations_with_another_function_equal_tangermeme():
+    def func(model, X, scale):
+        return [scale * model(X.float()), X.sum(dim=-1)]
+
+    kwargs = {"func": func, "scale": 3}
+    ours = marginalize_annotations(Positions(), X, X.flip(0), ANNOTATIONS, **kwargs)
+    assert_same(ours, tangermeme.marginalize.marginalize_annotations(Positions(), X, X.flip(0), ANNOTATIONS, **kwargs))
+
+
+class Counting(Composition):
+    """Counts the sequences it was given."""
+
+    seen = 0
+
+    def forward(self, X):
+        self.seen += X.shape[0]
+        return super().forward(X)
+
+
+def test_backgrounds_and_equal_annotations_are_computed_once():
+    model = Counting()
+    marginalize_annotations(model, X, X, ANNOTATIONS)  # of 5 annotations, 0-4 and 4-8 of ACGTACGTAC are equal
+    assert model.seen == 3 + 4 * 3
+    model.seen = 0
+    marginalize_motifs(model, X, ["A", "C", "G"])
+    assert model.seen == 3 + 3 * 3
+
+
+def test_batches_span_motifs():
+    sizes = []
+
+    def model(X):
+        sizes.append(len(X))
+        return X.sum(-1)
+
+    marginalize_motifs(model, X, ["A", "CC", "G", "TT", "A"], batch_size=4)
+    assert sizes == [3, 4, 4, 4, 3]
+
+
+def test_streaming_takes_motifs_as_they_come():
+    taken = 0
+
+    def motifs():
+        nonlocal taken
+        for i in range(10_000):
+            taken += 1
+            yield "ACGT"[i % 4]
+
+    stream = stream_motifs(Composition(), X, motifs(), batch_size=3)
+    first = next(stream)
+    assert first.shape == (16, 3, 4)
+    assert taken == 16
+    assert torch.equal(first[5], predict(Composition(), X) + first[1] - predict(Composition(), X))
+    assert 16 + sum(len(y) for y in stream) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("motifs", "start", "message"),
+    [
+        ([], None, "no motifs"),
+        (["ACG", "A" * 11], None, "width 11 is longer"),
+        (["ACG", "ACGT"], 7, "off the end"),
+        (["ACG", "XYZ"], None, "not in the alphabet"),
+    ],
+)
+def test_bad_motifs_are_refused_before_anything_is_computed(motifs, start, message):
+    model = Counting()
+    with pytest.raises(ValueError, match=message):
+        marginalize_motifs(model, X, motifs, start)
+    assert model.seen == 0
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        (torch.empty(0, 3, dtype=torch.int64), "no annotations"),
+        ([[0, 5, 11]], r"annotation 0 \(sequence 0, 5-11\) is out of range"),
+        ([[0, 0, 2], [3, 0, 2]], "annotation 1 .*3 sequences of length 10"),
+        ([[0, -2, 2]], "out of range"),
+        ([[0, 4, 4]], "out of range"),
+        ([[-1, 0, 4]], "out of range"),
+        ([[0.0, 1.0, 2.0]], "must be integers"),
+        ([[0, 1]], "shape"),
+    ],
+)
+def test_bad_annotations_are_refused(annotations, message):
+    """Stricter than tangermeme, which truncates at the end and wraps around at negative positions."""
+    with pytest.raises(ValueError, match=message):
+        marginalize_annotations(Composition(), X, X, annotations)

@@ -1,0 +1,58 @@
+"""Toy models whose outputs are known by hand."""
+
+import torch
+from torch import nn
+
+
+class Composition(nn.Module):
+    """Counts of each letter: (n, letters)."""
+
+    def forward(self, X):
+        return X.sum(dim=-1)
+
+
+class Positions(nn.Module):
+    """For each letter the sum of the 1-based positions where it stands: (n, letters)."""
+
+    def forward(self, X):
+        return X @ torch.arange(1, X.shape[-1] + 1, dtype=X.dtype)
+
+
+class Scaled(nn.Module):
+    """`alpha` times the composition plus `beta`, from two further inputs of shape (n, 1)."""
+
+    def forward(self, X, alpha, beta):
+        return alpha * X.sum(dim=-1) + beta
+
+
+class Lookup(nn.Module):
+    """A row of a table by an integer input: fails unless the input keeps its dtype."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(3, 4)
+
+    def forward(self, X, index):
+        return X.sum(dim=-1) * self.table(index)
+
+
+class TwoHeads(nn.Module):
+    """A tuple of the letters along the sequence, (n, letters, length), and the composition."""
+
+    def forward(self, X):
+        return 2 * X, X.sum(dim=-1)
+
+
+class Convolution(nn.Module):
+    """A small random network with dropout, which shows whether evaluation mode was on."""
+
+    def __init__(self, letters=4):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.conv = nn.Conv1d(letters, 8, 5, padding=2)
+            self.dense = nn.Linear(8, 3)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, X):
+        return self.dense(self.dropout(self.conv(X).relu()).amax(dim=-1))

@@ -1,0 +1,277 @@
+"""Marginalization: a function of background sequences before and after something is substituted into them.
+
+The background pass does not depend on what is substituted, so it is made once for any number of motifs; and since
+every (motif, background) pair is a sequence of the same length, batches span motifs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .onehot import as_motif, check_one_hot, resolve_start, substitute, substitute_
+from .prediction import BATCH_SIZE, check_rows, map_tree, predict, predict_batches, resolve_device
+from .sequence import DNA
+
+BATCHES_PER_GROUP = 16
+"""How many batches' worth of motifs are in memory at a time: enough that the short last batch costs little."""
+
+
+class Marginals(NamedTuple):
+    """What a function gave before and after a substitution: output trees, each of n_backgrounds rows."""
+
+    y_before: Any
+    y_after: Any
+
+
+class AnnotationMarginals(NamedTuple):
+    """The same for many annotations: output trees whose tensors are (n_annotations, n_backgrounds, ...)."""
+
+    y_befores: Any
+    y_afters: Any
+
+
+class MotifMarginals(NamedTuple):
+    """The same for many motifs: y_before (n_backgrounds, ...), y_afters (n_motifs, n_backgrounds, ...)."""
+
+    y_before: Any
+    y_afters: Any
+
+
+def marginalize(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    motif: torch.Tensor | str,
+    start: int | None = None,
+    alphabet: Sequence[str] = tuple(DNA),
+    func: Callable[..., Any] = predict,
+    additional_func_kwargs: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Marginals:
+    """Apply a function to backgrounds before and after substituting a motif into them.
+
+    Same semantics as `tangermeme.marginalize.marginalize` 1.6.0.
+
+    Args:
+        model: given to `func` as its first argument.
+        X: one-hot backgrounds, shape (n, len(alphabet), length).
+        motif: a string, or one-hot of shape (1 or n, len(alphabet), width); with n, motif i goes into background
+            i. N (an all-zero column) keeps the background's base.
+        start: 0-based position where the motif begins; None centres it at `length // 2 - width // 2`.
+        alphabet: the letters, in the order of the rows of `X`.
+        func: called as `func(model, X, **kwargs)`, such as `predict` or tangermeme's `deep_lift_shap`.
+        additional_func_kwargs: further arguments for `func`, for names that this function takes itself.
+        kwargs: further arguments for `func`.
+
+    Returns:
+        What `func` gives for `X` and for `X` with the motif.
+
+    Raises:
+        ValueError: `X` or the motif is empty or no one-hot encoding, the motif holds letters outside the alphabet,
+            is longer than the backgrounds, or runs off their ends at `start`.
+    """
+    X_after = substitute(X, motif, start, alphabet)
+    kwargs = {**kwargs, **(additional_func_kwargs or {})}
+    return Marginals(func(model, X, **kwargs), func(model, X_after, **kwargs))
+
+
+def marginalize_annotations(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    X0: torch.Tensor,
+    annotations: torch.Tensor | np.ndarray | Sequence[Sequence[int]],
+    **kwargs: Any,
+) -> AnnotationMarginals:
+    """Marginalize each annotated stretch of sequence on its own.
+
+    Same semantics as `tangermeme.marginalize.marginalize_annotations` 1.6.0, but an annotation out of its sequence's
+    range is an error rather than truncated, and equal annotated sequences are computed once.
+
+    Args:
+        model: as for `marginalize`.
+        X: the annotated one-hot sequences, shape (n_sequences, len(alphabet), any length).
+        X0: the one-hot backgrounds, shape (n_backgrounds, len(alphabet), length).
+        annotations: integers, shape (n_annotations, 3): index of the sequence in `X`, start, end (0-based,
+            half-open).
+        kwargs: as for `marginalize`: `start`, `alphabet`, `func`, `additional_func_kwargs`, arguments of `func`.
+
+    Returns:
+        `y_befores` and `y_afters`, each an output tree of tensors (n_annotations, n_backgrounds, ...). When `func`
+        is `predict` the background pass is made once, and `y_befores` is a view that repeats it without a copy.
+
+    Raises:
+        ValueError: no annotations, one that is out of its sequence's range, or as `marginalize`.
+    """
+    motifs, which = _annotated_sequences(X, annotations)
+    options = dict(kwargs)
+    func = options.pop("func", predict)
+    if func is predict:
+        options |= options.pop("additional_func_kwargs", None) or {}
+        y_before, y_afters = marginalize_motifs(model, X0, motifs, **options)
+        y_befores = map_tree(lambda y: y.expand(len(which), *y.shape), y_before)
+        return AnnotationMarginals(y_befores, map_tree(lambda y: y[which], y_afters))
+
+    results = [marginalize(model, X0, motif, func=func, **options) for motif in motifs]
+    return AnnotationMarginals(*(map_tree(lambda *ys: torch.stack(ys)[which], *y) for y in zip(*results, strict=True)))
+
+
+def marginalize_motifs(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    motifs: Sequence[torch.Tensor | str],
+    start: int | None = None,
+    alphabet: Sequence[str] = tuple(DNA),
+    args: Sequence[torch.Tensor] | None = None,
+    func: Callable[[Any], Any] | None = None,
+    batch_size: int = BATCH_SIZE,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    verbose: bool = False,
+) -> MotifMarginals:
+    """Predictions for backgrounds before, and after each of many motifs is substituted into them.
+
+    Equal to calling `marginalize` for each motif, with one background pass and batches that span motifs.
+
+    Args:
+        model: any model that `predict` takes.
+        X: one-hot backgrounds, shape (n_backgrounds, len(alphabet), length).
+        motifs: strings or one-hot tensors (1 or n_backgrounds, len(alphabet), width), of any widths.
+        start: 0-based position where each motif begins; None centres each.
+        alphabet: the letters, in the order of the rows of `X`.
+        args, func, batch_size, dtype, device, verbose: as for `predict`.
+
+    Returns:
+        `y_before`, an output tree of tensors (n_backgrounds, ...), and `y_afters` of (n_motifs, n_backgrounds, ...).
+
+    Raises:
+        ValueError: no motifs, or as `marginalize` and `predict`.
+    """
+    options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
+    if len(motifs) == 0:
+        raise ValueError("there are no motifs to marginalize")
+    check_one_hot(X, "X", len(alphabet))
+    # All motifs are checked before any is computed.
+    motifs = [as_motif(motif, alphabet, X.shape[0]) for motif in motifs]
+    for motif in motifs:
+        resolve_start(X.shape[-1], motif.shape[-1], start)
+
+    y_before = predict(model, X, **options)
+    y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
+    done = 0
+    for y in stream_motifs(model, X, motifs, start, alphabet, verbose=verbose, **options):
+        done += _fill(y_afters, y, done)
+    return MotifMarginals(y_before, y_afters)
+
+
+def stream_motifs(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    motifs: Iterable[torch.Tensor | str],
+    start: int | None = None,
+    alphabet: Sequence[str] = tuple(DNA),
+    args: Sequence[torch.Tensor] | None = None,
+    func: Callable[[Any], Any] | None = None,
+    batch_size: int = BATCH_SIZE,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    verbose: bool = False,
+) -> Iterator[Any]:
+    """The predictions after each motif, group by group, in memory that does not grow with the number of motifs.
+
+    The arguments are those of `marginalize_motifs`, and the motifs may come from any iterable.
+
+    Yields:
+        For the next few motifs, in order, an output tree of tensors (n_motifs_in_group, n_backgrounds, ...).
+
+    Raises:
+        ValueError: as `marginalize_motifs`, when the motif at fault is reached.
+    """
+    check_one_hot(X, "X", len(alphabet))
+    n = check_rows(X, args)
+    X = X.to(resolve_device(device))
+    per_group = max(1, batch_size * BATCHES_PER_GROUP // n)
+    sizes: list[int] = []
+
+    def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
+        upcoming = iter(motifs)
+        while group := [as_motif(motif, alphabet, n) for motif in islice(upcoming, per_group)]:
+            sizes.append(len(group))
+            for first in range(0, len(group) * n, batch_size):
+                last = min(first + batch_size, len(group) * n)
+                rows = torch.arange(first, last) % n
+                yield _constructs(X, group, start, first, last), [arg[rows] for arg in args or ()]
+
+    parts: list[Any] = []
+    in_parts = 0
+    with tqdm(disable=not verbose, unit="marginal") as progress:
+        for y in predict_batches(model, batches(), func=func, dtype=dtype, device=device):
+            parts.append(y)
+            in_parts += _rows(y)
+            progress.update(_rows(y))
+            if in_parts == sizes[0] * n:
+                shape = (sizes.pop(0), n)
+                yield map_tree(lambda *ys, shape=shape: torch.cat(ys).unflatten(0, shape), *parts)
+                parts, in_parts = [], 0
+
+
+def _constructs(X: torch.Tensor, group: list[torch.Tensor], start: int | None, first: int, last: int) -> torch.Tensor:
+    """Pairs `first` to `last` of (motif, background), backgrounds running fastest, as sequences."""
+    n = X.shape[0]
+    batch = X[torch.arange(first, last, device=X.device) % n]
+    for i in range(first // n, (last - 1) // n + 1):
+        begin, end = max(first, i * n), min(last, (i + 1) * n)
+        motif = group[i] if group[i].shape[0] == 1 else group[i][begin - i * n : end - i * n]
+        substitute_(batch[begin - first : end - first], motif, resolve_start(X.shape[-1], motif.shape[-1], start))
+    return batch
+
+
+def _annotated_sequences(X: torch.Tensor, annotations: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The distinct annotated sequences as one-hot (1, letters, width), and which of them each annotation is."""
+    annotations = np.asarray(annotations)
+    if len(annotations) == 0:
+        raise ValueError("there are no annotations to marginalize")
+    if annotations.ndim != 2 or annotations.shape[1] != 3 or annotations.dtype.kind not in "iu":
+        raise ValueError(
+            f"annotations must be integers of shape (n, 3), not {annotations.dtype} of {annotations.shape}"
+        )
+    if X.ndim != 3:
+        raise ValueError(f"X has shape {tuple(X.shape)} but must have shape (n, letters, length)")
+    motifs: list[torch.Tensor] = []
+    places: dict[bytes, int] = {}
+    which = []
+    for i, (index, start, end) in enumerate(annotations.tolist()):
+        if not (0 <= index < X.shape[0] and 0 <= start < end <= X.shape[-1]):
+            raise ValueError(
+                f"annotation {i} (sequence {index}, {start}-{end}) is out of range: X holds {X.shape[0]} sequences "
+                f"of length {X.shape[-1]}"
+            )
+        motif = X[index : index + 1, :, start:end]
+        key = motif.to(torch.int8).cpu().numpy().tobytes()
+        if key not in places:
+            places[key] = len(motifs)
+            motifs.append(motif)
+        which.append(places[key])
+    return motifs, torch.tensor(which)
+
+
+def _fill(whole: Any, part: Any, first: int) -> int:
+    """Write `part` into `whole` from row `first` on; returns its number of rows."""
+
+    def copy(target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        target[first : first + source.shape[0]] = source
+        return target
+
+    map_tree(copy, whole, part)
+    return _rows(part)
+
+
+def _rows(tree: Any) -> int:
+    """The number of rows of the first tensor of an output tree."""
+    sizes: list[int] = []
+    map_tree(lambda t: sizes.append(t.shape[0]) or t, tree)
+    return sizes[0]

@@ -1,0 +1,143 @@
+"""Batched inference on any callable that maps one-hot sequences to tensors.
+
+Models return a tensor, or a list, tuple or dict of tensors, some of which may be None. In this package such a value is
+an *output tree*: tuples become lists, dicts stay dicts, and None stays None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+BATCH_SIZE = 64
+
+
+def predict(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    args: Sequence[torch.Tensor] | None = None,
+    func: Callable[[Any], Any] | None = None,
+    batch_size: int = BATCH_SIZE,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    verbose: bool = False,
+) -> Any:
+    """Apply a model to sequences in batches, without gradients and in evaluation mode.
+
+    Args:
+        model: an nn.Module, a TorchScript module, a `torch.export` program or its module, or any callable.
+        X: one-hot sequences, shape (n, letters, length), any dtype; each batch is cast on the device.
+        args: further inputs of the model, each of n rows; row i goes along with sequence i and keeps its dtype.
+        func: applied to the model's output of each batch, on the device.
+        batch_size: sequences in a batch.
+        dtype: of the sequences given to the model; bfloat16 and float16 also turn on autocast. By default that of
+            the model's first floating-point parameter, or float32 when it has none.
+        device: where to run; by default CUDA when there is one. The model's own device and the training mode of
+            each of its modules are restored afterwards, also after an error.
+        verbose: show a progress bar.
+
+    Returns:
+        The output tree of the model, its tensors on the CPU with n rows each.
+
+    Raises:
+        ValueError: no sequences, an arg with another number of rows, or an output that is no tree of tensors.
+    """
+    n = check_rows(X, args)
+    batches = (
+        (X[i : i + batch_size], [arg[i : i + batch_size] for arg in args or ()]) for i in range(0, n, batch_size)
+    )
+    with tqdm(total=n, disable=not verbose, unit="sequence") as progress:
+        outputs = []
+        for y in predict_batches(model, batches, func=func, dtype=dtype, device=device):
+            outputs.append(y)
+            progress.update(min(batch_size, n - progress.n))
+    return map_tree(lambda *ys: torch.cat(ys), *outputs)
+
+
+def predict_batches(
+    model: Callable[..., Any],
+    batches: Iterable[tuple[torch.Tensor, Sequence[torch.Tensor]]],
+    func: Callable[[Any], Any] | None = None,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+) -> Iterator[Any]:
+    """Yield the output tree, on the CPU, for each batch (X, args); the arguments are those of `predict`."""
+    device = resolve_device(device)
+    if isinstance(model, torch.export.ExportedProgram):
+        model = model.module()
+    dtype = model_dtype(model) if dtype is None else getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    half = dtype in (torch.bfloat16, torch.float16)
+    with evaluating(model, device), torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
+        for X, args in batches:
+            y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
+            yield map_tree(lambda t: t.cpu(), y if func is None else func(y))
+
+
+@contextlib.contextmanager
+def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[None]:
+    """Hold a model on `device` in evaluation mode, and give it back as it was."""
+    if not isinstance(model, torch.nn.Module):
+        yield
+        return
+    home = next((tensor.device for tensor in _tensors(model)), device)
+    modes = {module: module.training for module in model.modules()}
+    try:
+        if home != device:
+            model.to(device)
+        # Modules unlifted from a torch.export program are frozen in the mode they were exported in, and say so.
+        with contextlib.suppress(NotImplementedError):
+            model.eval()
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        if home != device:
+            model.to(home)
+
+
+def resolve_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or CUDA when there is one, or the CPU."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def model_dtype(model: Callable[..., Any]) -> torch.dtype:
+    """The dtype of a model's first floating-point parameter or buffer; float32 for one that has none."""
+    tensors = _tensors(model) if isinstance(model, torch.nn.Module) else ()
+    return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
+
+
+def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
+    """The number of sequences in `X`; a ValueError when there are none or an arg has another number of rows."""
+    if X.shape[0] == 0:
+        raise ValueError("X holds no sequences")
+    for i, arg in enumerate(args or ()):
+        if arg.shape[0] != X.shape[0]:
+            raise ValueError(f"args[{i}] has {arg.shape[0]} rows but X has {X.shape[0]}; give one row for each")
+    return X.shape[0]
+
+
+def map_tree(function: Callable[..., torch.Tensor], *trees: Any) -> Any:
+    """Apply a function to the tensors at the same place of each of several output trees.
+
+    Raises:
+        ValueError: a tree holds something other than tensors, lists, tuples, dicts and None.
+    """
+    first = trees[0]
+    if isinstance(first, torch.Tensor):
+        return function(*trees)
+    if first is None:
+        return None
+    if isinstance(first, dict):
+        return {key: map_tree(function, *(tree[key] for tree in trees)) for key in first}
+    if isinstance(first, (list, tuple)):
+        return [map_tree(function, *leaves) for leaves in zip(*trees, strict=True)]
+    raise ValueError(f"a model must return tensors, or a list, tuple or dict of them, not {type(first).__name__}")
+
+
+def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
