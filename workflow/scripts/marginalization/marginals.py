@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .onehot import as_motif, check_one_hot, resolve_start, substitute, substitute_
+from .onehot import as_motif, check_one_hot, substitute, substitute_
+from .placement import resolve_start
 from .prediction import BATCH_SIZE, check_rows, map_tree, predict, predict_batches, resolve_device
 from .sequence import DNA
 
@@ -156,14 +157,12 @@ def marginalize_motifs(
         raise ValueError("there are no motifs to marginalize")
     check_one_hot(X, "X", len(alphabet))
     # All motifs are checked before any is computed.
-    motifs = [as_motif(motif, alphabet, X.shape[0]) for motif in motifs]
-    for motif in motifs:
-        resolve_start(X.shape[-1], motif.shape[-1], start)
+    placements = [_place(X, motif, start, alphabet) for motif in motifs]
 
     y_before = predict(model, X, **options)
     y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
     done = 0
-    for y in stream_motifs(model, X, motifs, start, alphabet, verbose=verbose, **options):
+    for y in stream_motifs(model, X, placements, alphabet, verbose=verbose, **options):
         done += _fill(y_afters, y, done)
     return MotifMarginals(y_before, y_afters)
 
@@ -171,8 +170,7 @@ def marginalize_motifs(
 def stream_motifs(
     model: Callable[..., Any],
     X: torch.Tensor,
-    motifs: Iterable[torch.Tensor | str],
-    start: int | None = None,
+    placements: Iterable[tuple[torch.Tensor | str, int | None]],
     alphabet: Sequence[str] = tuple(DNA),
     args: Sequence[torch.Tensor] | None = None,
     func: Callable[[Any], Any] | None = None,
@@ -183,13 +181,15 @@ def stream_motifs(
 ) -> Iterator[Any]:
     """The predictions after each motif, group by group, in memory that does not grow with the number of motifs.
 
-    The arguments are those of `marginalize_motifs`, and the motifs may come from any iterable.
+    Args:
+        placements: pairs of a motif and where it begins (None centres it), from any iterable, taken as needed.
+        model, X, alphabet, args, func, batch_size, dtype, device, verbose: as for `marginalize_motifs`.
 
     Yields:
-        For the next few motifs, in order, an output tree of tensors (n_motifs_in_group, n_backgrounds, ...).
+        For the next few placements, in order, an output tree of tensors (n_in_group, n_backgrounds, ...).
 
     Raises:
-        ValueError: as `marginalize_motifs`, when the motif at fault is reached.
+        ValueError: as `marginalize_motifs`, when the placement at fault is reached.
     """
     check_one_hot(X, "X", len(alphabet))
     n = check_rows(X, args)
@@ -198,13 +198,13 @@ def stream_motifs(
     sizes: list[int] = []
 
     def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
-        upcoming = iter(motifs)
-        while group := [as_motif(motif, alphabet, n) for motif in islice(upcoming, per_group)]:
+        upcoming = iter(placements)
+        while group := [_place(X, motif, start, alphabet) for motif, start in islice(upcoming, per_group)]:
             sizes.append(len(group))
             for first in range(0, len(group) * n, batch_size):
                 last = min(first + batch_size, len(group) * n)
                 rows = torch.arange(first, last) % n
-                yield _constructs(X, group, start, first, last), [arg[rows] for arg in args or ()]
+                yield _constructs(X, group, first, last), [arg[rows] for arg in args or ()]
 
     parts: list[Any] = []
     in_parts = 0
@@ -219,14 +219,24 @@ def stream_motifs(
                 parts, in_parts = [], 0
 
 
-def _constructs(X: torch.Tensor, group: list[torch.Tensor], start: int | None, first: int, last: int) -> torch.Tensor:
-    """Pairs `first` to `last` of (motif, background), backgrounds running fastest, as sequences."""
+def _place(
+    X: torch.Tensor, motif: torch.Tensor | str, start: int | None, alphabet: Sequence[str]
+) -> tuple[torch.Tensor, int]:
+    """A motif as one-hot, and where in the backgrounds `X` it begins."""
+    motif = as_motif(motif, alphabet, X.shape[0])
+    return motif, resolve_start(X.shape[-1], motif.shape[-1], start)
+
+
+def _constructs(X: torch.Tensor, group: list[tuple[torch.Tensor, int]], first: int, last: int) -> torch.Tensor:
+    """Pairs `first` to `last` of (placement, background), backgrounds running fastest, as sequences."""
     n = X.shape[0]
     batch = X[torch.arange(first, last, device=X.device) % n]
     for i in range(first // n, (last - 1) // n + 1):
         begin, end = max(first, i * n), min(last, (i + 1) * n)
-        motif = group[i] if group[i].shape[0] == 1 else group[i][begin - i * n : end - i * n]
-        substitute_(batch[begin - first : end - first], motif, resolve_start(X.shape[-1], motif.shape[-1], start))
+        motif, start = group[i]
+        if motif.shape[0] > 1:
+            motif = motif[begin - i * n : end - i * n]
+        substitute_(batch[begin - first : end - first], motif, start)
     return batch
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from .placement import resolve_start
 from .sequence import DNA, UNKNOWN
 
 
@@ -72,26 +73,6 @@ def as_motif(motif: torch.Tensor | str, alphabet: Sequence[str], n: int = 1) -> 
     if motif.shape[0] not in (1, n):
         raise ValueError(f"motif holds {motif.shape[0]} sequences; give one, or one for each of the {n} in X")
     return motif
-
-
-def resolve_start(length: int, width: int, start: int | None) -> int:
-    """Where an element of `width` begins in a background of `length`: `start`, or the centre when None.
-
-    The centre is `length // 2 - width // 2`, as in tangermeme's `substitute`.
-
-    Raises:
-        ValueError: the element is longer than the background or runs off its ends.
-    """
-    if width > length:
-        raise ValueError(f"motif of width {width} is longer than the sequence of length {length}")
-    if start is None:
-        return length // 2 - width // 2
-    if not 0 <= start <= length - width:
-        raise ValueError(
-            f"start {start} puts a motif of width {width} off the end of a sequence of length {length}; "
-            f"choose 0 <= start <= {length - width}"
-        )
-    return int(start)
 
 
 def substitute_(X: torch.Tensor, motif: torch.Tensor, start: int) -> torch.Tensor:

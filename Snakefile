@@ -1,0 +1,23 @@
+# A genome-scale marginalization screen: the effects on a model's output of substituting motifs and annotated
+# sequences into backgrounds. `config/README.md` explains the config, `README.md` the results.
+from snakemake.utils import min_version, validate
+
+min_version("9.19")
+
+# The demo screen, unless the command line names a config: its values must not leak into another's.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/screen.smk"
+include: "workflow/rules/merge.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULT_TABLES,
+        f"{RESULTS}/provenance.json",

@@ -1,0 +1,73 @@
+# Reads: the config and all inputs of the screen, but for the models.
+# Gives: the checked config, the plan of the screen (its shards), and the names of its files.
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"))
+
+from marginalization import __version__
+from marginalization.config import (
+    background_files,
+    check_config,
+    element_files,
+    model_files,
+    profile_readouts,
+    readouts_of,
+)
+from marginalization.errors import InputError
+from marginalization.plan import make_plan
+
+SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
+
+try:
+    check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
+    validate(config, SCHEMA)
+    PLAN = make_plan(config)
+    MODEL_FILES = {model: model_files(config, model) for model in config["models"]}
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Jobs on other machines parse the workflow again; what a person typed is known in the first process alone.
+os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
+
+RESULTS = f"results/{config['screen']}"
+READOUTS = list(readouts_of(config))
+PROFILES = profile_readouts(config)
+RESULT_TABLES = [
+    f"{RESULTS}/{table}.parquet" for table in ["summary", *(["profiles"] if PROFILES else [])]
+]
+
+if workflow.is_main_process:
+    logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
+    if warning := PLAN.warning(config["shards"]):
+        logger.warning(warning)
+
+
+def part(folder, readout):
+    """A job's file for one readout; the folders make a dataset partitioned by model and readout."""
+    return f"{RESULTS}/{folder}/model={{model}}/readout={readout}/{{job}}.parquet"
+
+
+def all_parts(folder, readouts):
+    """The files of all jobs."""
+    return [
+        part(folder, readout).format(model=model, job=job)
+        for readout in readouts
+        for model, jobs in PLAN.jobs.items()
+        for job in jobs
+    ]
+
+
+wildcard_constraints:
+    model="[A-Za-z0-9._-]+",
+    job="[0-9]+of[0-9]+-[0-9]+of[0-9]+-[0-9a-f]+",
+
+
+localrules:
+    all,

@@ -1,0 +1,35 @@
+# Reads: what the config's `backgrounds` and `elements` name.
+# Writes: backgrounds.parquet; elements.parquet, motifs.parquet and annotations.parquet.
+
+
+rule backgrounds:
+    input:
+        background_files(config),
+    output:
+        f"{RESULTS}/backgrounds.parquet",
+    params:
+        digest=PLAN.backgrounds_digest,
+    log:
+        f"{RESULTS}/logs/backgrounds.log",
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/backgrounds.py"
+
+
+rule elements:
+    input:
+        element_files(config),
+    output:
+        elements=f"{RESULTS}/elements.parquet",
+        motifs=f"{RESULTS}/motifs.parquet",
+        annotations=f"{RESULTS}/annotations.parquet",
+    params:
+        tables=config["elements"],
+        digest=PLAN.elements_digest,
+    log:
+        f"{RESULTS}/logs/elements.log",
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/elements.py"

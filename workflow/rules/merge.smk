@@ -1,0 +1,42 @@
+# Reads: effects/ and profile_sums/ of all shards.
+# Writes: summary.parquet, profiles.parquet, provenance.json.
+
+
+rule merge:
+    input:
+        effects=all_parts("effects", READOUTS),
+        profiles=all_parts("profile_sums", PROFILES),
+        probes=expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
+        elements=f"{RESULTS}/elements.parquet",
+        backgrounds=f"{RESULTS}/backgrounds.parquet",
+    output:
+        RESULT_TABLES,
+    params:
+        files=sorted({*background_files(config), *element_files(config), *sum(MODEL_FILES.values(), [])}),
+        version=__version__,
+    log:
+        f"{RESULTS}/logs/merge.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/merge.tsv"
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/merge.py"
+
+
+rule provenance:
+    input:
+        RESULT_TABLES,
+        expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
+        f"{RESULTS}/backgrounds.parquet",
+        f"{RESULTS}/annotations.parquet",
+    output:
+        f"{RESULTS}/provenance.json",
+    params:
+        jobs=PLAN.jobs,
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/provenance.py"

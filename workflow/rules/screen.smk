@@ -1,0 +1,44 @@
+# Reads: a model, and a shard each of backgrounds.parquet and elements.parquet.
+# Writes: models/<model>.json, then effects/ and, of profile readouts, profile_sums/, a file for each job.
+#
+# The tables are `ancient`: a job is run again not because a table was written anew, but because its own name, which
+# ends in a digest of what it computes, is another (see the core's `plan`).
+
+
+rule probe:
+    input:
+        lambda wildcards: MODEL_FILES[wildcards.model],
+    output:
+        f"{RESULTS}/models/{{model}}.json",
+    params:
+        model=lambda wildcards: config["models"][wildcards.model],
+        readouts=config["readouts"],
+        average_strands=config["placement"]["average_strands"],
+        length=config["backgrounds"]["length"],
+        n_backgrounds=PLAN.n_backgrounds,
+    log:
+        f"{RESULTS}/logs/probe/{{model}}.log",
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/probe.py"
+
+
+rule screen:
+    input:
+        lambda wildcards: ancient(MODEL_FILES[wildcards.model]),
+        backgrounds=ancient(f"{RESULTS}/backgrounds.parquet"),
+        elements=ancient(f"{RESULTS}/elements.parquet"),
+        probe=ancient(f"{RESULTS}/models/{{model}}.json"),
+    output:
+        effects=[part("effects", readout) for readout in READOUTS],
+        profiles=[part("profile_sums", readout) for readout in PROFILES],
+    log:
+        f"{RESULTS}/logs/screen/{{model}}/{{job}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/screen/{{model}}/{{job}}.tsv"
+    threads: config["compute"]["threads"]
+    conda:
+        "../../envs/marginalization.yaml"
+    script:
+        "../scripts/screen.py"

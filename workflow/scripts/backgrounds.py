@@ -1,0 +1,14 @@
+"""Select and transform the backgrounds."""
+
+from marginalization.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.logs import job_log
+from marginalization.provenance import facts
+from marginalization.tables import BACKGROUNDS, write_table
+
+with job_log(snakemake.log[0]):
+    config = snakemake.config
+    spec = config["backgrounds"]
+    selected, counts = select_backgrounds(spec, config["seed"])
+    table = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
+    write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(config), "counts": counts})
+    print(", ".join(f"{reason}: {n:,}" for reason, n in counts.items()))

@@ -1,0 +1,23 @@
+"""Read motifs and annotations; those of equal sequence are one element."""
+
+from marginalization.elements import read_elements
+from marginalization.logs import job_log
+from marginalization.provenance import facts
+from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, write_table
+
+with job_log(snakemake.log[0]):
+    elements, motifs, annotations = read_elements(snakemake.config)
+    counts = {
+        "motifs": len(motifs),
+        "annotations": len(annotations),
+        "annotations_with_unknown_letters": int((annotations["n_unknown"] > 0).sum()),
+        "unknown_letters": int(annotations["n_unknown"].sum()),
+        "elements": len(elements),
+    }
+    made_from = {**facts(snakemake.config), "counts": counts}
+    write_table(elements, snakemake.output.elements, ELEMENTS, made_from)
+    write_table(motifs, snakemake.output.motifs, MOTIFS, made_from)
+    write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
+    print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))
+    if counts["unknown_letters"]:
+        print("An N in an annotation keeps the background's base there.")

@@ -1,0 +1,125 @@
+"""The config of a screen: its errors in words, its files, and its hash.
+
+The schema in workflow/schemas says what may stand in it; Snakemake's `validate` fills in the defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+DEFAULT_READOUT = {"prediction": {}}
+"""The readout of a config without any: every output, flattened."""
+
+
+def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Raise an InputError in one sentence for the first thing in `config` that the schema does not allow."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    for place, key, known in _unknown_keys(config, schema, schema.get("$defs", {}), ""):
+        near = difflib.get_close_matches(str(key), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(sorted(known))}"
+        raise InputError(f"config: unknown key {key!r}{' in ' + place if place else ''}; {hint}")
+
+    error = best_match(Draft202012Validator(schema).iter_errors(config))
+    if error is None:
+        return
+    place = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "oneOf":
+        choices = [option["required"] for option in error.schema["oneOf"] if "required" in option]
+        message = f"give exactly one of {', '.join(' and '.join(choice) for choice in choices)}"
+    else:
+        message = error.message
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    raise InputError(f"config: {place}: {message}" + (f" ({described})" if described else ""))
+
+
+def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
+    """The keys that the schema does not know: where they stand, they themselves, and those known there."""
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].removeprefix("#/$defs/")]
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        others = schema.get("additionalProperties", True)
+        for key, child in value.items():
+            below = f"{place}.{key}" if place else str(key)
+            if key in known:
+                yield from _unknown_keys(child, known[key], defs, below)
+            elif isinstance(others, dict):
+                yield from _unknown_keys(child, others, defs, below)
+            elif others is False:
+                yield place, key, list(known)
+    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+        for i, child in enumerate(value):
+            yield from _unknown_keys(child, schema["items"], defs, f"{place}[{i}]")
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """SHA-256 of a resolved config, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def readouts_of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The readouts of a resolved config by name, sorted; the default one when there are none."""
+    return dict(sorted((config["readouts"] or DEFAULT_READOUT).items()))
+
+
+def profile_readouts(config: dict[str, Any]) -> list[str]:
+    """Names of the readouts whose mean profiles are kept."""
+    return [name for name, readout in readouts_of(config).items() if readout.get("profile", {}).get("keep", False)]
+
+
+def code_file(reference: str) -> str | None:
+    """The file of `path/to/file.py:callable`; None for `package.module:callable`."""
+    path = reference.rpartition(":")[0]
+    return path if path.endswith(".py") else None
+
+
+def model_files(config: dict[str, Any], model: str) -> list[str]:
+    """The files that a model and its readouts are made of, among them any named in its factory's kwargs.
+
+    Raises:
+        InputError: one of them does not exist.
+    """
+    spec = config["models"][model]
+    named = [spec.get("file"), spec.get("weights"), *(item.get("file") for item in spec["inputs"])]
+    references = [spec.get("factory"), *(readout.get("function") for readout in config["readouts"].values())]
+    named += [code_file(reference) for reference in references if reference]
+    for path in filter(None, named):
+        require_file(path, f"models.{model}")
+    kwargs = [value for value in spec.get("kwargs", {}).values() if isinstance(value, str) and Path(value).is_file()]
+    return sorted({*filter(None, named), *kwargs})
+
+
+def element_files(config: dict[str, Any]) -> list[str]:
+    """The files that the elements are read from; an InputError when one does not exist."""
+    motifs = [table["file"] for table in config["elements"].get("motifs", []) if "file" in table]
+    annotations = [table[key] for table in config["elements"].get("annotations", []) for key in ("file", "genome")]
+    return sorted({require_file(path, "elements") for path in motifs + annotations})
+
+
+def background_files(config: dict[str, Any]) -> list[str]:
+    """The files that the backgrounds are read from; an InputError when one does not exist."""
+    spec = config["backgrounds"]
+    loci = spec.get("loci", {})
+    named = [loci.get("file"), loci.get("genome"), spec.get("fasta"), spec["match_gc"], spec["exclude"]]
+    return sorted({require_file(path, "backgrounds") for path in named if path})
+
+
+def require_file(path: str, place: str) -> str:
+    """`path`, or an InputError that says where in the config it stands and what is near it."""
+    if Path(path).is_file():
+        return path
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise InputError(f"config: {place}: no file {path}: the folder {folder} does not exist")
+    near = difflib.get_close_matches(Path(path).name, [entry.name for entry in folder.iterdir()], n=1)
+    hint = f"did you mean {folder / near[0]}?" if near else "paths are relative to the folder that snakemake runs in"
+    raise InputError(f"config: {place}: no file {path}; {hint}")

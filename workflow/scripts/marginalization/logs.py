@@ -1,0 +1,28 @@
+"""The log of a job: what it printed, and as its last line why it failed, in words for the person who runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Iterator
+
+from .errors import InputError
+
+
+@contextlib.contextmanager
+def job_log(path: str) -> Iterator[None]:
+    """Send what a job prints to its log, and leave with status 1 after any error.
+
+    Bad input is told in one line; anything else first shows where in the code it happened.
+    """
+    with open(path, "w", buffering=1) as log, contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
+        try:
+            yield
+        except InputError as error:
+            print(f"Error: {error}")
+            sys.exit(1)
+        except Exception as error:
+            traceback.print_exc()
+            print(f"Error: {type(error).__name__}: {error}")
+            sys.exit(1)

@@ -1,0 +1,237 @@
+"""The merge: effects of all shards into the summary, and sums of profiles into mean profiles.
+
+Row groups of an element shard hold the same placements in each of its files, one for each background shard, so they
+are read side by side and memory does not grow with the number of elements. The summary is sorted by target before
+element, the shards by element before target, so statistics pass through a scratch file with a place for each row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from .errors import InputError
+from .plan import element_bounds, job_labels
+from .statistics import summarize
+from .tables import PROFILES, STATISTICS, SUMMARY, parquet_writer
+
+ROWS = 2**17
+"""Rows written at a time."""
+
+_PART = re.compile(r"model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet$")
+
+
+class Part(NamedTuple):
+    """The files of one element shard, in the order of the background shards, and the shard's place in the summary."""
+
+    paths: list[str]
+    first: int
+    n: int
+
+
+class Screened(NamedTuple):
+    """What the merge knows of a (model, readout): its sorted targets and its parts, in the order of the elements."""
+
+    model: str
+    readout: str
+    targets: list[str]
+    parts: list[Part]
+
+
+def find_parts(paths: list[str], placed: pd.DataFrame, targets: dict[str, dict[str, list[str]]]) -> list[Screened]:
+    """Sort the files of shards.
+
+    Args:
+        paths: such as effects/model=ctcf/readout=counts/0000of0002-0000of0001-4b9430b7a8c0.parquet.
+        placed: as for `merge_effects`.
+        targets: names by model and readout.
+    """
+    files: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for path in sorted(paths):
+        model, readout, job = _PART.search(path).groups()
+        files.setdefault((model, readout), {}).setdefault(job_labels(job)[0], []).append(path)
+    ids = placed["element_id"].to_numpy(dtype=object)
+    screened = []
+    for (model, readout), by_elements in sorted(files.items()):
+        parts = []
+        for label, shard_paths in by_elements.items():
+            low, high = element_bounds(label)
+            first, end = np.searchsorted(ids, low), np.searchsorted(ids, high, side="right")
+            parts.append(Part(shard_paths, int(first), int(end - first)))
+        screened.append(Screened(model, readout, sorted(targets[model][readout]), parts))
+    return screened
+
+
+def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
+    """Write the summary.
+
+    Args:
+        screened: sorted by model and readout.
+        placed: a row for each placement of each element, sorted, with the columns element_id, strand, start, name,
+            kind and sequence; a part's `first` and `n` are rows of it.
+        path: of the summary.
+        facts: for its metadata.
+
+    Raises:
+        InputError: a file of a shard is missing, damaged, or not of this screen.
+    """
+    with parquet_writer(path, SUMMARY, facts) as writer:
+        for item in tqdm(screened, unit="readout", ncols=100):
+            with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
+                n_backgrounds = _spill_statistics(item, len(placed), scratch)
+                for t, target in enumerate(item.targets):
+                    for first in range(0, len(placed), ROWS):
+                        rows = placed.iloc[first : first + ROWS]
+                        scratch.seek((t * len(placed) + first) * len(STATISTICS) * 8)
+                        values = np.fromfile(scratch, count=len(rows) * len(STATISTICS)).reshape(len(rows), -1)
+                        table = rows.assign(
+                            model=item.model, readout=item.readout, target=target, n_backgrounds=n_backgrounds
+                        ).assign(**dict(zip(STATISTICS, values.T, strict=True)))
+                        writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
+
+
+def _spill_statistics(item: Screened, n_placed: int, scratch: Any) -> int:
+    """Write (targets, placements, statistics) of float64 to the scratch file; returns the number of backgrounds."""
+    n_backgrounds = 0
+    for part in item.parts:
+        done = part.first
+        for before, after in _aligned(part, len(item.targets)):
+            statistics = summarize(before, after)
+            values = np.stack([statistics[name] for name in STATISTICS], axis=1)
+            values = values.reshape(-1, len(item.targets), len(STATISTICS))
+            for t in range(len(item.targets)):
+                scratch.seek((t * n_placed + done) * len(STATISTICS) * 8)
+                scratch.write(np.ascontiguousarray(values[:, t]).tobytes())
+            done += len(values)
+            n_backgrounds = before.shape[1]
+    scratch.flush()
+    return n_backgrounds
+
+
+def _aligned(part: Part, n_targets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Before and after, (placements x targets, backgrounds), of one row group after another of a part."""
+    files = [open_part(path, part.n * n_targets) for path in part.paths]
+    for group in range(files[0].num_row_groups):
+        sides = []
+        for name in ("before", "after"):
+            columns = [_column(file, path, group, name) for file, path in zip(files, part.paths, strict=True)]
+            sides.append(
+                np.concatenate(
+                    [column.reshape(-1, background_count(file)) for column, file in zip(columns, files, strict=True)],
+                    axis=1,
+                ).astype(np.float64)
+            )
+        yield sides[0], sides[1]
+
+
+def merge_profiles(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
+    """Write the mean profiles over all backgrounds; the arguments are those of `merge_effects`."""
+    with parquet_writer(path, PROFILES, facts) as writer:
+        for item in tqdm(screened, unit="readout", ncols=100):
+            for t, target in enumerate(item.targets):
+                for part in item.parts:
+                    rows = placed.iloc[part.first : part.first + part.n]
+                    for table in _mean_profiles(part, t, len(item.targets), rows):
+                        table = table.assign(model=item.model, readout=item.readout, target=target)
+                        writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
+
+
+def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Mean profiles of one target, row group after row group."""
+    files = [open_part(path, part.n * n_targets, per_background=False) for path in part.paths]
+    n_backgrounds = sum(map(background_count, files))
+    done = 0
+    for group in range(files[0].num_row_groups):
+        rows = {}
+        for name in ("before", "after"):
+            sums = 0.0
+            for file, path in zip(files, part.paths, strict=True):
+                lists = _read(file, path, group, name).combine_chunks()
+                sums = sums + lists.values.to_numpy().reshape(-1, n_targets, len(lists[0]))[:, t]
+            rows[name] = list((sums / n_backgrounds).astype(np.float32))
+        n = len(rows["before"])
+        yield placed.iloc[done : done + n].assign(**rows)
+        done += n
+
+
+def open_part(path: str, n: int, per_background: bool = True) -> pq.ParquetFile:
+    """Open a file of a shard and check that it is whole.
+
+    Args:
+        path: the file.
+        n: its rows, or with `per_background` its rows for each background.
+        per_background: whether it has a row for each background.
+
+    Raises:
+        InputError: it can not be read, or has another number of rows than the plan and its own metadata say.
+    """
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        expected = n * (background_count(file) if per_background else 1)
+        facts = part_facts(file)
+    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+    if not file.metadata.num_rows == facts["rows"] == expected:
+        raise _damaged(path, f"it has {file.metadata.num_rows} rows, not {expected}")
+    return file
+
+
+def part_facts(file: pq.ParquetFile) -> dict[str, Any]:
+    """The facts in the metadata of an open file."""
+    return json.loads(file.schema_arrow.metadata[b"marginalization"])
+
+
+def background_count(file: pq.ParquetFile) -> int:
+    """The number of backgrounds whose effects an open file holds."""
+    return part_facts(file)["n_backgrounds"]
+
+
+def _column(file: pq.ParquetFile, path: str, group: int, name: str) -> np.ndarray:
+    return _read(file, path, group, name).to_numpy()
+
+
+def _read(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.ChunkedArray:
+    try:
+        return file.read_row_group(group, columns=[name]).column(0)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str, reason: object) -> InputError:
+    return InputError(
+        f"{path} is damaged or not of this screen: {reason}. Delete it and run snakemake again; only its shard is "
+        f"computed again"
+    )
+
+
+def set_aside(folder: str, expected: set[str], elsewhere: str) -> list[str]:
+    """Move Parquet files of an earlier plan out of a dataset's folder, so that readers find this plan's alone.
+
+    Args:
+        folder: of the dataset.
+        expected: the paths of this plan's files.
+        elsewhere: the folder to move others to, in the same subfolders.
+
+    Returns:
+        The paths that were moved.
+    """
+    known = {Path(path).resolve() for path in expected}
+    moved = []
+    for path in sorted(Path(folder).rglob("*.parquet")):
+        if path.resolve() not in known:
+            target = Path(elsewhere) / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+            moved.append(str(path))
+    return moved

@@ -1,0 +1,176 @@
+"""The plan of a screen: which jobs there are, named after what they compute.
+
+It is made from the inputs themselves while Snakemake parses, so bad input is found before any job starts and a dry run
+shows every job. The name of a job ends in a digest of all that its numbers depend on: its elements, backgrounds, model,
+readouts and placement. So a job is run again just when one of these has changed, since then its files do not exist.
+(Snakemake's own triggers do not serve here: it does not look for changes in jobs below one that is run again.)
+
+As ids are spread evenly, element shards are equal ranges of ids; their number is a power of two, so that a few more
+elements do not change it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import __version__
+from .backgrounds import select_backgrounds
+from .config import background_files, element_files, model_files
+from .elements import read_elements
+from .placement import starts, strands
+from .provenance import sha256
+from .tables import write_json
+
+ID_BITS = 64
+
+
+class Plan(NamedTuple):
+    """The jobs of each model by name, and the numbers that they follow from."""
+
+    jobs: dict[str, list[str]]
+    elements_digest: str
+    backgrounds_digest: str
+    n_elements: int
+    n_backgrounds: int
+    n_background_shards: int
+    n_placements: int
+
+    @property
+    def n_jobs(self) -> int:
+        return sum(map(len, self.jobs.values()))
+
+    @property
+    def n_marginals(self) -> int:
+        return len(self.jobs) * self.n_elements * self.n_placements * self.n_backgrounds
+
+    def describe(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements x "
+            f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
+        )
+
+    def warning(self, shards: dict[str, Any]) -> str | None:
+        """What to change in the config's section `shards` when there are too many jobs."""
+        if self.n_jobs <= shards["max_jobs"]:
+            return None
+        # Twice the mean, because the number of element shards is rounded up to a power of two.
+        remedy = f"shards.marginals: {2 * math.ceil(self.n_marginals / shards['max_jobs'])}"
+        if self.n_background_shards > 1:
+            remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
+        return (
+            f"this screen takes {self.n_jobs:,} jobs, more than shards.max_jobs ({shards['max_jobs']:,}); "
+            f"larger jobs cost less to start: set {remedy}"
+        )
+
+
+def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginalization")) -> Plan:
+    """Plan a resolved config, reading its inputs unless they are as they were when the cache was written.
+
+    Raises:
+        InputError: an input is missing or bad.
+    """
+    files = {*element_files(config), *background_files(config)}
+    for model in config["models"]:
+        files.update(model_files(config, model))
+    stats = {path: [Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in sorted(files)}
+    made_from = [__version__, config, stats]
+    key = _digest([json.dumps(made_from, sort_keys=True)])
+    kept = cache / f"plan-{key}.json"
+    if kept.is_file():
+        return Plan(**json.loads(kept.read_text()))
+    plan = _read_plan(config)
+    with contextlib.suppress(ValueError):  # without a cache, for want of space or rights, the next parse reads again
+        write_json(plan._asdict(), kept)
+    return plan
+
+
+def _read_plan(config: dict[str, Any]) -> Plan:
+    elements = read_elements(config).elements
+    backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
+    spec, shards = config["backgrounds"], config["shards"]
+    n_backgrounds = len(backgrounds) * spec["copies"]
+    n_placements = len(strands(config["placement"])) * len(starts(config["placement"]))
+
+    per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
+    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / shards["marginals"])))
+    element_digests = {
+        label: _digest(elements["sequence"].iloc[rows])
+        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
+    }
+    background_digests = {}
+    for label, (first, last) in background_ranges(n_backgrounds, shards["backgrounds"]).items():
+        rows = backgrounds.iloc[first // spec["copies"] : -(-last // spec["copies"])]
+        made_by = json.dumps([spec["transform"], spec["copies"], config["seed"]])
+        background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
+    return Plan(
+        jobs={
+            model: [
+                f"{elements_label}-{backgrounds_label}-{_digest([model_digest, of_elements, of_backgrounds])}"
+                for elements_label, of_elements in element_digests.items()
+                for backgrounds_label, of_backgrounds in background_digests.items()
+            ]
+            for model, model_digest in ((model, _model_digest(config, model)) for model in config["models"])
+        },
+        elements_digest=_digest(element_digests.values()),
+        backgrounds_digest=_digest(background_digests.values()),
+        n_elements=len(elements),
+        n_backgrounds=n_backgrounds,
+        n_background_shards=len(background_digests),
+        n_placements=n_placements,
+    )
+
+
+def _model_digest(config: dict[str, Any], model: str) -> str:
+    """A digest of a model, and of what is done with it alike in each job."""
+    settings = [config["models"][model], config["readouts"], config["placement"], config["compute"]["dtype"]]
+    settings.append(config["backgrounds"]["length"])
+    hashes = [sha256(path) for path in model_files(config, model)]
+    return _digest([__version__, json.dumps(settings, sort_keys=True), *hashes])
+
+
+def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:
+    """Where each shard's elements are among sorted ids, by the shard's label; none is empty."""
+    labels = [shard_label(i, n_shards) for i in range(n_shards)]
+    firsts = [bisect.bisect_left(element_ids, element_bounds(label)[0]) for label in labels]
+    ranges = zip(labels, firsts, [*firsts[1:], len(element_ids)], strict=True)
+    return {label: slice(first, end) for label, first, end in ranges if first < end}
+
+
+def element_bounds(label: str) -> tuple[str, str]:
+    """The first id that a shard of elements can have, and the last."""
+    i, n_shards = (int(part) for part in label.split("of"))
+    width = 2**ID_BITS // n_shards
+    return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
+
+
+def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
+    """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
+    n_shards = math.ceil(n / size)
+    return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
+
+
+def shard_label(i: int, n: int) -> str:
+    """Such as 0003of0008."""
+    return f"{i:04d}of{n:04d}"
+
+
+def job_labels(job: str) -> tuple[str, str]:
+    """The labels of a job's shards of elements and of backgrounds."""
+    elements, backgrounds, _ = job.split("-")
+    return elements, backgrounds
+
+
+def _digest(values: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(value.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:12]

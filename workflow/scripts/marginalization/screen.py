@@ -1,0 +1,237 @@
+"""One shard of a screen: some elements in some backgrounds, by one model, into Parquet files of effects.
+
+Elements stream through the model and into row groups, so memory does not grow with their number. The rows of a file
+are sorted by element, strand, start, target and background.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from tqdm import tqdm
+
+from .errors import InputError
+from .marginals import stream_motifs
+from .models import load_inputs
+from .onehot import one_hot_encode
+from .placement import Placed, place
+from .plan import background_ranges, element_bounds, job_labels
+from .prediction import map_tree, predict
+from .readouts import PROFILE, ReadoutModel
+from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
+
+ROW_GROUP_ROWS = 2**18
+"""About how many rows a row group has: what the merge holds of each file at a time."""
+
+
+class Shard(NamedTuple):
+    """What a job computes.
+
+    Fields:
+        backgrounds: rows of the backgrounds table.
+        placed: the shard's elements in place, in the order of its rows.
+        args: the model's further inputs, a row for each of `backgrounds`.
+        targets: the names of each readout's targets.
+        group: placements in a row group, the same in every background shard, so that the merge can align them.
+    """
+
+    backgrounds: pd.DataFrame
+    placed: list[Placed]
+    args: list[torch.Tensor]
+    targets: dict[str, list[str]]
+    group: int
+
+
+def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shard:
+    """Read what a job computes.
+
+    Args:
+        config: as resolved.
+        model: its name.
+        job: the job's name.
+        paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
+    """
+    elements_label, backgrounds_label = job_labels(job)
+    targets = json.loads(Path(paths.probe).read_text())["targets"]
+    backgrounds = pd.read_parquet(paths.backgrounds)
+    largest = config["shards"]["backgrounds"]
+    first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
+    low, high = element_bounds(elements_label)
+    elements = pd.read_parquet(paths.elements, filters=[("element_id", ">=", low), ("element_id", "<=", high)])
+    rows_each = max(map(len, targets.values())) * min(len(backgrounds), largest)
+    return Shard(
+        backgrounds=backgrounds.iloc[first:end],
+        placed=list(place(elements, config["placement"], config["backgrounds"]["length"])),
+        args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
+        targets=targets,
+        group=max(1, ROW_GROUP_ROWS // rows_each),
+    )
+
+
+def run_shard(
+    model: ReadoutModel,
+    shard: Shard,
+    compute: dict[str, Any],
+    paths: dict[str, str],
+    facts: dict[str, Any],
+) -> None:
+    """Compute a shard and write its files.
+
+    Args:
+        model: a model with its readouts.
+        shard: what to compute.
+        compute: the section of the config.
+        paths: the file to write for each key of the model's output: a readout, or a readout and `/profile`.
+        facts: for the metadata of the files.
+
+    Raises:
+        InputError: a readout is NaN or infinite; the message names the background and the element.
+    """
+    X = one_hot_encode(list(shard.backgrounds["sequence"]))
+    options = {
+        "args": shard.args,
+        "batch_size": compute["batch_size"],
+        "dtype": compute["dtype"],
+        "device": None if compute["device"] == "auto" else compute["device"],
+    }
+    before = _reduce(map_tree(lambda y: y.unsqueeze(0), predict(model, X, **options)), shard, [None])
+    placements = ((placed.sequence, placed.start) for placed in shard.placed)
+    with ExitStack() as stack:
+        schemas = {key: PROFILE_SUMS if key.endswith(PROFILE) else EFFECTS for key in paths}
+        writers = {
+            key: stack.enter_context(
+                parquet_writer(path, schemas[key], {**facts, "n_backgrounds": len(X), "rows": _n_rows(shard, key)})
+            )
+            for key, path in paths.items()
+        }
+        progress = stack.enter_context(
+            tqdm(total=len(shard.placed) * len(X), unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
+        )
+        done = 0
+        reduced = _reduced(stream_motifs(model, X, placements, **options), shard, progress)
+        for after in _regroup(reduced, shard.group):
+            n = _n_placed(after)
+            for key, writer in writers.items():
+                rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
+                table = rows(before[key], after[key], shard.placed[done : done + n], shard, key)
+                writer.write_table(table.cast(writer.schema))
+            done += n
+
+
+def _reduced(
+    stream: Iterator[dict[str, torch.Tensor]], shard: Shard, progress: tqdm
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Each group of the stream, checked and reduced to what is written of it."""
+    done = 0
+    for after in stream:
+        n = _n_placed(after)
+        yield _reduce(after, shard, shard.placed[done : done + n])
+        done += n
+        progress.update(n * len(shard.backgrounds))
+
+
+def _reduce(y: dict[str, torch.Tensor], shard: Shard, placed: list[Placed | None]) -> dict[str, torch.Tensor]:
+    """The same but for profiles, (placements, backgrounds, strands, positions), summed over backgrounds in float64."""
+    for key, value in y.items():
+        _check_finite(value, key, shard, placed)
+    return {key: value.double().sum(dim=1) if key.endswith(PROFILE) else value for key, value in y.items()}
+
+
+def _n_placed(y: dict[str, torch.Tensor]) -> int:
+    return next(iter(y.values())).shape[0]
+
+
+def _regroup(stream: Iterator[dict[str, torch.Tensor]], size: int) -> Iterator[dict[str, torch.Tensor]]:
+    """The same rows in groups of exactly `size`, but for the last."""
+    parts: list[dict[str, torch.Tensor]] = []
+    held = 0
+    for y in stream:
+        parts.append(y)
+        held += _n_placed(y)
+        if held >= size:
+            whole = {key: torch.cat([part[key] for part in parts]) for key in y}
+            for first in range(0, held - held % size, size):
+                yield {key: value[first : first + size] for key, value in whole.items()}
+            parts = [{key: value[held - held % size :] for key, value in whole.items()}]
+            held %= size
+    if held:
+        yield {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def _n_rows(shard: Shard, key: str) -> int:
+    n = len(shard.placed) * len(shard.targets[key.removesuffix(PROFILE)])
+    return n if key.endswith(PROFILE) else n * len(shard.backgrounds)
+
+
+def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str) -> pa.Table:
+    """Rows of effects from before (1, backgrounds, targets) and after (placements, backgrounds, targets)."""
+    targets = shard.targets[key]
+    order = np.argsort(np.array(targets, dtype=object), kind="stable")
+    n, m = len(targets), len(shard.backgrounds)
+    after64 = after.double().numpy().transpose(0, 2, 1)[:, order]
+    before64 = np.broadcast_to(before.double().numpy().transpose(0, 2, 1)[:, order], after64.shape)
+    return pa.table(
+        {
+            **_keys(placed, [targets[i] for i in order], m),
+            "background_id": np.tile(shard.backgrounds["background_id"].to_numpy(), len(placed) * n),
+            "before": before64.ravel().astype(np.float32),
+            "after": after64.ravel().astype(np.float32),
+            "effect": (after64 - before64).ravel().astype(np.float32),
+        }
+    )
+
+
+def _profile_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str) -> pa.Table:
+    """Rows of summed profiles from before (1, strands, positions) and after (placements, strands, positions)."""
+    targets = shard.targets[key.removesuffix(PROFILE)]
+    order = np.argsort(np.array(targets, dtype=object), kind="stable")
+    length = after.shape[-1]
+    sums = after.numpy()[:, order]
+    before_sums = np.broadcast_to(before.numpy()[:, order], sums.shape)
+    offsets = pa.array(np.arange(0, sums.size + 1, length, dtype=np.int32))
+    return pa.table(
+        {
+            **_keys(placed, [targets[i] for i in order], 1),
+            "before": pa.ListArray.from_arrays(offsets, pa.array(before_sums.ravel())),
+            "after": pa.ListArray.from_arrays(offsets, pa.array(sums.ravel())),
+        }
+    )
+
+
+def _keys(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:
+    """The key columns: each placement for each target, `repeat` rows each."""
+    each = len(targets) * repeat
+    rows = np.repeat(np.arange(len(placed), dtype=np.int32), each)
+    strands = ["+", "-"]
+    strand = np.array([strands.index(p.strand) for p in placed], dtype=np.int32)
+    target = np.tile(np.repeat(np.arange(len(targets), dtype=np.int32), repeat), len(placed))
+    ids = pa.array([p.element_id for p in placed]).dictionary_encode()
+    return {
+        "element_id": ids.take(pa.array(rows)),
+        "strand": pa.DictionaryArray.from_arrays(strand[rows], strands),
+        "start": np.repeat(np.array([p.start for p in placed], dtype=np.int64), each),
+        "target": pa.DictionaryArray.from_arrays(target, targets),
+    }
+
+
+def _check_finite(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed | None]) -> None:
+    """Raise for the first of (placements, backgrounds, ...) that is NaN or infinite."""
+    bad = ~torch.isfinite(y).flatten(2).all(dim=-1)
+    if bad.any():
+        i, j = (int(x) for x in bad.nonzero()[0])
+        background = shard.backgrounds.iloc[j]
+        where = "as it is" if placed[i] is None else f"with element {placed[i].element_id} ({placed[i].sequence})"
+        value = y[i, j].flatten()[~torch.isfinite(y[i, j].flatten())][0].item()
+        raise InputError(
+            f"readout {key} is {value} for background {background['background_id']} ({background['name']}) {where}; "
+            f"mend the model or its inputs, or leave that background out"
+        )

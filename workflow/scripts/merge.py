@@ -1,0 +1,24 @@
+"""Merge the shards' effects into the summary, and their profiles into mean profiles."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from marginalization.logs import job_log
+from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
+from marginalization.placement import placed_table
+from marginalization.provenance import facts
+
+with job_log(snakemake.log[0]):
+    config = snakemake.config
+    elements = pd.read_parquet(snakemake.input.elements)
+    placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
+    made_from = facts(config, snakemake.params.files)
+    targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
+    results = Path(snakemake.output[0]).parent
+    for folder, paths in (("effects", snakemake.input.effects), ("profile_sums", snakemake.input.profiles)):
+        for path in set_aside(results / folder, set(paths), results / "superseded" / folder):
+            print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
+    merge_effects(find_parts(snakemake.input.effects, placed, targets), placed, snakemake.output[0], made_from)
+    if snakemake.input.profiles:
+        merge_profiles(find_parts(snakemake.input.profiles, placed, targets), placed, snakemake.output[1], made_from)

@@ -1,0 +1,18 @@
+"""Compute the effects of one shard of the elements in one shard of the backgrounds."""
+
+import torch
+from marginalization.config import profile_readouts, readouts_of
+from marginalization.logs import job_log
+from marginalization.probe import load_readout_model
+from marginalization.readouts import PROFILE
+from marginalization.screen import read_shard, run_shard
+
+with job_log(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
+    model = load_readout_model(config, name)
+    shard = read_shard(config, name, job, snakemake.input)
+    paths = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
+    profiles = [name + PROFILE for name in profile_readouts(config)]
+    paths |= dict(zip(profiles, snakemake.output.profiles, strict=True))
+    run_shard(model, shard, config["compute"], paths, {"model": name, "job": job})
