@@ -59,8 +59,10 @@ def test_an_index_older_than_the_genome_is_made_anew(fasta):
     fasta.write_text(">other\nGGGG\n")
     index = fasta.with_name("genome.fa.fai")
     os.utime(index, (0, 0))
-    with Genome(fasta) as genome:
-        assert genome.lengths == {"other": 4}
+    with index.open() as read_meanwhile:
+        with Genome(fasta) as genome:
+            assert genome.lengths == {"other": 4}
+        assert read_meanwhile.read().startswith("chr1\t13\t")  # the old index was replaced, not written over
     assert index.read_text().startswith("other\t4\t")
 
 

@@ -43,6 +43,7 @@ def same_dinucleotides(sequence):
     [
         (shuffle, "AACGT", same_letters),
         # unequal numbers of spanning trees and repeated dinucleotides, where a biased shuffle shows
+        (dinucleotide_shuffle, "CACAGCGA", same_dinucleotides),
         (dinucleotide_shuffle, "ACAGACCGA", same_dinucleotides),
         (dinucleotide_shuffle, "ANCAACNGT", same_dinucleotides),
         (dinucleotide_shuffle, "AACTAGCAT", same_dinucleotides),

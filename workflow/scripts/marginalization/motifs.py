@@ -122,7 +122,6 @@ def distinct_names(motifs: list[Motif]) -> list[Motif]:
         if seen[motif.name] > 1:
             while (name := f"{motif.name}#{seen[motif.name]}") in taken:
                 seen[motif.name] += 1
-            taken.add(name)
         distinct.append(motif._replace(name=name))
     return distinct
 

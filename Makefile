@@ -1,0 +1,36 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
+
+.PHONY: demo test real bench check format clean
+
+demo: $(VENV)/.installed  ## Screen JASPAR with the demo model, and compare with what was planted.
+	$(BIN)/python config/demo/genome.py
+	$(SNAKEMAKE)
+	$(BIN)/python config/demo/recovery.py results/demo
+
+test: $(VENV)/.installed  ## Run the fast tests.
+	$(BIN)/pytest
+
+real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
+	$(BIN)/pytest tests/real
+
+bench: $(VENV)/.installed  ## Compare the speed with tangermeme's.
+	$(BIN)/python tests/benchmark/marginals.py
+
+check: $(VENV)/.installed  ## Lint.
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile workflow/rules
+
+clean:
+	rm -rf results .snakemake
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[workflow,test]'
+	touch $@

@@ -1,0 +1,36 @@
+"""Runs of the real workflow, for tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+
+
+def snakemake(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> subprocess.CompletedProcess:
+    """Run the workflow in a folder, on a config or a file with one; returns its exit status and what it printed."""
+    if isinstance(config, dict):
+        path = folder / f"{config.get('screen', 'config')}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        config = path
+    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--configfile", config]
+    command += ["--cores", str(cores), "--show-failed-logs", "--nocolor", *options]
+    environment = {key: value for key, value in os.environ.items() if key != "MARGINALIZATION_COMMAND"}
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> str:
+    """The same, for a run that must succeed; returns what it printed."""
+    done = snakemake(folder, config, *options, cores=cores)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
