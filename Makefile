@@ -9,6 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 demo: $(VENV)/.installed  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(BIN)/python config/demo/genome.py
 	$(SNAKEMAKE)
+	$(BIN)/python config/demo/figure.py results/demo results/demo/demo.png
 	$(BIN)/python config/demo/recovery.py results/demo
 
 test: $(VENV)/.installed  ## Run the fast tests.

@@ -1,0 +1,152 @@
+"""Bad input gets one clear error that names the file, the row and the remedy, before any model runs."""
+
+import gzip
+import re
+
+import numpy as np
+import pytest
+import torch
+from workflows import snakemake
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def refused(lab, config, *options):
+    """What Snakemake printed of a screen that it must refuse, without having written any effect."""
+    done = snakemake(lab, config, *options)
+    assert done.returncode != 0, done.stdout
+    assert not (lab / "results" / config["screen"] / "effects").exists()
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+def test_an_unknown_key(lab, config):
+    config["backgrounds"]["transfrom"] = config["backgrounds"].pop("transform")
+    printed = refused(lab, config, "--dry-run")
+    assert "config: unknown key 'transfrom' in backgrounds; did you mean 'transform'?" in printed
+
+
+def test_a_missing_file(lab, config):
+    config["elements"]["motifs"][0]["file"] = "motif.meme"
+    assert "no file motif.meme; did you mean motifs.meme?" in refused(lab, config, "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("motifs.tsv", "spaced\tGGNNNCC\tx\nwide\tACGTACGTACGTA\ty\nsingle\tC\tz\n", "", r"motifs\.tsv.*(no|empty)"),
+        (
+            "motifs.meme",
+            " 0.1 0.1 0.7 0.1\n",
+            " 0.1 0.1 0.7\n",
+            r"motifs\.meme, line 7: motif 'M1 first': '0\.1 0\.1 0\.7' is not four",
+        ),
+        (
+            "motifs.meme",
+            "0.1 0.1 0.7 0.1",
+            "0.1 0.1 0.7 0.9",
+            r"motifs\.meme, line 7.*0\.9' is not four probabilities that add up to 1",
+        ),
+        ("motifs.tsv", "GGNNNCC", "GGUCC", r"motifs\.tsv, line 2: motif 'spaced' has the letter 'U'; write T"),
+        ("sites.bed", "chr1\t10\t16", "chr1\t16\t10", r"sites\.bed, line 1.*10"),
+        ("sites.bed", "chr1\t10\t16\tsite\t0\t+", "chr1 10 16", r"sites\.bed, line 1.*tab"),
+        (
+            "sites.bed",
+            "chr2\t996\t1003",
+            "chr2\t1996\t2003",
+            r"sites\.bed, line 3: chr2:1996-2003 is outside its chromosome, which has 2,000 bases",
+        ),
+        ("sites.bed", "chr2\t996\t1003", "2\t996\t1003", r"sites\.bed, line 3.*'?2'?.*chr2"),
+        ("loci.bed", "chr1\t100\t150", "chr1\t0\t10", r"loci\.bed, line 1.*past_end: drop"),
+        ("genome.fa", "\n", "\nACGRYK", r"genome\.fa|letter"),
+    ],
+    ids=["empty", "row", "sum", "letter", "reversed", "spaces", "past-end", "chr", "window", "genome"],
+)
+def test_malformed_tables(lab, config, file, old, new, message):
+    if file == "genome.fa":
+        config["backgrounds"]["random"] = {"n": 3}
+        del config["backgrounds"]["loci"]
+        (lab / "sites.bed").write_text("chr1\t0\t9\tsite\t0\t+\n")
+    edit(lab / file, old, new)
+    printed = refused(lab, config, "--dry-run")
+    assert re.search(message, printed), printed
+    assert "Traceback" not in printed
+
+
+def test_a_gzipped_table_that_is_none(lab, config):
+    (lab / "motifs.meme.gz").write_bytes(gzip.compress(b"no motifs at all"))
+    config["elements"]["motifs"] = [{"file": "motifs.meme.gz"}]
+    assert "motifs.meme.gz" in refused(lab, config, "--dry-run")
+
+
+def test_an_element_longer_than_the_backgrounds(lab, config):
+    config["backgrounds"]["length"] = 12
+    config["placement"] = {}
+    printed = refused(lab, config, "--dry-run")
+    assert "wide (motifs.tsv:3) has 13 bases, more than the backgrounds' 12" in printed
+
+
+def test_a_start_off_the_end(lab, config):
+    config["placement"]["start"] = [5, 30]
+    printed = refused(lab, config, "--dry-run")
+    assert "begins at placement.start 30" in printed
+    assert "the last start that fits all is 27" in printed
+
+
+def test_equal_copies(lab, config):
+    config["backgrounds"]["transform"] = "none"
+    assert "2 copies of each background would be equal" in refused(lab, config, "--dry-run")
+
+
+def test_a_model_of_another_input_length(lab, config):
+    config["models"] = {"fixed": {"factory": "lab.py:FixedLength"}}
+    printed = refused(lab, config)
+    assert "Error: config: models.fixed fails on inputs of shape (1, 4, 40)" in printed
+    assert "Set backgrounds.length to the length that the model was trained on" in printed
+
+
+def test_weights_that_do_not_fit(lab, config):
+    torch.save({"letters": torch.ones(5), "scale": torch.ones(1)}, lab / "weights.pt")
+    config["models"] = {"letters": {"factory": "lab.py:Letters", "weights": "weights.pt"}}
+    printed = refused(lab, config)
+    assert "Error: config: models.letters: weights.pt does not fit what Letters expects" in printed
+    assert "size mismatch for letters" in printed
+
+
+def test_a_pickle_without_permission(lab, config):
+    torch.save(torch.nn.Linear(2, 2), lab / "model.pt")
+    config["models"] = {"pickled": {"file": "model.pt"}}
+    printed = refused(lab, config)
+    assert "Error: config: models.pickled: model.pt is a pickle, and unpickling a file runs whatever code" in printed
+    assert "trust_pickle: true" in printed
+
+
+def test_a_row_for_each_background(lab, config):
+    np.save(lab / "numbers.npy", np.zeros((5, 1), dtype=np.float32))
+    inputs = [{"constant": 0, "shape": [1, 1]}, {"file": "numbers.npy"}]
+    config["models"] = {"controlled": {"factory": "lab.py:Controlled", "inputs": inputs}}
+    assert "numbers.npy has shape (5, 1), but there are 16 backgrounds" in refused(lab, config)
+
+
+def test_an_output_too_large_to_take_whole(lab, config):
+    config["models"] = {"heads": {"factory": "lab.py:TwoHeads"}}
+    config["backgrounds"] |= {"length": 1000, "past_end": "drop"}
+    printed = refused(lab, config)
+    assert "output 0 of the model has 2000 numbers for each sequence, more than the 1024" in printed
+    assert "`readouts: {total: {output: 0, reduce: sum}}`" in printed
+
+
+def test_an_infinite_output_names_the_background_and_the_element(lab, config):
+    (lab / "motifs.tsv").write_text("name\tsequence\nfine\tACGT\nguilty\tGGGGG\n")
+    config["models"] = {"overflows": {"factory": "lab.py:Overflows"}}
+    config["elements"] = {"motifs": [{"file": "motifs.tsv"}]}
+    config["backgrounds"] = {"length": 40, "random": {"n": 3, "gc": 0.0}}
+    done = snakemake(lab, config)
+    assert done.returncode != 0
+    message = r"Error: readout prediction is inf for background 0 \(random_0\) with element \w{16} \(GGGGG\)"
+    assert re.search(message, done.stdout)
+    assert not list((lab / "results").rglob("summary.parquet"))
+    assert not list((lab / "results").rglob("effects/**/*.parquet"))

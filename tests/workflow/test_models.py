@@ -1,0 +1,112 @@
+"""Every way to store a model, and to give it further inputs, in whole runs."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from workflows import run
+
+
+@pytest.fixture
+def lab_module(lab, monkeypatch):
+    monkeypatch.syspath_prepend(lab)
+    sys.modules.pop("lab", None)
+    import lab as module
+
+    return module
+
+
+@pytest.fixture
+def screen(lab):
+    """A small screen, to be completed by models."""
+    return {
+        "screen": "models",
+        "elements": {"motifs": [{"file": "motifs.tsv"}]},
+        "backgrounds": {"length": 40, "random": {"n": 6, "gc": 0.4}},
+    }
+
+
+def test_all_ways_to_store_a_model_give_the_same(lab, lab_module, screen):
+    model = lab_module.Letters(weights=(3.0, 1.0, 4.0, 1.5))
+    X = torch.zeros(2, 4, 40)
+    torch.jit.trace(model, X).save(lab / "scripted.pt")
+    program = torch.export.export(model, (X,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, lab / "exported.pt2")
+    torch.save(model.state_dict(), lab / "weights.pt")
+    save_file(model.state_dict(), lab / "weights.safetensors")
+    torch.save(model, lab / "pickled.pt")
+    run(
+        lab,
+        screen
+        | {
+            "models": {
+                "scripted": {"file": "scripted.pt"},
+                "exported": {"file": "exported.pt2"},
+                "weights": {"factory": "lab.py:Letters", "weights": "weights.pt"},
+                "safetensors": {"factory": "lab.py:Letters", "weights": "weights.safetensors"},
+                "kwargs": {"factory": "lab.py:Letters", "kwargs": {"weights": [3.0, 1.0, 4.0, 1.5]}},
+                "pickled": {"file": "pickled.pt", "trust_pickle": True},
+            },
+            "readouts": {"halves": {"targets": ["left", "right"]}, "own": {"function": "lab.py:halves"}},
+        },
+    )
+    summary = pd.read_parquet(lab / "results/models/summary.parquet")
+    assert summary["model"].unique().tolist() == sorted(summary["model"].unique())
+    assert summary["model"].nunique() == 6
+    by_model = {model: rows.drop(columns="model").reset_index(drop=True) for model, rows in summary.groupby("model")}
+    reference = by_model.pop("kwargs")
+    for rows in by_model.values():
+        pd.testing.assert_frame_equal(rows, reference)
+    single = reference[reference["name"] == "single"].set_index("target")["effect_mean"]
+    assert single["left"] == 0
+    assert single["right"] == -single["0"] != 0
+
+
+def test_further_inputs_go_along_with_their_backgrounds(lab, screen):
+    number = np.arange(6, dtype=np.float32)[:, None] * 10
+    np.savez(lab / "numbers.npz", number=number, other=number + 1)
+    inputs = [{"constant": 0.5, "shape": [2, 7]}, {"file": "numbers.npz", "key": "number"}]
+    model = {"factory": "lab.py:Controlled", "inputs": inputs}
+    run(lab, screen | {"models": {"controlled": model}, "shards": {"backgrounds": 4}})
+    effects = pd.read_parquet(lab / "results/models/effects")
+    backgrounds = pd.read_parquet(lab / "results/models/backgrounds.parquet").set_index("background_id")
+    sequences = backgrounds.loc[effects["background_id"], "sequence"]
+    expected = sequences.str.count("A").to_numpy() + 7 + 10 * effects["background_id"]
+    assert (effects["before"] == expected).all()
+
+
+def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen):
+    profile = {"profile": {"logits": 0, "counts": 1}, "positions": 10}
+    placement = {"strands": "both", "average_strands": True}
+    run(lab, screen | {"models": {"heads": {"factory": "lab.py:TwoHeads"}}, "readouts": {"counts": profile},
+                       "placement": placement, "shards": {"backgrounds": 4}})  # fmt: skip
+    results = lab / "results/models"
+    profiles = pd.read_parquet(results / "profiles.parquet")
+    columns = ["model", "readout", "target", "element_id", "strand", "start", "name", "before", "after"]
+    assert profiles.columns.tolist() == columns
+    assert len(profiles) == 3 * 2 * 2
+
+    def counts(sequence):
+        """Expected counts (strands, positions) in float64, from the definition."""
+        one_hot = np.array([[letter == base for letter in sequence] for base in "ACGT"], dtype=float)
+        logits = 3 * one_hot[[2, 1]]
+        return np.exp(logits) / np.exp(logits).sum() * 10 * one_hot[2].sum()
+
+    def averaged(sequence):
+        reverse = sequence.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+        return (counts(sequence) + counts(reverse)[::-1, ::-1]) / 2
+
+    backgrounds = pd.read_parquet(results / "backgrounds.parquet")["sequence"]
+    before = np.mean([averaged(sequence) for sequence in backgrounds], axis=0)
+    row = profiles[(profiles["name"] == "wide") & (profiles["strand"] == "+")].set_index("target")
+    after = np.mean([averaged(s[:14] + "ACGTACGTACGTA" + s[27:]) for s in backgrounds], axis=0)
+    for strand, target in enumerate("+-"):
+        assert row.loc[target, "before"] == pytest.approx(before[strand], rel=1e-5)
+        assert row.loc[target, "after"] == pytest.approx(after[strand], rel=1e-5)
+    summary = pd.read_parquet(results / "summary.parquet")
+    found = summary[(summary["name"] == "wide") & (summary["strand"] == "+")].set_index("target")
+    assert found.loc["+", "after_mean"] == pytest.approx(after[0, 15:25].sum(), rel=1e-6)
+    assert found.loc["-", "before_mean"] == pytest.approx(before[1, 15:25].sum(), rel=1e-6)

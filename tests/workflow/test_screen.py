@@ -1,0 +1,191 @@
+"""A whole run of the workflow, against brute force over strings in float64."""
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from marginalization.sequence import reverse_complement
+from marginalization.tables import STATISTICS
+from workflows import run
+
+WEIGHTS = {"A": 1.0, "C": 2.0, "G": 4.0, "T": 8.0}
+KEYS = ["model", "readout", "target", "element_id", "strand", "start"]
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished / "results" / "known"
+
+
+def letters(sequence):
+    """What the model `Letters` gives."""
+    halves = sequence[:20], sequence[20:]
+    return [sum(WEIGHTS.get(letter, 0.0) for letter in half) for half in halves]
+
+
+def substitute(background, element, start):
+    kept = background[start : start + len(element)]
+    new = "".join(old if letter == "N" else letter for letter, old in zip(element, kept, strict=True))
+    return background[:start] + new + background[start + len(element) :]
+
+
+@pytest.fixture(scope="module")
+def expected(results):
+    """All effects, by brute force over the tables of backgrounds and elements."""
+    backgrounds = pd.read_parquet(results / "backgrounds.parquet")
+    rows = []
+    for element in pd.read_parquet(results / "elements.parquet").itertuples():
+        for strand in "+-":
+            sequence = element.sequence if strand == "+" else reverse_complement(element.sequence)
+            for start in (5, 20):
+                for target in (0, 1):
+                    for background in backgrounds.itertuples():
+                        before = letters(background.sequence)[target]
+                        after = letters(substitute(background.sequence, sequence, start))[target]
+                        key = (element.element_id, strand, start, str(target), background.background_id)
+                        rows.append((*key, before, after, after - before))
+    columns = ["element_id", "strand", "start", "target", "background_id", "before", "after", "effect"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_elements_are_distinct_and_traced_to_their_sources(results):
+    elements = pd.read_parquet(results / "elements.parquet")
+    columns = ["element_id", "name", "kind", "sequence", "width", "source", "control_of"]
+    assert elements.columns.tolist() == columns
+    assert elements["element_id"].is_monotonic_increasing
+    assert elements["element_id"].is_unique
+    assert elements["sequence"].is_unique
+    by_sequence = elements.set_index("sequence")
+    assert by_sequence.loc["GGA", "name"] == "M1 first;M2 same as the first"
+    assert by_sequence.loc["TA", "name"] == "M1 first#2"
+    assert by_sequence.loc["GGNNNCC", ["name", "kind", "width"]].tolist() == ["spaced", "motif", 7]
+    assert by_sequence.loc["GGA", "source"] == "motifs.meme:5"
+    assert elements["control_of"].isna().all()
+
+    motifs = pd.read_parquet(results / "motifs.parquet")
+    assert motifs["name"].tolist() == ["M1 first", "M1 first#2", "M2 same as the first", "spaced", "wide", "single"]
+    assert np.stack(motifs["matrix"][2]).tolist() == [[0, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0]]
+    assert motifs["matrix"].isna().tolist() == [False] * 3 + [True] * 3
+
+
+def test_annotations_have_the_genomes_sequence_on_their_strand(finished, results):
+    genome = dict(record.split("\n")[:2] for record in (finished / "genome.fa").read_text().split(">")[1:])
+    annotations = pd.read_parquet(results / "annotations.parquet")
+    columns = ["annotation_id", "name", "chrom", "start", "end", "strand", "element_id"]
+    assert annotations.columns.tolist() == columns
+    elements = pd.read_parquet(results / "elements.parquet").set_index("element_id")
+    sequences = elements.loc[annotations["element_id"], "sequence"].tolist()
+    forward = genome["chr1"][10:16]
+    assert sequences == [forward, reverse_complement(forward), genome["chr2"][996:1003]]
+    assert sequences[2].endswith("NNN")
+    assert "annotations_with_unknown_letters: 1, unknown_letters: 3" in (results / "logs/elements.log").read_text()
+
+
+def test_backgrounds_are_shuffles_of_the_loci(finished, results):
+    genome = dict(record.split("\n")[:2] for record in (finished / "genome.fa").read_text().split(">")[1:])
+    backgrounds = pd.read_parquet(results / "backgrounds.parquet")
+    columns = ["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]
+    assert backgrounds.columns.tolist() == columns
+    assert backgrounds["background_id"].tolist() == list(range(16))
+    for row in backgrounds.itertuples():
+        window = genome[row.chrom][row.start : row.end]
+        window = window if row.strand == "+" else reverse_complement(window)
+        assert Counter(pairwise(window)) == Counter(pairwise(row.sequence))
+        assert row.sequence != window
+        assert row.gc == pytest.approx((window.count("G") + window.count("C")) / 40)
+
+
+def test_effects_equal_brute_force(results, expected):
+    effects = pd.read_parquet(results / "effects")
+    assert effects["model"].unique().tolist() == ["letters"]
+    assert effects["readout"].unique().tolist() == ["prediction"]
+    keys = expected.columns[:5].tolist()
+    effects = effects.astype({"element_id": str, "strand": str, "target": str})
+    pd.testing.assert_frame_equal(
+        effects[expected.columns].sort_values(keys, ignore_index=True),
+        expected.sort_values(keys, ignore_index=True),
+        check_dtype=False,
+        rtol=1e-6,
+    )
+    assert [str(effects[name].dtype) for name in ("before", "after", "effect")] == ["float32"] * 3
+
+
+def test_files_of_effects_are_sorted_and_of_several_shards(results):
+    files = sorted((results / "effects/model=letters/readout=prediction").iterdir())
+    assert len(files) == 6
+    assert not [file for file in files if file.suffix != ".parquet"]
+    for file in files:
+        table = pq.read_table(file).to_pandas()
+        keys = [tuple(row) for row in table[["element_id", "strand", "start", "target", "background_id"]].to_numpy()]
+        assert keys == sorted(keys)
+
+
+def test_summary_equals_brute_force(results, expected):
+    summary = pd.read_parquet(results / "summary.parquet")
+    assert summary.columns.tolist() == [*KEYS, "name", "kind", "sequence", "n_backgrounds", *STATISTICS]
+    keys = [tuple(row) for row in summary[KEYS].to_numpy()]
+    assert keys == sorted(keys)
+    assert (summary["n_backgrounds"] == 16).all()
+
+    groups = expected.groupby(["target", "element_id", "strand", "start"])
+    effect = groups["effect"]
+    reference = pd.DataFrame(
+        {
+            "before_mean": groups["before"].mean(),
+            "after_mean": groups["after"].mean(),
+            "effect_mean": effect.mean(),
+            "effect_std": effect.std(),
+            "effect_sem": effect.sem(),
+            "effect_median": effect.median(),
+            **{f"effect_q{q:02d}": effect.quantile(q / 100) for q in (5, 25, 75, 95)},
+            "effect_min": effect.min(),
+            "effect_max": effect.max(),
+            "fraction_positive": effect.apply(lambda values: (values > 0).mean()),
+        }
+    )
+    found = summary.astype({"target": str, "strand": str}).set_index(["target", "element_id", "strand", "start"])
+    pd.testing.assert_frame_equal(found[STATISTICS], reference[STATISTICS], rtol=1e-9)
+    elements = pd.read_parquet(results / "elements.parquet").set_index("element_id")
+    assert (elements.loc[summary["element_id"], "sequence"].to_numpy() == summary["sequence"]).all()
+
+
+def test_provenance_lets_anyone_repeat_the_screen(finished, results):
+    import hashlib
+
+    provenance = json.loads((results / "provenance.json").read_text())
+    for path in ("genome.fa", "loci.bed", "sites.bed", "motifs.meme", "motifs.tsv", "lab.py"):
+        assert provenance["inputs"][path] == hashlib.sha256((finished / path).read_bytes()).hexdigest()
+    assert provenance["config"]["backgrounds"]["max_unknown"] == 0
+    assert provenance["seed"] == 3
+    assert "--configfile" in provenance["command"]
+    assert provenance["packages"]["torch"].startswith("2.")
+    assert provenance["counts"]["backgrounds"]["kept"] == 8
+    assert provenance["counts"]["unknown_letters"] == 3
+    times = provenance["wall_seconds"]["letters"]
+    assert len(times) == len(list((results / "effects/model=letters/readout=prediction").iterdir()))
+    assert all(seconds >= 0 for seconds in times.values())
+    facts = json.loads(pq.read_schema(results / "summary.parquet").metadata[b"marginalization"])
+    assert facts["config_sha256"] == provenance["config_sha256"]
+    assert facts["inputs"] == provenance["inputs"]
+
+
+def test_the_same_config_and_seed_give_the_same_bytes(finished, results, lab, config):
+    run(lab, config, cores=1)
+    again = lab / "results" / "known"
+    tables = sorted(path.relative_to(results) for path in results.rglob("*.parquet"))
+    assert tables == sorted(path.relative_to(again) for path in again.rglob("*.parquet"))
+    for table in tables:
+        assert (again / table).read_bytes() == (results / table).read_bytes(), table
+
+
+def test_sharding_changes_no_number(results, lab, config):
+    run(lab, config | {"shards": {"backgrounds": 100, "marginals": 10_000}})
+    whole = lab / "results" / "known"
+    assert len(list((whole / "effects").rglob("*.parquet"))) == 1
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(whole / "summary.parquet"), pd.read_parquet(results / "summary.parquet"), check_exact=True
+    )
