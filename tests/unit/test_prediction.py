@@ -108,5 +108,5 @@ def test_errors():
         predict(Composition(), X[:0])
     with pytest.raises(ValueError, match=r"args\[1\] has 2 rows but X has 3"):
         predict(Scaled(), X, args=[torch.ones(3, 1), torch.ones(2, 1)])
-    with pytest.raises(ValueError, match="must return tensors.* not float"):
+    with pytest.raises(ValueError, match=r"must return tensors.* not float"):
         predict(lambda X: 1.0, X)

@@ -9,7 +9,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"))
+sys.path.insert(
+    0,
+    str(
+        Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+        / "scripts"
+    ),
+)
 
 from marginalization import __version__
 from marginalization.config import (
@@ -40,7 +46,8 @@ RESULTS = f"results/{config['screen']}"
 READOUTS = list(readouts_of(config))
 PROFILES = profile_readouts(config)
 RESULT_TABLES = [
-    f"{RESULTS}/{table}.parquet" for table in ["summary", *(["profiles"] if PROFILES else [])]
+    f"{RESULTS}/{table}.parquet"
+    for table in ["summary", *(["profiles"] if PROFILES else [])]
 ]
 
 if workflow.is_main_process:

@@ -7,12 +7,12 @@ rule backgrounds:
         background_files(config),
     output:
         f"{RESULTS}/backgrounds.parquet",
-    params:
-        digest=PLAN.backgrounds_digest,
     log:
         f"{RESULTS}/logs/backgrounds.log",
     conda:
         "../../envs/marginalization.yaml"
+    params:
+        digest=PLAN.backgrounds_digest,
     script:
         "../scripts/backgrounds.py"
 
@@ -24,12 +24,12 @@ rule elements:
         elements=f"{RESULTS}/elements.parquet",
         motifs=f"{RESULTS}/motifs.parquet",
         annotations=f"{RESULTS}/annotations.parquet",
-    params:
-        tables=config["elements"],
-        digest=PLAN.elements_digest,
     log:
         f"{RESULTS}/logs/elements.log",
     conda:
         "../../envs/marginalization.yaml"
+    params:
+        tables=config["elements"],
+        digest=PLAN.elements_digest,
     script:
         "../scripts/elements.py"

@@ -11,15 +11,21 @@ rule merge:
         backgrounds=f"{RESULTS}/backgrounds.parquet",
     output:
         RESULT_TABLES,
-    params:
-        files=sorted({*background_files(config), *element_files(config), *sum(MODEL_FILES.values(), [])}),
-        version=__version__,
     log:
         f"{RESULTS}/logs/merge.log",
     benchmark:
         f"{RESULTS}/benchmarks/merge.tsv"
     conda:
         "../../envs/marginalization.yaml"
+    params:
+        files=sorted(
+            {
+                *background_files(config),
+                *element_files(config),
+                *sum(MODEL_FILES.values(), []),
+            }
+        ),
+        version=__version__,
     script:
         "../scripts/merge.py"
 
@@ -32,11 +38,11 @@ rule provenance:
         f"{RESULTS}/annotations.parquet",
     output:
         f"{RESULTS}/provenance.json",
-    params:
-        jobs=PLAN.jobs,
     log:
         f"{RESULTS}/logs/provenance.log",
     conda:
         "../../envs/marginalization.yaml"
+    params:
+        jobs=PLAN.jobs,
     script:
         "../scripts/provenance.py"

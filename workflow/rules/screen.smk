@@ -10,16 +10,16 @@ rule probe:
         lambda wildcards: MODEL_FILES[wildcards.model],
     output:
         f"{RESULTS}/models/{{model}}.json",
+    log:
+        f"{RESULTS}/logs/probe/{{model}}.log",
+    conda:
+        "../../envs/marginalization.yaml"
     params:
         model=lambda wildcards: config["models"][wildcards.model],
         readouts=config["readouts"],
         average_strands=config["placement"]["average_strands"],
         length=config["backgrounds"]["length"],
         n_backgrounds=PLAN.n_backgrounds,
-    log:
-        f"{RESULTS}/logs/probe/{{model}}.log",
-    conda:
-        "../../envs/marginalization.yaml"
     script:
         "../scripts/probe.py"
 
@@ -37,8 +37,8 @@ rule screen:
         f"{RESULTS}/logs/screen/{{model}}/{{job}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/screen/{{model}}/{{job}}.tsv"
-    threads: config["compute"]["threads"]
     conda:
         "../../envs/marginalization.yaml"
+    threads: config["compute"]["threads"]
     script:
         "../scripts/screen.py"

@@ -85,8 +85,7 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
     """
     if transform not in ("none", *SHUFFLES):
         raise InputError(f"the transform '{transform}' is not known; use one of none, {', '.join(SHUFFLES)}")
-    if transform == "none" and n != 1:
-        raise InputError(f"{n} copies of each background would be equal; shuffle them, or set the copies to 1")
+    check_copies(transform, n)
     result = table.loc[table.index.repeat(n)].reset_index(drop=True)
     if transform != "none":
         copies = [(name, copy) for name in table["name"] for copy in range(n)]
@@ -98,6 +97,12 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
     result["background_id"] = np.arange(len(result), dtype=np.int64)
     result["gc"] = [gc_fraction(sequence) for sequence in result["sequence"]]
     return result[["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]]
+
+
+def check_copies(transform: str, n: int) -> None:
+    """Raise an InputError when the n copies of each background would be equal."""
+    if transform == "none" and n != 1:
+        raise InputError(f"{n} copies of each background would be equal; shuffle them, or set the copies to 1")
 
 
 def _from_loci(config: dict, seed: int, counts: dict[str, int]) -> pd.DataFrame:

@@ -31,10 +31,15 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     error = best_match(Draft202012Validator(schema).iter_errors(config))
     if error is None:
         return
-    place = ".".join(str(part) for part in error.absolute_path) or "top level"
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    place = place.removeprefix(".") or "top level"
     if error.validator == "oneOf":
         choices = [option["required"] for option in error.schema["oneOf"] if "required" in option]
-        message = f"give exactly one of {', '.join(' and '.join(choice) for choice in choices)}"
+        named = f"give exactly one of {', '.join(' and '.join(choice) for choice in choices)}"
+        message = named if choices else f"{error.instance!r} is none of what can stand here"
+    elif error.validator == "dependentRequired":
+        missing = {key: needed for key, needed in error.validator_value.items() if key in error.instance}
+        message = ", ".join(f"{key} goes only with {' and '.join(needed)}" for key, needed in missing.items())
     else:
         message = error.message
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
@@ -90,12 +95,13 @@ def model_files(config: dict[str, Any], model: str) -> list[str]:
     """
     spec = config["models"][model]
     named = [spec.get("file"), spec.get("weights"), *(item.get("file") for item in spec["inputs"])]
-    references = [spec.get("factory"), *(readout.get("function") for readout in config["readouts"].values())]
-    named += [code_file(reference) for reference in references if reference]
-    for path in filter(None, named):
-        require_file(path, f"models.{model}")
+    named.append(code_file(spec.get("factory", "")))
+    files = {require_file(path, f"models.{model}") for path in named if path}
+    for name, readout in config["readouts"].items():
+        if path := code_file(readout.get("function", "")):
+            files.add(require_file(path, f"readouts.{name}"))
     kwargs = [value for value in spec.get("kwargs", {}).values() if isinstance(value, str) and Path(value).is_file()]
-    return sorted({*filter(None, named), *kwargs})
+    return sorted({*files, *kwargs})
 
 
 def element_files(config: dict[str, Any]) -> list[str]:
@@ -117,6 +123,8 @@ def require_file(path: str, place: str) -> str:
     """`path`, or an InputError that says where in the config it stands and what is near it."""
     if Path(path).is_file():
         return path
+    if Path(path).is_dir():
+        raise InputError(f"config: {place}: {path} is a folder; give a file")
     folder = Path(path).parent
     if not folder.is_dir():
         raise InputError(f"config: {place}: no file {path}: the folder {folder} does not exist")

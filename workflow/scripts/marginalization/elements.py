@@ -104,16 +104,16 @@ def _join_names(names: pd.Series) -> str:
 
 
 def _check_fit(rows: pd.DataFrame, config: dict[str, Any]) -> None:
-    """Raise for the first motif or annotation that does not fit into the backgrounds at every start."""
+    """Raise for the widest motif or annotation when it does not fit into the backgrounds at every start."""
     length = config["backgrounds"]["length"]
     latest = starts(config["placement"])[-1] or 0
     width = rows["sequence"].str.len()
     too_long = rows[width > length - latest]
     if too_long.empty:
         return
-    first = too_long.iloc[0]
-    place = f"{first['name']} ({first['source']}) has {len(first['sequence'])} bases"
-    if len(first["sequence"]) > length:
+    widest = too_long.loc[width.idxmax()]
+    place = f"{widest['name']} ({widest['source']}) has {width.max()} bases"
+    if width.max() > length:
         raise InputError(
             f"{place}, more than the backgrounds' {length}; {len(too_long)} such: clip annotations with max_width, "
             f"trim motifs, or set backgrounds.length"

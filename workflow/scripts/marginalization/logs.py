@@ -20,9 +20,14 @@ def job_log(path: str) -> Iterator[None]:
         try:
             yield
         except InputError as error:
-            print(f"Error: {error}")
+            print(_one_line(f"Error: {error}"))
             sys.exit(1)
         except Exception as error:
             traceback.print_exc()
-            print(f"Error: {type(error).__name__}: {error}")
+            print(_one_line(f"Error: {type(error).__name__}: {error}"))
             sys.exit(1)
+
+
+def _one_line(message: str) -> str:
+    """A message without line breaks, so that the log's last line is all of it."""
+    return " ".join(message.split())

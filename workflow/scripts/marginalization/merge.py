@@ -24,7 +24,7 @@ from tqdm import tqdm
 from .errors import InputError
 from .plan import element_bounds, job_labels
 from .statistics import summarize
-from .tables import PROFILES, STATISTICS, SUMMARY, parquet_writer
+from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
 ROWS = 2**17
 """Rows written at a time."""
@@ -178,12 +178,17 @@ def open_part(path: str, n: int, per_background: bool = True) -> pq.ParquetFile:
     """
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
-        expected = n * (background_count(file) if per_background else 1)
         facts = part_facts(file)
-    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        rows, effects, expected = facts["rows"], facts["effects"], n * facts["n_backgrounds"]
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
-    if not file.metadata.num_rows == facts["rows"] == expected:
-        raise _damaged(path, f"it has {file.metadata.num_rows} rows, not {expected}")
+    named = dict(zip(("model", "readout", "job"), _PART.search(path).groups(), strict=True))
+    if not named.items() <= facts.items():
+        raise _damaged(path, "it was written as " + ", ".join(f"{key} {facts.get(key)}" for key in named))
+    if not file.schema_arrow.equals(EFFECTS if per_background else PROFILE_SUMS):
+        raise _damaged(path, f"its columns are {', '.join(file.schema_arrow.names)}, or of other types")
+    if not file.metadata.num_rows == rows == (expected if per_background else n) or effects != expected:
+        raise _damaged(path, f"it has {file.metadata.num_rows} rows of {effects} effects, not of {expected}")
     return file
 
 
@@ -203,9 +208,13 @@ def _column(file: pq.ParquetFile, path: str, group: int, name: str) -> np.ndarra
 
 def _read(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.ChunkedArray:
     try:
-        return file.read_row_group(group, columns=[name]).column(0)
+        column = file.read_row_group(group, columns=[name]).column(0)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
+    # Headers of pages have no checksum; with a damaged one, pyarrow can end a column early.
+    if len(column) != file.metadata.row_group(group).num_rows:
+        raise _damaged(path, f"its column {name} ends early")
+    return column
 
 
 def _damaged(path: str, reason: object) -> InputError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import os
 import pickle
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
             f"config: models.{name}: {spec['factory']} failed with {type(error).__name__}: {error}; "
             f"its kwargs are {spec.get('kwargs', {})}"
         ) from error
+    if not callable(model):
+        raise InputError(f"config: models.{name}: {spec['factory']} made a {type(model).__name__}, no model")
     if "weights" in spec:
         _load_weights(model, spec["weights"], f"models.{name}")
     return model
@@ -56,6 +60,8 @@ def import_callable(reference: str, place: str) -> Callable[..., Any]:
             public = [key for key in vars(module) if not key.startswith("_")]
             raise InputError(f"config: {place}: {path} has no {attribute}; it has {', '.join(public)}")
         found = getattr(found, part)
+    if not callable(found):
+        raise InputError(f"config: {place}: {attribute} of {path} is a {type(found).__name__}, which can not be called")
     return found
 
 
@@ -84,13 +90,14 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
 def _load_array(item: dict[str, Any], place: str) -> np.ndarray:
     try:
         loaded = np.load(item["file"], allow_pickle=False)
-    except (ValueError, OSError) as error:
+        array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.get("key"))
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"config: {place}: {item['file']} is no .npy or .npz file of numbers: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    if item.get("key") not in loaded.files:
+    if array is None:
         raise InputError(f"config: {place}: {item['file']} holds {', '.join(loaded.files)}; name one of them as `key`")
-    return loaded[item["key"]]
+    if array.dtype.kind not in "biufc":
+        raise InputError(f"config: {place}: {item['file']} holds {array.dtype}, no numbers")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _import_file(path: Path) -> Any:
@@ -116,7 +123,8 @@ def _load_file(path: str, trust_pickle: bool, place: str) -> Callable[..., Any]:
         if "constants.pkl" in entries:
             return torch.jit.load(path, map_location="cpu")
         if "archive_format" in entries:
-            return torch.export.load(path).module()
+            with contextlib.nullcontext() if trust_pickle else _no_pickle_in(entries):
+                return torch.export.load(path).module()
     except Exception as error:
         raise InputError(f"config: {place}: {path} can not be loaded: {type(error).__name__}: {error}") from error
     if not trust_pickle:
@@ -132,6 +140,22 @@ def _load_file(path: str, trust_pickle: bool, place: str) -> Callable[..., Any]:
             f"the `factory` that makes its model"
         )
     return model
+
+
+@contextlib.contextmanager
+def _no_pickle_in(entries: set[str]) -> Iterator[None]:
+    """Have torch.export load tensors alone: it would else unpickle whatever stands beside them in the archive."""
+    for entry in entries:
+        if "opaque_obj" in entry or entry.startswith("data/aotinductor/"):
+            raise ValueError(f"{entry} in it could run any code; if you trust the file, set `trust_pickle: true`")
+    before = os.environ.get("TORCH_FORCE_WEIGHTS_ONLY_LOAD")
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"]
+        if before is not None:
+            os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = before
 
 
 def _unpickle(path: str, place: str) -> Any:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import __version__
-from .backgrounds import select_backgrounds
+from .backgrounds import check_copies, select_backgrounds
 from .config import background_files, element_files, model_files
 from .elements import read_elements
 from .placement import starts, strands
@@ -96,6 +96,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     elements = read_elements(config).elements
     backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
     spec, shards = config["backgrounds"], config["shards"]
+    check_copies(spec["transform"], spec["copies"])
     n_backgrounds = len(backgrounds) * spec["copies"]
     n_placements = len(strands(config["placement"])) * len(starts(config["placement"]))
 
@@ -108,7 +109,8 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     background_digests = {}
     for label, (first, last) in background_ranges(n_backgrounds, shards["backgrounds"]).items():
         rows = backgrounds.iloc[first // spec["copies"] : -(-last // spec["copies"])]
-        made_by = json.dumps([spec["transform"], spec["copies"], config["seed"]])
+        # With several copies, shards cut elsewhere can be of the same originals, so where it is cut is part of it.
+        made_by = json.dumps([spec["transform"], spec["copies"], config["seed"], first, last])
         background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
     return Plan(
         jobs={
@@ -158,8 +160,9 @@ def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
 
 
 def shard_label(i: int, n: int) -> str:
-    """Such as 0003of0008."""
-    return f"{i:04d}of{n:04d}"
+    """Such as 0003of0008; labels of the same n sort as their numbers do."""
+    digits = max(4, len(str(n)))
+    return f"{i:0{digits}d}of{n:0{digits}d}"
 
 
 def job_labels(job: str) -> tuple[str, str]:

@@ -54,11 +54,12 @@ class ReadoutModel(nn.Module):
         y = self._read(self.model(X, *args))
         if self.average_strands:
             # With rows A, C, G, T a one-hot encoding flipped both ways is the reverse complement's.
-            y_reverse = self._read(self.model(X.flip(1, 2), *args))
+            y_reverse = self._read(self.model(X.flip(1, 2), *args), reverse=True)
             y = {key: (value + self._forward_order(key, y_reverse[key])) / 2 for key, value in y.items()}
         return y
 
-    def _read(self, outputs: Any) -> dict[str, torch.Tensor]:
+    def _read(self, outputs: Any, reverse: bool = False) -> dict[str, torch.Tensor]:
+        """The readouts of a model's outputs; profiles of reverse complements have their positions in forward order."""
         values = {}
         for name, readout in self.readouts.items():
             if "function" in readout:
@@ -73,6 +74,7 @@ class ReadoutModel(nn.Module):
                 profile = expected_profile(
                     pick(outputs, readout["profile"]["logits"], name), pick(outputs, readout["profile"]["counts"], name)
                 )
+                profile = profile.flip(-1) if reverse else profile
                 values[name] = window(profile, readout["positions"], name).sum(dim=-1)
                 if readout["profile"]["keep"]:
                     values[name + PROFILE] = profile
@@ -80,15 +82,16 @@ class ReadoutModel(nn.Module):
                 values[name] = _everything(outputs, name)
             else:
                 y = pick(outputs, readout["output"], name)
-                values[name] = _REDUCTIONS[readout["reduce"]](window(y, readout["positions"], name)).flatten(1)
+                value = _REDUCTIONS[readout["reduce"]](window(y, readout["positions"], name))
+                values[name] = value.reshape(value.shape[0], -1)
         return values
 
     def _forward_order(self, key: str, y: torch.Tensor) -> torch.Tensor:
-        """A reverse complement's readout in the order of the targets, and its profile in that of the positions."""
-        if key.endswith(PROFILE):
-            return y.flip(1, 2)
-        readout = self.readouts[key]
+        """A reverse complement's readout, or its profile, in the order of the targets."""
+        name = key.removesuffix(PROFILE)
+        readout = self.readouts[name]
         if "reverse_order" in readout:
+            check_reverse_order(readout, y.shape[1], name)
             return y[:, readout["reverse_order"]]
         return y.flip(1) if "profile" in readout else y
 
@@ -99,11 +102,7 @@ def pick(outputs: Any, output: int | str, name: str) -> torch.Tensor:
     Raises:
         InputError: there is no such output; the message lists those there are.
     """
-    if isinstance(outputs, dict):
-        known = {key: value for key, value in outputs.items() if value is not None}
-    else:
-        leaves = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
-        known = {i: value for i, value in enumerate(leaves) if value is not None}
+    known = _known(outputs)
     if output not in known:
         listed = ", ".join(f"{key!r} {_describe(value)}" for key, value in known.items())
         raise InputError(f"config: readouts.{name}: the model has no output {output!r}; it has {listed}")
@@ -161,23 +160,35 @@ def target_names(readout: dict[str, Any], n: int, name: str) -> list[str]:
         raise InputError(
             f"config: readouts.{name}.targets names {len(names)} targets, but the readout has {n}: {', '.join(names)}"
         )
+    check_reverse_order(readout, n, name)
+    return names
+
+
+def check_reverse_order(readout: dict[str, Any], n: int, name: str) -> None:
+    """Raise an InputError unless a readout's reverse_order, if it has one, is an order of its n targets."""
     if "reverse_order" in readout and sorted(readout["reverse_order"]) != list(range(n)):
         raise InputError(f"config: readouts.{name}.reverse_order must hold each of 0 to {n - 1} once")
-    return names
 
 
 def _everything(outputs: Any, name: str) -> torch.Tensor:
     """Every output flattened, side by side: the default readout."""
-    leaves = outputs.values() if isinstance(outputs, dict) else outputs
-    leaves = [outputs] if isinstance(outputs, torch.Tensor) else [leaf for leaf in leaves if leaf is not None]
-    for i, leaf in enumerate(leaves):
+    leaves = _known(outputs)
+    for key, leaf in leaves.items():
         if leaf[0].numel() > LARGEST_DEFAULT:
             raise InputError(
-                f"config: readouts: output {i} of the model has {leaf[0].numel()} numbers for each sequence, more than "
-                f"the {LARGEST_DEFAULT} that are taken without a readout. Say which scalars to take of it, such as "
-                f"`readouts: {{total: {{output: {i}, reduce: sum}}}}`"
+                f"config: readouts: output {key!r} of the model has {leaf[0].numel()} numbers for each sequence, more "
+                f"than the {LARGEST_DEFAULT} that are taken without a readout. Say which scalars to take, such as "
+                f"`readouts: {{total: {{output: {key}, reduce: sum}}}}`"
             )
-    return torch.cat([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], dim=1)
+    return torch.cat([leaf.reshape(leaf.shape[0], -1) for leaf in leaves.values()], dim=1)
+
+
+def _known(outputs: Any) -> dict[int | str, torch.Tensor]:
+    """The outputs that are not None, by their keys or their places in the model's tuple."""
+    if isinstance(outputs, torch.Tensor):
+        return {0: outputs}
+    items = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+    return {key: value for key, value in items if value is not None}
 
 
 def _describe(value: Any) -> str:

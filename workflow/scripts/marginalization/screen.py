@@ -109,7 +109,11 @@ def run_shard(
         schemas = {key: PROFILE_SUMS if key.endswith(PROFILE) else EFFECTS for key in paths}
         writers = {
             key: stack.enter_context(
-                parquet_writer(path, schemas[key], {**facts, "n_backgrounds": len(X), "rows": _n_rows(shard, key)})
+                parquet_writer(
+                    path,
+                    schemas[key],
+                    {**facts, "readout": key.removesuffix(PROFILE), **_counts(shard, key)},
+                )
             )
             for key, path in paths.items()
         }
@@ -167,9 +171,12 @@ def _regroup(stream: Iterator[dict[str, torch.Tensor]], size: int) -> Iterator[d
         yield {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _n_rows(shard: Shard, key: str) -> int:
+def _counts(shard: Shard, key: str) -> dict[str, int]:
+    """What a file holds, by which the merge knows that it is whole: its rows, and the effects that they are made of."""
     n = len(shard.placed) * len(shard.targets[key.removesuffix(PROFILE)])
-    return n if key.endswith(PROFILE) else n * len(shard.backgrounds)
+    effects = n * len(shard.backgrounds)
+    rows = n if key.endswith(PROFILE) else effects
+    return {"n_backgrounds": len(shard.backgrounds), "rows": rows, "effects": effects}
 
 
 def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str) -> pa.Table:

@@ -155,6 +155,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        if error.filename is not None and Path(error.filename) not in {temporary, *temporary.parents}:
+            raise  # another file's trouble, such as that of one which is read meanwhile
         reason = error.strerror or error
         raise InputError(f"{path} can not be written: {reason}; make room or mend its folder") from error
     finally:

@@ -1,0 +1,141 @@
+"""Small screens for the tests: resolved configs, a model whose outputs are known, and runs of all jobs."""
+
+import json
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from marginalization.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.config import profile_readouts, readouts_of
+from marginalization.elements import read_elements
+from marginalization.placement import placed_table
+from marginalization.plan import Plan, make_plan
+from marginalization.probe import load_readout_model, probe
+from marginalization.readouts import PROFILE
+from marginalization.screen import read_shard, run_shard
+from marginalization.tables import BACKGROUNDS, ELEMENTS, write_json, write_table
+from snakemake.utils import validate
+from torch import nn
+
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+
+MINIMAL = {
+    "screen": "tiny",
+    "models": {"toy": {"factory": "screens:Tracks"}},
+    "elements": {"motifs": []},
+    "backgrounds": {"length": 12, "random": {"n": 5}},
+}
+
+LOGITS = np.array([[1, 3, -2, 0], [0, -1, 2, 1]])
+ACTIVITIES = np.array([[1, 0, -3, 2], [0, 5, 1, 0], [-1, 1, 0, 4]])
+COUNTS = np.array([1, 2, 3, 4])
+
+
+@cache
+def schema() -> dict:
+    """The schema of the config."""
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def resolved(**sections) -> dict:
+    """The minimal config with other sections, and with the schema's defaults filled in."""
+    return json.loads(_resolved(json.dumps({**MINIMAL, **sections})))
+
+
+@cache
+def _resolved(config: str) -> str:
+    filled = json.loads(config)
+    validate(filled, str(SCHEMA))
+    return json.dumps(filled)
+
+
+class Tracks(nn.Module):
+    """Logits (n, 2, length), log(1 + counts) (n, 1) and three activities (n, 3), integers that depend on positions."""
+
+    def forward(self, X):
+        tables = [torch.as_tensor(table, dtype=X.dtype, device=X.device) for table in (LOGITS, ACTIVITIES, COUNTS)]
+        ramp = torch.arange(1, X.shape[-1] + 1, dtype=X.dtype, device=X.device)
+        counts = torch.einsum("l,nlp->n", tables[2], X)
+        return tables[0] @ X, counts.log1p().unsqueeze(-1), torch.einsum("al,nlp,p->na", tables[1], X, ramp)
+
+
+def expected_activities(sequence: str) -> np.ndarray:
+    """The activities of `Tracks`, letter by letter in float64."""
+    return sum((p * ACTIVITIES[:, "ACGT".index(x)] for p, x in enumerate(sequence, 1) if x != "N"), np.zeros(3))
+
+
+def expected_counts(sequence: str) -> np.ndarray:
+    """The expected profile of `Tracks`, (2, length), letter by letter in float64."""
+    logits = np.array([[row["ACGT".index(x)] if x != "N" else 0 for x in sequence] for row in LOGITS], dtype=float)
+    total = sum(COUNTS["ACGT".index(x)] for x in sequence if x != "N")
+    return np.exp(logits) / np.exp(logits).sum() * total
+
+
+def substituted(background: str, element: str, start: int) -> str:
+    """A background with an element in it, where N keeps the background's base."""
+    letters = list(background)
+    for i, letter in enumerate(element, start):
+        letters[i] = letters[i] if letter == "N" else letter
+    return "".join(letters)
+
+
+def write_fasta(path: Path, sequences: list[str]) -> str:
+    path.write_text("".join(f">{path.stem}_{i}\n{sequence}\n" for i, sequence in enumerate(sequences)))
+    return str(path)
+
+
+def screen_of(folder: Path, motifs: list[str], letters: list[str], **sections) -> dict:
+    """A resolved config that substitutes these motifs into these backgrounds, written to FASTA files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = {"file": write_fasta(folder / "motif.fa", motifs), "sequences": "consensus"}
+    fasta = write_fasta(folder / "background.fa", letters)
+    spec = {"length": len(letters[0]), "fasta": fasta, "max_unknown": None, **sections.pop("backgrounds", {})}
+    return resolved(elements={"motifs": [table]}, backgrounds=spec, **sections)
+
+
+class Run(NamedTuple):
+    """A screen all of whose jobs were run."""
+
+    plan: Plan
+    placed: pd.DataFrame
+    backgrounds: pd.DataFrame
+    targets: dict
+    effects: list[str]
+    profiles: list[str]
+
+
+def run_screen(config: dict, folder: Path) -> Run:
+    """Run all jobs of a screen into a folder, as the workflow does."""
+    results = folder / "results"
+    elements = read_elements(config).elements
+    spec = config["backgrounds"]
+    selected, _ = select_backgrounds(spec, config["seed"])
+    backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
+    paths = SimpleNamespace(**{key: str(results / key) for key in ("elements", "backgrounds", "probe")})
+    write_table(elements, paths.elements, ELEMENTS, {})
+    write_table(backgrounds, paths.backgrounds, BACKGROUNDS, {})
+    plan = make_plan(config, folder / "cache")
+    targets, effects, profiles = {}, [], []
+    for name, jobs in plan.jobs.items():
+        found = probe(config, name, plan.n_backgrounds)
+        write_json(found, paths.probe)
+        targets[name] = found["targets"]
+        model = load_readout_model(config, name)
+        for job in jobs:
+            kinds = {key: ("effects", key) for key in readouts_of(config)}
+            kinds |= {key + PROFILE: ("profile_sums", key) for key in profile_readouts(config)}
+            outputs = {
+                key: str(results / kind / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
+                for key, (kind, readout) in kinds.items()
+            }
+            shard = read_shard(config, name, job, paths)
+            run_shard(model, shard, config["compute"], outputs, {"model": name, "job": job})
+            effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
+            profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
+    placed = placed_table(elements, config["placement"], spec["length"])
+    return Run(plan, placed, backgrounds, targets, effects, profiles)

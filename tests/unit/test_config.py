@@ -1,0 +1,234 @@
+import copy
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+from marginalization.config import (
+    check_config,
+    config_hash,
+    profile_readouts,
+    readouts_of,
+)
+from marginalization.errors import InputError
+from screens import MINIMAL, resolved, schema
+
+FULL = {
+    "screen": "full",
+    "seed": 1,
+    "models": {
+        "factory": {
+            "factory": "package.module:Class.make",
+            "kwargs": {"width": 3},
+            "weights": "weights.pt",
+            "inputs": [{"constant": 1, "shape": [2]}, {"file": "input.npz", "key": "x"}],
+        },
+        "file": {"file": "model.pt", "trust_pickle": True},
+    },
+    "readouts": {
+        "some": {
+            "output": "head",
+            "positions": [2, 5],
+            "reduce": "sum",
+            "targets": ["a", "b"],
+            "reverse_order": [1, 0],
+        },
+        "profile": {"profile": {"logits": 0, "counts": "c", "keep": False}},
+        "own": {"function": "own.py:read"},
+    },
+    "elements": {
+        "motifs": [
+            {
+                "file": "motifs.meme",
+                "format": "meme",
+                "sequences": "sampled",
+                "min_information": 0.1,
+                "samples": 2,
+                "trim": 0.2,
+            },
+            {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants"}},
+        ],
+        "annotations": [
+            {
+                "file": "peaks.bed",
+                "genome": "genome.fa",
+                "format": "bed",
+                "stranded": False,
+                "summit_flank": 3,
+                "max_width": 9,
+            }
+        ],
+    },
+    "backgrounds": {
+        "length": 100,
+        "loci": {"file": "loci.bed", "genome": "genome.fa", "summits": True},
+        "transform": "shuffle",
+        "copies": 2,
+        "match_gc": "peaks.bed",
+        "max_unknown": 3,
+        "exclude": "peaks.bed",
+        "chromosomes": ["chr1"],
+        "holdout": ["chr2"],
+        "past_end": "drop",
+        "maximum": 10,
+    },
+    "placement": {"start": [3, 5], "strands": "both", "average_strands": True},
+    "compute": {"device": "cpu", "dtype": "float64", "batch_size": 3, "threads": 2},
+    "shards": {"backgrounds": 5, "marginals": 50, "max_jobs": 20},
+}
+OTHERS = {  # the keys that exclude those of FULL
+    "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
+    "backgrounds.random": {"length": 100, "random": {"n": 2, "gc": 0.4}},
+}
+NAMED = {"models", "readouts", "models.factory.kwargs"}
+"""Where the keys are names that the person chooses."""
+
+
+def nodes(value, place=()):
+    """Each value of a config with the keys that lead to it."""
+    yield place, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        yield from nodes(child, (*place, key))
+
+
+def at(config, place):
+    for key in place:
+        config = config[key]
+    return config
+
+
+def dotted(place):
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
+
+
+CONFIGS = [FULL, *({**FULL, "backgrounds": section} for section in OTHERS.values())]
+KEYS = {
+    dotted(place): (config, place)
+    for config in CONFIGS
+    for place, _ in nodes(config)
+    if place and isinstance(place[-1], str) and dotted(place[:-1]) not in NAMED
+}
+
+
+def properties(part, defs):
+    """The keys that a part of the schema knows, each with its own schema."""
+    part = defs[part["$ref"].split("/")[-1]] if "$ref" in part else part
+    for key, child in part.get("properties", {}).items():
+        target = defs[child["$ref"].split("/")[-1]] if "$ref" in child else child
+        yield key, {**target, **child}
+        yield from properties(child, defs)
+    for child in (part.get("items"), part.get("additionalProperties")):
+        if isinstance(child, dict):
+            yield from properties(child, defs)
+
+
+def test_every_key_is_described_and_tested_below():
+    whole = schema()
+    Draft202012Validator.check_schema(whole)
+    keys = list(properties(whole, whole["$defs"]))
+    assert len(keys) > 60
+    assert [key for key, part in keys if len(part.get("description", "")) < 8] == []
+    assert {key for key, _ in keys} == {place[-1] for _, place in KEYS.values()}
+
+
+@pytest.mark.parametrize("config", [MINIMAL, *CONFIGS])
+def test_a_config_is_accepted_with_and_without_its_defaults(config):
+    check_config(config, schema())
+    filled = resolved(**config)
+    check_config(filled, schema())
+    assert resolved(**filled) == filled
+
+
+def test_defaults():
+    config = resolved()
+    assert config["placement"] == {"start": "centre", "strands": "+", "average_strands": False}
+    assert config["compute"] == {"device": "auto", "dtype": None, "batch_size": 64, "threads": 1}
+    assert config["models"]["toy"]["trust_pickle"] is False
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_an_unknown_key_is_named_with_the_nearest_known_one(key):
+    config, place = KEYS[key]
+    config = copy.deepcopy(config)
+    parent = at(config, place[:-1])
+    parent[place[-1] + "x"] = parent.pop(place[-1])
+    where = f" in {dotted(place[:-1])}" if place[:-1] else ""
+    with pytest.raises(InputError) as error:
+        check_config(config, schema())
+    assert str(error.value) == f"config: unknown key '{place[-1]}x'{where}; did you mean '{place[-1]}'?"
+
+
+def test_an_unknown_key_like_no_other_is_told_the_known_ones():
+    with pytest.raises(InputError, match=r"'qqq' in shards; known keys are backgrounds, marginals, max_jobs$"):
+        check_config({**MINIMAL, "shards": {"qqq": 1}}, schema())
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_value_of_a_wrong_type_is_refused_where_it_stands(key):
+    config, place = KEYS[key]
+    config = copy.deepcopy(config)
+    parent = at(config, place[:-1])
+    parent[place[-1]] = [[]] if isinstance(parent[place[-1]], dict) else [[], 1.5]
+    with pytest.raises(InputError, match=r"^config: ") as error:
+        check_config(config, schema())
+    assert f"config: {dotted(place)}" in str(error.value)
+
+
+TOY = {"factory": "a.b:C"}
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"models": {"m": {}}}, "models.m: give exactly one of file, factory"),
+        ({"models": {"m": {**TOY, "file": "x"}}}, "models.m: give exactly one of file, factory"),
+        ({"models": {"m": {"file": "x", "weights": "y"}}}, "models.m: weights goes only with factory"),
+        (
+            {"models": {"m": {"factory": "no_colon"}}},
+            "models.m.factory: 'no_colon' does not match .*What makes",
+        ),
+        ({"models": {"a b": TOY}}, "models: 'a b' does not match"),
+        ({"models": {1: TOY}}, "models: 1 is not of type 'string'"),
+        ({"models": {}}, "models: {} should be non-empty"),
+        (
+            {"models": {"m": {**TOY, "inputs": [{"constant": 1}]}}},
+            r"\[0\]: give exactly one of constant and shape, file",
+        ),
+        ({"elements": {"motifs": [{}]}}, r"elements.motifs\[0\]: give exactly one of file, jaspar"),
+        ({"backgrounds": {"length": 5}}, "backgrounds: give exactly one of loci, fasta, random"),
+        ({"backgrounds": {"random": {"n": 1}}}, "backgrounds: 'length' is a required property"),
+        (
+            {"placement": {"start": "center"}},
+            "placement.start: 'center' is none of what can stand here .*`centre`",
+        ),
+        ({"placement": {"start": [1, -3]}}, r"placement.start\[1\]: -3 is less than the minimum of 0"),
+        ({"placement": {"strands": "x"}}, r"strands: 'x' is not one of \['\+', '-', 'both'\]"),
+        ({"readouts": {"r": {"positions": "al"}}}, "readouts.r.positions: 'al' is none of .*a number of central ones"),
+        ({"readouts": None}, "readouts: None is not of type 'object' .*Scalars to take"),
+        ({"seed": True}, "seed: True is not of type 'integer'"),
+        ({"screen": "a/b"}, "screen: 'a/b' does not match"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(section, message):
+    with pytest.raises(InputError, match=message):
+        check_config({**MINIMAL, **section}, schema())
+
+
+def test_a_missing_section():
+    with pytest.raises(InputError, match="config: top level: 'models' is a required property"):
+        check_config({key: value for key, value in MINIMAL.items() if key != "models"}, schema())
+
+
+def test_the_hash_is_of_the_values_alone():
+    config = resolved()
+    turned = json.loads(json.dumps(dict(reversed(config.items()))))
+    assert config_hash(config) == config_hash(turned) != config_hash(resolved(seed=1))
+
+
+def test_readouts():
+    assert readouts_of(resolved()) == {"prediction": {}}
+    assert profile_readouts(resolved()) == []
+    profile = {"profile": {"logits": 0, "counts": 1}}
+    config = resolved(readouts={"z": profile, "b": {"profile": {**profile["profile"], "keep": False}}, "a": {}})
+    assert list(readouts_of(config)) == ["a", "b", "z"]
+    assert profile_readouts(config) == ["z"]

@@ -1,0 +1,222 @@
+import os
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from marginalization.errors import InputError
+from marginalization.plan import background_ranges, element_bounds, element_ranges, job_labels, make_plan, shard_label
+from screens import resolved, screen_of, write_fasta
+
+IDS = st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=50, unique=True).map(sorted)
+
+
+@settings(deadline=None)
+@given(IDS, st.integers(0, 9).map(lambda k: 2**k))
+def test_element_shards_are_a_partition(ids, n_shards):
+    ranges = element_ranges(ids, n_shards)
+    taken = [ids[rows] for rows in ranges.values()]
+    assert [id for part in taken for id in part] == ids
+    assert all(taken)
+    for label, part in zip(ranges, taken, strict=True):
+        low, high = element_bounds(label)
+        assert part == [id for id in ids if low <= id <= high]
+
+
+@given(st.integers(0, 12).map(lambda k: 2**k))
+def test_bounds_cover_all_ids_once(n_shards):
+    bounds = [element_bounds(shard_label(i, n_shards)) for i in range(n_shards)]
+    assert (bounds[0][0], bounds[-1][1]) == ("0" * 16, "f" * 16)
+    assert all(int(low, 16) == int(high, 16) + 1 for (_, high), (low, _) in pairwise(bounds))
+
+
+@given(st.integers(1, 200), st.integers(1, 50))
+def test_background_shards_are_a_partition(n, size):
+    ranges = list(background_ranges(n, size).values())
+    assert [row for first, last in ranges for row in range(first, last)] == list(range(n))
+    assert all(0 < last - first <= size for first, last in ranges)
+
+
+@given(st.integers(0, 20000), st.integers(0, 20000), st.integers(1, 20000))
+@example(2000, 10000, 6384)
+def test_labels_sort_as_their_numbers(i, j, more):
+    n = max(i, j) + more
+    assert (shard_label(i, n) < shard_label(j, n)) == (i < j)
+    assert job_labels(f"{shard_label(i, n)}-{shard_label(j, n)}-abc") == (shard_label(i, n), shard_label(j, n))
+
+
+def plan_of(config):
+    """The plan of a config, read anew."""
+    with tempfile.TemporaryDirectory() as cache:
+        return make_plan(config, Path(cache))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    (folder / "weights.pt").write_bytes(b"1")
+    (folder / "own.py").write_text("def read(y): return y")
+    return folder
+
+
+MOTIFS = ["ACG", "TTGA", "GGNCC", "CATCAT", "TGACTCA"]
+BACKGROUNDS = ["ACGTACGTACGT", "TTTTGGGGCCCC", "GATTACAGATTA"]
+SHARDS = {"backgrounds": 2, "marginals": 3}
+
+
+def base(folder, **sections):
+    sections.setdefault("shards", SHARDS)
+    return screen_of(folder, sections.pop("motifs", MOTIFS), sections.pop("letters", BACKGROUNDS), **sections)
+
+
+distinct = st.lists(st.text("ACGT", min_size=1, max_size=12), min_size=2, max_size=12, unique=True)
+
+
+@settings(deadline=None, max_examples=25)
+@given(distinct, st.sampled_from([1, 5, 20, 1000]))
+def test_adding_an_element_changes_one_shard(tmp_path_factory, sequences, marginals):
+    folder = tmp_path_factory.mktemp("adding")
+    shards = {"backgrounds": 2, "marginals": marginals}
+    more = plan_of(base(folder, motifs=sequences, shards=shards))
+    fewer = plan_of(base(folder, motifs=sequences[:-1], shards=shards))
+    assert more.n_elements == fewer.n_elements + 1
+    if {job.split("-")[0][6:] for job in more.jobs["toy"]} != {job.split("-")[0][6:] for job in fewer.jobs["toy"]}:
+        return  # the number of shards is another
+    added = set(more.jobs["toy"]) - set(fewer.jobs["toy"])
+    assert len({job_labels(job)[0] for job in added}) == 1
+    assert len(added) == 2  # one for each shard of the three backgrounds
+    assert {job[:19] for job in fewer.jobs["toy"]} - {job[:19] for job in more.jobs["toy"]} == set()
+
+
+MODEL = {"factory": "torch.nn:Linear", "weights": "weights.pt"}
+OTHER = {
+    "kwargs": {"models": {"toy": {**MODEL, "kwargs": {"n": 3}}}},
+    "readouts": {"readouts": {"r": {"output": 1}}},
+    "reduce": {"readouts": {"own": {"function": "own.py:read"}, "r": {"reduce": "sum"}}},
+    "start": {"placement": {"start": 3}},
+    "strands": {"placement": {"strands": "both"}},
+    "average": {"placement": {"average_strands": True}},
+    "dtype": {"compute": {"dtype": "float64"}},
+    "seed": {"seed": 1},
+    "transform": {"backgrounds": {"transform": "shuffle"}},
+    "copies": {"backgrounds": {"transform": "shuffle", "copies": 2}},
+}
+SAME = {
+    "screen": {"screen": "another"},
+    "batch size": {"compute": {"batch_size": 1}},
+    "threads": {"compute": {"threads": 7}},
+    "device": {"compute": {"device": "cpu"}},
+    "warning": {"shards": {**SHARDS, "max_jobs": 1}},
+    "another model": {"models": {"toy": MODEL, "new": {"factory": "torch.nn:ReLU"}}},
+    "another order": {"motifs": MOTIFS[::-1]},
+    "the same again": {"motifs": [*MOTIFS, MOTIFS[1]]},
+}
+READOUTS = {"own": {"function": "own.py:read"}}
+
+
+@pytest.mark.parametrize("what", sorted(OTHER) + sorted(SAME))
+def test_names_of_jobs_depend_on_what_they_compute(folder, monkeypatch, what):
+    monkeypatch.chdir(folder)
+    sections = {"models": {"toy": MODEL}, "readouts": READOUTS}
+    before = set(plan_of(base(folder, **sections)).jobs["toy"])
+    after = set(plan_of(base(folder, **{**sections, **{**OTHER, **SAME}[what]})).jobs["toy"])
+    assert after == before if what in SAME else not after & before
+
+
+def test_names_of_jobs_depend_on_the_contents_of_files(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    config = base(folder, models={"toy": MODEL, "bare": {"factory": "torch.nn:ReLU"}}, readouts=READOUTS)
+    first = plan_of(config)
+    os.utime("weights.pt", (1, 1))
+    assert plan_of(config) == first
+    Path("weights.pt").write_bytes(b"2")
+    second = plan_of(config)
+    assert not set(second.jobs["toy"]) & set(first.jobs["toy"])
+    assert second.jobs["bare"] == first.jobs["bare"]
+    Path("own.py").write_text("def read(y): return 2 * y")
+    assert not set(plan_of(config).jobs["bare"]) & set(first.jobs["bare"])
+    Path("own.py").write_text("def read(y): return y")
+    Path("weights.pt").write_bytes(b"1")
+    assert plan_of(config) == first
+    write_fasta(folder / "background.fa", [*BACKGROUNDS[:2], "GATTACAGATTT"])
+    changed = plan_of(config).jobs["toy"]
+    assert {job_labels(job)[1] for job in set(changed) - set(first.jobs["toy"])} == {"0001of0002"}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20))
+@example(n=1, copies=30, size=8, other_size=9)  # four shards of the same original either way
+def test_jobs_of_one_name_have_the_same_backgrounds(folder, n, copies, size, other_size):
+    """Also when their copies are of the same originals: otherwise a screen could mix files that are cut differently."""
+    ranges = {}
+    elements = {"motifs": [{"file": write_fasta(folder / "one.fa", ["ACG"])}]}
+    for shards in (size, other_size):
+        spec = {"length": 4, "random": {"n": n}, "transform": "shuffle", "copies": copies}
+        config = resolved(elements=elements, backgrounds=spec, shards={"backgrounds": shards})
+        plan = plan_of(config)
+        cut = background_ranges(plan.n_backgrounds, shards)
+        for job in plan.jobs["toy"]:
+            assert ranges.setdefault(job, cut[job_labels(job)[1]]) == cut[job_labels(job)[1]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    distinct,
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(1, 300),
+    st.integers(1, 3),
+    st.integers(3, 12),
+    st.sampled_from(["+", "both"]),
+)
+def test_the_remedy_for_too_many_jobs_works(tmp_path_factory, motifs, n, size, marginals, n_models, max_jobs, strands):
+    table = {"file": write_fasta(tmp_path_factory.mktemp("remedy") / "m.fa", motifs)}
+    sections = {
+        "models": {f"m{i}": {"factory": "torch.nn:ReLU"} for i in range(n_models)},
+        "elements": {"motifs": [table]},
+        "backgrounds": {"length": 12, "random": {"n": n}},
+        "placement": {"strands": strands},
+    }
+    shards = {"backgrounds": size, "marginals": marginals, "max_jobs": max_jobs}
+    plan = plan_of(resolved(**sections, shards=shards))
+    warning = plan.warning(shards)
+    assert (warning is None) == (plan.n_jobs <= max_jobs)
+    if warning:
+        assert f"takes {plan.n_jobs:,} jobs, more than shards.max_jobs ({max_jobs})" in warning
+        remedy = yaml.safe_load(warning.split("; ")[1].split("set ")[1].replace(" and ", "\n"))
+        changed = {key.removeprefix("shards."): value for key, value in remedy.items()}
+        assert plan_of(resolved(**sections, shards={**shards, **changed})).n_jobs <= max_jobs
+
+
+def test_the_plan_is_kept_until_a_file_changes(folder, tmp_path):
+    config = base(folder)
+    plan = make_plan(config, tmp_path / "cache")
+    assert make_plan(config, tmp_path / "cache") == plan
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    write_fasta(folder / "motif.fa", ["ACGT"])
+    assert make_plan(config, tmp_path / "cache").n_elements == 1
+    (tmp_path / "file").touch()
+    assert make_plan(config, tmp_path / "file" / "cache").n_elements == 1  # a cache that can not be written
+
+
+def test_counts(folder):
+    config = base(folder, placement={"start": [0, 2, 5], "strands": "both"}, models={"a": MODEL, "b": MODEL})
+    config["models"] = {name: {"factory": "torch.nn:ReLU", "inputs": []} for name in "ab"}
+    plan = plan_of(config)
+    assert plan.n_marginals == 2 * 5 * 6 * 3
+    assert plan.describe() == (
+        f"180 marginals: 2 models x 5 elements x 6 placements x 3 backgrounds, in {plan.n_jobs} jobs"
+    )
+    config["backgrounds"]["copies"] = 2
+    with pytest.raises(InputError, match="2 copies of each background would be equal"):
+        plan_of(config)
+
+
+def test_no_torch_is_imported_to_plan():
+    code = "import sys, marginalization.plan; assert not {'torch', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

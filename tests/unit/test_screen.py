@@ -1,0 +1,160 @@
+"""Shards of a screen, and their merge, against a brute force over strings in float64."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+from marginalization import merge, screen, tables
+from marginalization.merge import find_parts, merge_effects, merge_profiles
+from marginalization.placement import place
+from marginalization.tables import EFFECTS, PROFILES, STATISTICS, SUMMARY, read_facts
+from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
+
+draw = random.Random(0)
+MOTIFS = ["A", "TGACTCA", "CNNG", "GGGCGG", "TTTT", *("".join(draw.choices("ACGT", k=5)) for _ in range(9))]
+LETTERS = ["".join(draw.choices("ACGTN", [5, 5, 5, 5, 1], k=12)) for _ in range(7)]
+READOUTS = {
+    "activity": {"output": 2, "targets": ["zeta", "Alpha", "mid"]},
+    "counts": {"profile": {"logits": 0, "counts": 1}, "positions": [3, 9], "targets": ["t9", "t10"]},
+}
+"""The names of both sort otherwise than they stand: capitals before small letters, t10 before t9."""
+PLACEMENT = {"start": [4, 0], "strands": "both"}
+COLUMNS = {"activity": expected_activities, "counts": lambda s: expected_counts(s)[:, 3:9].sum(axis=1)}
+
+
+def brute_force(config, run):
+    """Rows of effects by (readout, target, element, strand, start): arrays of before and after, in float64."""
+    elements = run.placed.drop_duplicates("element_id")
+    for placed in place(elements, config["placement"], 12):
+        for readout, values in COLUMNS.items():
+            before = np.array([values(s) for s in run.backgrounds["sequence"]])
+            after = np.array(
+                [values(substituted(s, placed.sequence, placed.start)) for s in run.backgrounds["sequence"]]
+            )
+            for i, target in enumerate(READOUTS[readout]["targets"]):
+                yield (readout, target, placed.element_id, placed.strand, placed.start), before[:, i], after[:, i]
+
+
+@pytest.fixture(scope="module", params=[(1000, 10**6), (3, 10**6), (1000, 20), (2, 30), (1, 1)], ids=str)
+def screened(request, tmp_path_factory):
+    """A screen in one or many jobs, in row groups smaller than a shard; its merged tables."""
+    backgrounds, marginals = request.param
+    folder = tmp_path_factory.mktemp("screen")
+    shards = {"backgrounds": backgrounds, "marginals": marginals}
+    options = {"placement": PLACEMENT, "readouts": READOUTS, "shards": shards, "compute": {"batch_size": 5}}
+    config = screen_of(folder, MOTIFS, LETTERS, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen, "ROW_GROUP_ROWS", 70)
+        patch.setattr(merge, "ROWS", 9)
+        patch.setattr(tables, "ROW_GROUP_ROWS", 4)
+        run = run_screen(config, folder)
+        parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
+        merge_effects(parts[0], run.placed, folder / "summary.parquet", {"seed": 0})
+        merge_profiles(parts[1], run.placed, folder / "profiles.parquet", {"seed": 0})
+    return config, run, folder
+
+
+def test_shards_are_cut_as_asked(screened):
+    config, run, _ = screened
+    n_background_shards = -(-7 // config["shards"]["backgrounds"])
+    element_shards = {job.split("-")[0] for job in run.plan.jobs["toy"]}
+    assert run.plan.n_jobs == len(element_shards) * n_background_shards == len(run.effects) / 2 == len(run.profiles)
+    assert (len(element_shards) > 1) == (config["shards"]["marginals"] < 1000)
+    groups = [pq.ParquetFile(path).num_row_groups for path in run.effects]
+    assert max(groups) > 1 or config["shards"] == {"backgrounds": 1, "marginals": 1, "max_jobs": 2000}
+
+
+def test_effects_equal_brute_force(screened):
+    config, run, folder = screened
+    dataset = pyarrow.dataset.dataset(folder / "results" / "effects", partitioning="hive")
+    table = dataset.to_table().to_pandas()
+    assert set(table.columns) == {*EFFECTS.names, "model", "readout"}
+    keys = ["readout", "target", "element_id", "strand", "start"]
+    found = dict(list(table.astype({key: "str" for key in keys if key != "start"}).groupby(keys)))
+    count = 0
+    for key, before, after in brute_force(config, run):
+        rows = found[key].sort_values("background_id")
+        assert rows["background_id"].tolist() == list(range(7))
+        np.testing.assert_allclose(rows["before"], before, rtol=1e-5)
+        np.testing.assert_allclose(rows["after"], after, rtol=1e-5)
+        np.testing.assert_allclose(rows["effect"], after - before, rtol=1e-5, atol=1e-4)
+        if key[0] == "activity":  # integers, so exact
+            assert rows["effect"].tolist() == (after - before).tolist()
+        count += 1
+    assert count == len(found) == 14 * 4 * 5
+    assert len(table) == count * 7
+
+
+def test_rows_of_shards_are_sorted(screened):
+    _, run, _ = screened
+    for path in run.effects:
+        assert pq.read_schema(path).remove_metadata() == EFFECTS
+        table = pq.ParquetFile(path).read().to_pandas()
+        keys = list(
+            table[["element_id", "strand", "start", "target", "background_id"]].itertuples(index=False, name=None)
+        )
+        assert keys == sorted(keys)
+        assert len(set(keys)) == len(keys) == read_facts(path)["rows"]
+
+
+def test_the_summary_equals_brute_force(screened):
+    config, run, folder = screened
+    assert pq.read_schema(folder / "summary.parquet").remove_metadata() == SUMMARY
+    summary = pd.read_parquet(folder / "summary.parquet")
+    expected = sorted(brute_force(config, run), key=lambda row: row[0])
+    keys = summary[["readout", "target", "element_id", "strand", "start"]].itertuples(index=False, name=None)
+    assert list(keys) == [key for key, _, _ in expected]
+    assert set(summary["model"]) == {"toy"}
+    assert set(summary["n_backgrounds"]) == {7}
+    elements = run.placed.drop_duplicates("element_id").set_index("element_id")
+    for column in ("name", "kind", "sequence"):
+        assert summary[column].tolist() == elements.loc[summary["element_id"], column].tolist()
+    for row, (key, before, after) in zip(summary.to_dict("records"), expected, strict=True):
+        effect = after - before
+        by_hand = {
+            "before_mean": before.mean(),
+            "after_mean": after.mean(),
+            "effect_mean": effect.mean(),
+            "effect_std": effect.std(ddof=1),
+            "effect_sem": effect.std(ddof=1) / np.sqrt(7),
+            **{f"effect_q{q:02d}": np.quantile(effect, q / 100) for q in (5, 25, 75, 95)},
+            "effect_median": np.median(effect),
+            "effect_min": effect.min(),
+            "effect_max": effect.max(),
+        }
+        close = {"rtol": 1e-12, "atol": 1e-12} if key[0] == "activity" else {"rtol": 1e-5, "atol": 1e-4}
+        for name, value in by_hand.items():
+            np.testing.assert_allclose(row[name], value, **close, err_msg=f"{key} {name}")
+        if key[0] == "activity":
+            assert row["fraction_positive"] == (effect > 0).mean()
+    assert {*by_hand, "fraction_positive"} == set(STATISTICS)
+
+
+def test_mean_profiles_equal_brute_force(screened):
+    _, run, folder = screened
+    assert pq.read_schema(folder / "profiles.parquet").remove_metadata() == PROFILES
+    profiles = pd.read_parquet(folder / "profiles.parquet")
+    keys = list(profiles[["target", "element_id", "strand", "start"]].itertuples(index=False, name=None))
+    assert keys == sorted(keys)
+    assert len(keys) == len(set(keys)) == 2 * 14 * 4
+    letters = run.backgrounds["sequence"]
+    before = np.mean([expected_counts(s) for s in letters], axis=0)
+    placed = {(p.element_id, p.strand, p.start): p.sequence for p in place(run.placed.iloc[::4], PLACEMENT, 12)}
+    for (target, *key), row in zip(keys, profiles.to_dict("records"), strict=True):
+        strand = READOUTS["counts"]["targets"].index(target)
+        after = np.mean([expected_counts(substituted(s, placed[tuple(key)], key[2])) for s in letters], axis=0)
+        np.testing.assert_allclose(row["before"], before[strand], rtol=1e-5)
+        np.testing.assert_allclose(row["after"], after[strand], rtol=1e-5)
+
+
+def test_the_same_screen_gives_the_same_bytes(screened, tmp_path):
+    config, run, _ = screened
+    if run.plan.n_jobs < 5:
+        first, second = (run_screen(config, tmp_path / name) for name in ("first", "second"))
+        assert first.plan == second.plan == run.plan
+        for ours, theirs in zip(first.effects + first.profiles, second.effects + second.profiles, strict=True):
+            assert Path(ours).read_bytes() == Path(theirs).read_bytes()

@@ -1,0 +1,154 @@
+"""What is said of models that give no numbers, and of shards' files that are damaged or of another screen."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from marginalization.errors import InputError
+from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
+from marginalization.sequence import identifier
+from screens import run_screen, screen_of
+
+LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]
+READOUTS = {"activity": {"output": 2}, "counts": {"profile": {"logits": 0, "counts": 1}}}
+
+MODEL = """
+import torch
+
+def make(value, at_least):
+    return lambda X: X[:, 0].sum(-1).masked_fill(X[:, 1].sum(-1) >= at_least, float(value))
+"""
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(("at_least", "where"), [(9, f"with element {identifier('CCC')} (CCC)"), (8, "as it is")])
+def test_outputs_that_are_no_numbers(tmp_path, value, at_least, where):
+    """Background 1 has 8 C, and 9 with CCC in its centre."""
+    (tmp_path / "model.py").write_text(MODEL)
+    spec = {"factory": f"{tmp_path / 'model.py'}:make", "kwargs": {"value": value, "at_least": at_least}}
+    config = screen_of(tmp_path, ["AT", "CCC"], LETTERS, models={"toy": spec}, readouts={"head": {}})
+    with pytest.raises(InputError) as error:
+        run_screen(config, tmp_path)
+    assert str(error.value).startswith(f"readout head is {value} for background 1 (background_1) {where}; ")
+    assert not list(tmp_path.rglob("[0-9]*.parquet"))
+
+
+class Merge:
+    """A screen of two shards of backgrounds, and its merge."""
+
+    def __init__(self, folder, motifs=("AT", "CCC"), **sections):
+        self.folder = folder
+        config = screen_of(folder, motifs, LETTERS, readouts=READOUTS, shards={"backgrounds": 2}, **sections)
+        self.run = run_screen(config, folder)
+        self.paths = self.run.effects + self.run.profiles
+
+    def merged(self):
+        """The bytes of both tables."""
+        for paths, table, merge in (
+            (self.run.effects, "summary", merge_effects),
+            (self.run.profiles, "profiles", merge_profiles),
+        ):
+            merge(find_parts(paths, self.run.placed, self.run.targets), self.run.placed, self.folder / table, {})
+        return [(self.folder / table).read_bytes() for table in ("summary", "profiles")]
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    return Merge(tmp_path_factory.mktemp("errors"))
+
+
+@pytest.fixture
+def part(screen):
+    """A function that replaces the bytes of one file of a shard, until the end of the test."""
+    kept = {path: Path(path).read_bytes() for path in screen.paths}
+
+    def replace(path, content):
+        Path(path).write_bytes(content)
+
+    yield replace
+    for path, content in kept.items():
+        Path(path).write_bytes(content)
+
+
+@pytest.mark.parametrize("i", range(6))
+def test_a_truncated_file_is_refused_by_name(screen, part, i):
+    path = screen.paths[i]
+    whole = Path(path).read_bytes()
+    for length in (0, 3, len(whole) // 2, len(whole) - 1):
+        part(path, whole[:length])
+        with pytest.raises(InputError) as error:
+            screen.merged()
+        assert str(error.value).startswith(f"{path} is damaged or not of this screen: ")
+        assert str(error.value).endswith(" Delete it and run snakemake again; only its shard is computed again")
+
+
+def test_a_flipped_bit_changes_nothing_or_is_refused_by_name(screen, part):
+    expected = screen.merged()
+    draw = random.Random(0)
+    refused = 0
+    for _ in range(150):
+        path = draw.choice(screen.paths)
+        content = bytearray(Path(path).read_bytes())
+        kept = bytes(content)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        part(path, content)
+        try:
+            assert screen.merged() == expected
+        except InputError as error:
+            assert str(error).startswith(f"{path} is damaged or not of this screen: ")  # noqa: PT017
+            refused += 1
+        part(path, kept)
+    assert refused > 30
+
+
+def test_a_missing_file_is_named(screen, part):
+    for path in screen.paths:
+        kept = Path(path).read_bytes()
+        Path(path).unlink()
+        with pytest.raises(InputError) as error:
+            screen.merged()
+        assert str(error.value).startswith(f"{path} is damaged or not of this screen: ")
+        part(path, kept)
+
+
+def test_a_file_of_another_place_is_refused_by_name(screen, part, tmp_path):
+    """Each file in the place of each other, and of a screen with other elements of the same number."""
+    other = Merge(tmp_path, motifs=("GG", "TTT"))
+    kept = {path: Path(path).read_bytes() for path in screen.paths}
+    contents = [*kept.values(), *(Path(path).read_bytes() for path in other.paths)]
+    for path, ours in kept.items():
+        for content in contents:
+            if content != ours:
+                part(path, content)
+                with pytest.raises(InputError) as error:
+                    screen.merged()
+                assert str(error.value).startswith(f"{path} is damaged or not of this screen: ")
+        part(path, ours)
+
+
+def test_a_merge_that_fails_writes_nothing(screen, part):
+    screen.merged()
+    (screen.folder / "summary").unlink()
+    whole = Path(screen.run.effects[-1]).read_bytes()
+    part(screen.run.effects[-1], whole[: len(whole) // 2])
+    before = sorted(screen.folder.iterdir())
+    with pytest.raises(InputError):
+        screen.merged()
+    assert sorted(screen.folder.iterdir()) == before
+
+
+def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path):
+    folder = tmp_path / "effects"
+    shutil.copytree(Path(screen.run.effects[0]).parents[2], folder)
+    files = sorted(folder.rglob("*.parquet"))
+    earlier, ours = files[0], set(map(str, files[1:]))
+    content = earlier.read_bytes()
+    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == [str(earlier)]
+    assert sorted(folder.rglob("*.parquet")) == files[1:]
+    moved = tmp_path / "superseded" / earlier.relative_to(folder)
+    assert moved.read_bytes() == content
+    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == []
+    assert set_aside(str(tmp_path / "absent"), set(), str(tmp_path / "superseded")) == []
+    assert pq.read_table(moved).num_rows > 0
