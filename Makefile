@@ -13,7 +13,7 @@ demo: $(VENV)/.installed  ## Screen JASPAR with the demo model, and compare with
 	$(BIN)/python config/demo/recovery.py results/demo
 
 test: $(VENV)/.installed  ## Run the fast tests.
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real

@@ -69,6 +69,8 @@ def find_parts(paths: list[str], placed: pd.DataFrame, targets: dict[str, dict[s
             low, high = element_bounds(label)
             first, end = np.searchsorted(ids, low), np.searchsorted(ids, high, side="right")
             parts.append(Part(shard_paths, int(first), int(end - first)))
+        if sum(part.n for part in parts) != len(placed):
+            raise InputError(f"the files of {model}, {readout} are not those of all elements; run snakemake again")
         screened.append(Screened(model, readout, sorted(targets[model][readout]), parts))
     return screened
 

@@ -83,7 +83,8 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
                 f"config: models.{name}.inputs[{i}]: {item['file']} has shape {array.shape}, but there are "
                 f"{n_backgrounds} backgrounds; give one row for each, in the order of backgrounds.parquet"
             )
-        inputs.append(torch.from_numpy(array))
+        # float64 is what numpy writes unasked, and not what a model of float32 takes.
+        inputs.append(torch.from_numpy(array.astype(np.float32) if array.dtype == np.float64 else array))
     return inputs
 
 
@@ -109,7 +110,7 @@ def _import_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.append(folder)
+        sys.path.insert(0, folder)
     sys.modules[name] = module  # torch.export and pickle look classes up by their module
     spec.loader.exec_module(module)
     return module

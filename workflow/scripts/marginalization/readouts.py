@@ -59,7 +59,7 @@ class ReadoutModel(nn.Module):
         return y
 
     def _read(self, outputs: Any, reverse: bool = False) -> dict[str, torch.Tensor]:
-        """The readouts of a model's outputs; profiles of reverse complements have their positions in forward order."""
+        """The readouts of a model's outputs, a reverse complement's with positions in forward order where they are taken."""
         values = {}
         for name, readout in self.readouts.items():
             if "function" in readout:
@@ -82,6 +82,8 @@ class ReadoutModel(nn.Module):
                 values[name] = _everything(outputs, name)
             else:
                 y = pick(outputs, readout["output"], name)
+                if reverse and readout["positions"] != "all":
+                    y = y.flip(-1)
                 value = _REDUCTIONS[readout["reduce"]](window(y, readout["positions"], name))
                 values[name] = value.reshape(value.shape[0], -1)
         return values

@@ -61,19 +61,22 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shar
         paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
     """
     elements_label, backgrounds_label = job_labels(job)
-    targets = json.loads(Path(paths.probe).read_text())["targets"]
+    probe = json.loads(Path(paths.probe).read_text())
+    targets = probe["targets"]
     backgrounds = pd.read_parquet(paths.backgrounds)
     largest = config["shards"]["backgrounds"]
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
     low, high = element_bounds(elements_label)
     elements = pd.read_parquet(paths.elements, filters=[("element_id", ">=", low), ("element_id", "<=", high)])
-    rows_each = max(map(len, targets.values())) * min(len(backgrounds), largest)
+    # What the merge holds: a placement's rows in all background shards, or its profiles.
+    widths = [len(names) * len(backgrounds) for names in targets.values()]
+    widths += [len(targets[readout]) * length for readout, length in probe["profile_length"].items()]
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
         placed=list(place(elements, config["placement"], config["backgrounds"]["length"])),
         args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
         targets=targets,
-        group=max(1, ROW_GROUP_ROWS // rows_each),
+        group=max(1, ROW_GROUP_ROWS // max(widths)),
     )
 
 
