@@ -59,7 +59,7 @@ class ReadoutModel(nn.Module):
         return y
 
     def _read(self, outputs: Any, reverse: bool = False) -> dict[str, torch.Tensor]:
-        """The readouts of a model's outputs, a reverse complement's with positions in forward order where they are taken."""
+        """The readouts of a model's outputs; `positions` of a reverse complement are taken in forward order."""
         values = {}
         for name, readout in self.readouts.items():
             if "function" in readout:
