@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
 .PHONY: demo test real bench check format clean
 
-demo: $(VENV)/.installed  ## Screen JASPAR with the demo model, and compare with what was planted.
-	$(BIN)/python config/demo/genome.py
+demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
 	$(BIN)/python config/demo/figure.py results/demo results/demo/demo.png
 	$(BIN)/python config/demo/recovery.py results/demo
@@ -21,7 +21,7 @@ real: $(VENV)/.installed  ## Screen published models; the tests skip where their
 bench: $(VENV)/.installed  ## Compare the speed with tangermeme's.
 	$(BIN)/python tests/benchmark/marginals.py
 
-check: $(VENV)/.installed  ## Lint.
+check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
@@ -30,6 +30,9 @@ format: $(VENV)/.installed
 
 clean:
 	rm -rf results .snakemake
+
+$(GENOME): config/demo/genome.py | $(VENV)/.installed
+	$(BIN)/python config/demo/genome.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
