@@ -13,7 +13,7 @@ demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and co
 	$(BIN)/python config/demo/recovery.py results/demo
 
 test: $(VENV)/.installed  ## Run the fast tests.
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real

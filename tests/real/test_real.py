@@ -10,9 +10,6 @@ from marginalization.onehot import one_hot_encode
 from tangermeme.marginalize import marginalize
 from workflows import run
 
-# One folder, which one Snakemake at a time may work in.
-pytestmark = pytest.mark.xdist_group("real")
-
 REFERENCE = {
     "ctcf": ("bpnet400:BPNet", "bpnet400_ctcf.pt", 400, {"output": 1, "targets": ["log_counts"]}),
     "explainn": ("explainn:ExplaiNN", "explainn.pt", 200, {"targets": ["MAX", "FOXA1", "JUND"]}),

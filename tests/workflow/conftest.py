@@ -6,32 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lab_tables import MEME, TSV
 from workflows import run
 
 HERE = Path(__file__).parent
-
-MEME = """MEME version 4
-
-ALPHABET= ACGT
-
-MOTIF M1 first
-letter-probability matrix: alength= 4 w= 3 nsites= 20 E= 0
- 0.1 0.1 0.7 0.1
- 0.1 0.1 0.7 0.1
- 0.7 0.1 0.1 0.1
-
-MOTIF M1 first
-letter-probability matrix:
- 0.1 0.1 0.1 0.7
- 0.7 0.1 0.1 0.1
-
-MOTIF M2 same as the first
-letter-probability matrix: alength= 4 w= 3
- 0.0 0.0 1.0 0.0
- 0.0 0.0 1.0 0.0
- 1.0 0.0 0.0 0.0
-"""
-TSV = "name\tsequence\tnote\nspaced\tGGNNNCC\tx\nwide\tACGTACGTACGTA\ty\nsingle\tC\tz\n"
 
 
 @pytest.fixture

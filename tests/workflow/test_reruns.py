@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from conftest import MEME
+from lab_tables import MEME
 from workflows import run, snakemake
 
 QUIET = ("--dry-run",)
