@@ -232,3 +232,9 @@ def test_readouts():
     config = resolved(readouts={"z": profile, "b": {"profile": {**profile["profile"], "keep": False}}, "a": {}})
     assert list(readouts_of(config)) == ["a", "b", "z"]
     assert profile_readouts(config) == ["z"]
+
+
+def test_a_readout_of_two_kinds_is_refused():
+    config = {**MINIMAL, "readouts": {"both": {"output": 1, "profile": {"logits": 0, "counts": 1}}}}
+    with pytest.raises(InputError, match=r"readouts\.both: output and profile exclude each other"):
+        check_config(config, schema())

@@ -93,3 +93,15 @@ def test_too_many_jobs_draw_a_warning_whose_remedy_works(lab, config):
     printed = run(lab, config, *QUIET)
     assert jobs(printed)["screen"] <= 2
     assert "max_jobs" not in printed
+
+
+def test_profiles_of_an_earlier_plan_do_not_stay(lab, config):
+    config["models"] = {"heads": {"factory": "lab.py:TwoHeads"}}
+    config["elements"] = {"motifs": [{"file": "motifs.tsv"}]}
+    config["shards"] = {}
+    run(lab, config | {"readouts": {"counts": {"profile": {"logits": 0, "counts": 1}}}})
+    results = lab / "results" / "known"
+    assert (results / "profiles.parquet").exists()
+    run(lab, config | {"readouts": {"log_counts": {"output": 1}}})
+    assert not (results / "profiles.parquet").exists()
+    assert (results / "superseded" / "profiles.parquet").exists()

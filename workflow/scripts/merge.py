@@ -22,3 +22,5 @@ with job_log(snakemake.log[0]):
     merge_effects(find_parts(snakemake.input.effects, placed, targets), placed, snakemake.output[0], made_from)
     if snakemake.input.profiles:
         merge_profiles(find_parts(snakemake.input.profiles, placed, targets), placed, snakemake.output[1], made_from)
+    elif (results / "profiles.parquet").exists():
+        (results / "profiles.parquet").replace(results / "superseded" / "profiles.parquet")

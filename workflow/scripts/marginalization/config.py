@@ -30,6 +30,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
 
     error = best_match(Draft202012Validator(schema).iter_errors(config))
     if error is None:
+        for name, readout in config.get("readouts", {}).items():
+            _check_one_kind(name, readout)
         return
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = place.removeprefix(".") or "top level"
@@ -44,6 +46,13 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
         message = error.message
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     raise InputError(f"config: {place}: {message}" + (f" ({described})" if described else ""))
+
+
+def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
+    # An output of 0 may be the schema's default.
+    kinds = [key for key in ("output", "profile", "function") if readout.get(key, 0) != 0]
+    if len(kinds) > 1:
+        raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
 
 
 def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
