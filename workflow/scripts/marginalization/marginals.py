@@ -6,21 +6,16 @@ every (motif, background) pair is a sequence of the same length, batches span mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from .onehot import as_motif, check_one_hot, substitute, substitute_
-from .placement import resolve_start
-from .prediction import BATCH_SIZE, check_rows, map_tree, predict, predict_batches, resolve_device
+from .onehot import check_one_hot, substitute
+from .prediction import BATCH_SIZE, map_tree, predict, row_count
 from .sequence import DNA
-
-BATCHES_PER_GROUP = 16
-"""How many batches' worth of motifs are in memory at a time: enough that the short last batch costs little."""
+from .streams import place_motif, stream_motifs
 
 
 class Marginals(NamedTuple):
@@ -133,6 +128,7 @@ def marginalize_motifs(
     dtype: str | torch.dtype | None = None,
     device: str | torch.device | None = None,
     verbose: bool = False,
+    incremental: bool | None = None,
 ) -> MotifMarginals:
     """Predictions for backgrounds before, and after each of many motifs is substituted into them.
 
@@ -145,6 +141,8 @@ def marginalize_motifs(
         start: 0-based position where each motif begins; None centres each.
         alphabet: the letters, in the order of the rows of `X`.
         args, func, batch_size, dtype, device, verbose: as for `predict`.
+        incremental: compute only what each motif changes: True or False, or None for where it pays (see
+            `stream_motifs`).
 
     Returns:
         `y_before`, an output tree of tensors (n_backgrounds, ...), and `y_afters` of (n_motifs, n_backgrounds, ...).
@@ -153,91 +151,20 @@ def marginalize_motifs(
         ValueError: no motifs, or as `marginalize` and `predict`.
     """
     options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
+    if isinstance(motifs, str):
+        raise ValueError(f"motifs must be a list; for the one motif {motifs!r} give [{motifs!r}], or use marginalize")
     if len(motifs) == 0:
         raise ValueError("there are no motifs to marginalize")
     check_one_hot(X, "X", len(alphabet))
     # All motifs are checked before any is computed.
-    placements = [_place(X, motif, start, alphabet) for motif in motifs]
+    placements = [place_motif(X, motif, start, alphabet) for motif in motifs]
 
     y_before = predict(model, X, **options)
     y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
     done = 0
-    for y in stream_motifs(model, X, placements, alphabet, verbose=verbose, **options):
+    for y in stream_motifs(model, X, placements, alphabet, verbose=verbose, incremental=incremental, **options):
         done += _fill(y_afters, y, done)
     return MotifMarginals(y_before, y_afters)
-
-
-def stream_motifs(
-    model: Callable[..., Any],
-    X: torch.Tensor,
-    placements: Iterable[tuple[torch.Tensor | str, int | None]],
-    alphabet: Sequence[str] = tuple(DNA),
-    args: Sequence[torch.Tensor] | None = None,
-    func: Callable[[Any], Any] | None = None,
-    batch_size: int = BATCH_SIZE,
-    dtype: str | torch.dtype | None = None,
-    device: str | torch.device | None = None,
-    verbose: bool = False,
-) -> Iterator[Any]:
-    """The predictions after each motif, group by group, in memory that does not grow with the number of motifs.
-
-    Args:
-        placements: pairs of a motif and where it begins (None centres it), from any iterable, taken as needed.
-        model, X, alphabet, args, func, batch_size, dtype, device, verbose: as for `marginalize_motifs`.
-
-    Yields:
-        For the next few placements, in order, an output tree of tensors (n_in_group, n_backgrounds, ...).
-
-    Raises:
-        ValueError: as `marginalize_motifs`, when the placement at fault is reached.
-    """
-    check_one_hot(X, "X", len(alphabet))
-    n = check_rows(X, args)
-    X = X.to(resolve_device(device))
-    per_group = max(1, batch_size * BATCHES_PER_GROUP // n)
-    sizes: list[int] = []
-
-    def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
-        upcoming = iter(placements)
-        while group := [_place(X, motif, start, alphabet) for motif, start in islice(upcoming, per_group)]:
-            sizes.append(len(group))
-            for first in range(0, len(group) * n, batch_size):
-                last = min(first + batch_size, len(group) * n)
-                rows = torch.arange(first, last) % n
-                yield _constructs(X, group, first, last), [arg[rows] for arg in args or ()]
-
-    parts: list[Any] = []
-    in_parts = 0
-    with tqdm(disable=not verbose, unit="marginal") as progress:
-        for y in predict_batches(model, batches(), func=func, dtype=dtype, device=device):
-            parts.append(y)
-            in_parts += _rows(y)
-            progress.update(_rows(y))
-            if in_parts == sizes[0] * n:
-                shape = (sizes.pop(0), n)
-                yield map_tree(lambda *ys, shape=shape: torch.cat(ys).unflatten(0, shape), *parts)
-                parts, in_parts = [], 0
-
-
-def _place(
-    X: torch.Tensor, motif: torch.Tensor | str, start: int | None, alphabet: Sequence[str]
-) -> tuple[torch.Tensor, int]:
-    """A motif as one-hot, and where in the backgrounds `X` it begins."""
-    motif = as_motif(motif, alphabet, X.shape[0])
-    return motif, resolve_start(X.shape[-1], motif.shape[-1], start)
-
-
-def _constructs(X: torch.Tensor, group: list[tuple[torch.Tensor, int]], first: int, last: int) -> torch.Tensor:
-    """Pairs `first` to `last` of (placement, background), backgrounds running fastest, as sequences."""
-    n = X.shape[0]
-    batch = X[torch.arange(first, last, device=X.device) % n]
-    for i in range(first // n, (last - 1) // n + 1):
-        begin, end = max(first, i * n), min(last, (i + 1) * n)
-        motif, start = group[i]
-        if motif.shape[0] > 1:
-            motif = motif[begin - i * n : end - i * n]
-        substitute_(batch[begin - first : end - first], motif, start)
-    return batch
 
 
 def _annotated_sequences(X: torch.Tensor, annotations: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -277,11 +204,4 @@ def _fill(whole: Any, part: Any, first: int) -> int:
         return target
 
     map_tree(copy, whole, part)
-    return _rows(part)
-
-
-def _rows(tree: Any) -> int:
-    """The number of rows of the first tensor of an output tree."""
-    sizes: list[int] = []
-    map_tree(lambda t: sizes.append(t.shape[0]) or t, tree)
-    return sizes[0]
+    return row_count(part)

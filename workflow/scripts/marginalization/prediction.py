@@ -69,12 +69,15 @@ def predict_batches(
     device = resolve_device(device)
     if isinstance(model, torch.export.ExportedProgram):
         model = model.module()
-    dtype = model_dtype(model) if dtype is None else getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    dtype = as_dtype(dtype, model)
     half = dtype in (torch.bfloat16, torch.float16)
-    with evaluating(model, device), torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
+    with evaluating(model, device):
         for X, args in batches:
-            y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
-            yield map_tree(lambda t: t.cpu(), y if func is None else func(y))
+            # Not around the loop: what is set there would hold for the caller between two batches too.
+            with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
+                y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
+                y = map_tree(lambda t: t.cpu(), y if func is None else func(y))
+            yield y
 
 
 @contextlib.contextmanager
@@ -104,8 +107,10 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def model_dtype(model: Callable[..., Any]) -> torch.dtype:
-    """The dtype of a model's first floating-point parameter or buffer; float32 for one that has none."""
+def as_dtype(dtype: str | torch.dtype | None, model: Callable[..., Any]) -> torch.dtype:
+    """The dtype asked for, or that of a model's first floating-point parameter or buffer, or float32."""
+    if dtype is not None:
+        return getattr(torch, dtype) if isinstance(dtype, str) else dtype
     tensors = _tensors(model) if isinstance(model, torch.nn.Module) else ()
     return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
 
@@ -136,6 +141,13 @@ def map_tree(function: Callable[..., torch.Tensor], *trees: Any) -> Any:
     if isinstance(first, (list, tuple)):
         return [map_tree(function, *leaves) for leaves in zip(*trees, strict=True)]
     raise ValueError(f"a model must return tensors, or a list, tuple or dict of them, not {type(first).__name__}")
+
+
+def row_count(tree: Any) -> int:
+    """The number of rows of the first tensor of an output tree."""
+    sizes: list[int] = []
+    map_tree(lambda t: sizes.append(t.shape[0]) or t, tree)
+    return sizes[0]
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:

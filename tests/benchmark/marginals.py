@@ -1,0 +1,117 @@
+"""Time a marginal, side by side with tangermeme's `marginalize` in one process.
+
+    python tests/benchmark/marginals.py [--full]
+
+For each network: medians over pairs of runs of the time per marginal (element x background) by tangermeme and by
+`marginalize_motifs`, their ratio, the ratio of their operations (counted by PyTorch), and how much the effects differ,
+as a share of the largest effect.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from marginalization import marginalize_motifs
+from marginalization.onehot import one_hot_encode
+from marginalization.sequence import named_generator
+from marginalization.streams import checked_engine, place_motif, run_group
+from networks import NETWORKS, make
+from tangermeme.marginalize import marginalize
+from torch.utils.flop_counter import FlopCounterMode
+
+GOALS = {
+    "BPNet 64 x 8": 15,
+    "BPNet 64 x 8, counts": 25,
+    "ChromBPNet 512 x 8": 18,
+    "Basset": 10,
+    "DeepSTARR": 6,
+    "Enformer in small": 1.9,
+}
+
+
+def sequences(n, length, name):
+    return ["".join(named_generator(0, name, i).choice(list("ACGT"), length)) for i in range(n)]
+
+
+def timed(function):
+    begin = time.perf_counter()
+    result = function()
+    return time.perf_counter() - begin, result
+
+
+def leaves(y):
+    return [y] if isinstance(y, torch.Tensor) else list(y)
+
+
+def compare(name, n_backgrounds, n_motifs, n_reference, pairs):
+    """A row of the table."""
+    network, length = make(name)
+    X = one_hot_encode(sequences(n_backgrounds, length, "background"))
+    motifs = sequences(n_motifs, 12, "motif")
+
+    def reference():
+        return [marginalize(network, X.float(), motif, device="cpu") for motif in motifs[:n_reference]]
+
+    def ours():
+        return marginalize_motifs(network, X, motifs, device="cpu", incremental=True)
+
+    ratios, times = [], []
+    timed(lambda: marginalize_motifs(network, X, motifs[:8], device="cpu", incremental=True))
+    for _ in range(pairs):
+        t_reference, y_reference = timed(reference)
+        t_ours, y_ours = timed(ours)
+        t_reference /= n_reference * n_backgrounds
+        t_ours /= n_motifs * n_backgrounds
+        times.append((t_reference, t_ours))
+        ratios.append(t_reference / t_ours)
+
+    difference = 0.0
+    for i, (y_before, y_after) in enumerate(y_reference):
+        for before, after, ours_before, ours_after in zip(
+            leaves(y_before), leaves(y_after), leaves(y_ours.y_before), leaves(y_ours.y_afters), strict=True
+        ):
+            effect = after - before
+            error = (ours_after[i] - ours_before - effect).abs().max() / effect.abs().max()
+            difference = max(difference, error.item())
+
+    with FlopCounterMode(display=False) as counted:
+        marginalize(network, X.float(), motifs[0], device="cpu")
+    flops_reference = counted.get_total_flops() / n_backgrounds
+    inputs, placements = [X.float()], [place_motif(X, motif, None, "ACGT") for motif in motifs[:64]]
+    with torch.no_grad():
+        engine = checked_engine(network, inputs, placements[:2], 32)
+        with FlopCounterMode(display=False) as counted:
+            run_group(engine, inputs, placements, None, 32)
+        passes = counted.get_total_flops()
+        with FlopCounterMode(display=False) as counted:
+            run_group(engine, inputs, placements, None, 32)  # the backgrounds are there now
+    once = passes - counted.get_total_flops()
+    flops_ours = counted.get_total_flops() / (64 * n_backgrounds) + once / (n_motifs * n_backgrounds)
+    t_reference, t_ours = (statistics.median(column) for column in zip(*times, strict=True))
+    return statistics.median(ratios), t_reference, t_ours, flops_reference, flops_ours, difference
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="more motifs, backgrounds and pairs")
+    parser.add_argument("--only", help="one network of the table")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "difference"]
+    print(f"{'network':22}", *(f"{column:>10}" for column in columns))
+    for name in [arguments.only] if arguments.only else NETWORKS:
+        large = name.startswith("ChromBPNet")
+        n_backgrounds = (4 if large else 20) * (2 if arguments.full else 1)
+        n_motifs = (200 if large else 500) * (4 if arguments.full else 1)
+        n_reference = 2 if large else 5
+        ratio, before, after, flops, flops_ours, difference = compare(
+            name, n_backgrounds, n_motifs, n_reference, 5 if arguments.full else 3
+        )
+        figures = [f"{before * 1e3:.3f} ms", f"{after * 1e3:.3f} ms", f"{ratio:.1f} x", f"{GOALS[name]:g} x"]
+        figures += [f"{flops / 1e6:.1f}", f"{flops_ours / 1e6:.1f}", f"{difference:.1e}"]
+        print(f"{name:22}", *(f"{figure:>10}" for figure in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Incremental inference gives what full forward passes give."""
+
+import importlib.util
+import logging
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from marginalization import operations, stream_motifs, streams
+from marginalization.incremental import Incremental
+from marginalization.streams import leaves
+from random_networks import networks, substitutions
+from torch import nn
+
+EXPORTING = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+"""Settings for examples of which each captures a model."""
+
+
+def assert_same(ours, reference, tolerance=1e-10):
+    """The same trees, up to a tolerance that is relative to the largest value of each tensor."""
+    if isinstance(reference, dict):
+        assert ours.keys() == reference.keys()
+        ours, reference = list(ours.values()), list(reference.values())
+    if isinstance(reference, (list, tuple)):
+        assert len(ours) == len(reference)
+        for pair in zip(ours, reference, strict=True):
+            assert_same(*pair, tolerance)
+    elif reference is None:
+        assert ours is None
+    else:
+        assert ours.shape == reference.shape
+        assert ours.dtype == reference.dtype
+        finite = reference[reference.isfinite()]
+        scale = max([1e-2, *finite.abs().flatten().tolist()])
+        torch.testing.assert_close(ours, reference, rtol=0, atol=tolerance * scale, equal_nan=True)
+
+
+def substituted(X, motif, lo, rows):
+    """Whole sequences, one for each row of the motif, and which backgrounds they are of."""
+    which = torch.arange(len(X))[rows].expand(len(motif))
+    Z = X[which].clone()
+    place = Z[:, :, lo : lo + motif.shape[2]]
+    place.copy_(torch.where(motif.sum(1, keepdim=True) > 0, motif.to(X.dtype), place))
+    return Z, which
+
+
+def assert_full(engine, model, inputs, motif, lo, rows, tolerance=1e-10):
+    """What the engine gives is what a forward pass gives."""
+    Z, which = substituted(inputs[0], motif, lo, rows)
+    delta = (Z - inputs[0][which])[:, :, lo : lo + motif.shape[2]]
+    reference = model(Z, *(x[which] for x in inputs[1:]))
+    assert_same(engine.after(delta, lo, rows), reference, tolerance)
+
+
+@settings(max_examples=20, **EXPORTING)
+@given(networks(), st.data())
+def test_random_networks_equal_full_forward_passes(network, data):
+    model, X, args = network
+    inputs = [X, *args]
+    with torch.no_grad():
+        engine = Incremental(model, inputs)
+        which = data.draw(st.lists(substitutions(X), min_size=1, max_size=5))
+        lo = min(lo for _, lo, _ in which)
+        hi = max(lo + motif.shape[2] for motif, lo, _ in which)
+        lo, hi = data.draw(st.integers(0, lo)), data.draw(st.integers(hi, X.shape[2]))
+        engine.prepare(inputs, (0, len(X)), lo, hi, data.draw(st.integers(1, 5)))
+        assert_same(engine.before(), model(X, *args))
+        for motif, lo, rows in which:
+            assert_full(engine, model, inputs, motif, lo, rows)
+            assert engine.floats_per_background(lo, lo + motif.shape[2]) > 0
+            assert engine.floats_per_row(lo, lo + motif.shape[2]) > 0
+        assert_same(engine.before(), model(X, *args))
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """Memory for a few backgrounds and a few motifs at a time."""
+    monkeypatch.setitem(streams.CACHE_BYTES, "cpu", 2**13)
+    monkeypatch.setitem(streams.WORK_BYTES, "cpu", 2**12)
+    monkeypatch.setattr(streams, "GROUP_BYTES", 2**10)
+    monkeypatch.setattr(streams, "BATCHES_PER_GROUP", 2)
+
+
+def joined(groups):
+    """The output trees of groups as lists of tensors (n_placements, n_backgrounds, ...)."""
+    return [torch.cat(parts) for parts in zip(*(leaves(group) for group in groups), strict=True)]
+
+
+@st.composite
+def placements(draw, X):
+    """Motifs of mixed widths and places, some with one motif for each background, some unknown in part."""
+    n, _, length = X.shape
+    found = []
+    for _ in range(draw(st.integers(1, 8))):
+        width = draw(st.integers(1, length))
+        rows = draw(st.sampled_from([1, n]))
+        codes = torch.randint(0, 5, (rows, width), generator=torch.Generator().manual_seed(draw(st.integers(0, 99))))
+        motif = nn.functional.one_hot(codes, 5)[:, :, :4].mT.to(torch.int8)
+        found.append((motif, draw(st.none() | st.integers(0, length - width))))
+    return found
+
+
+@settings(max_examples=10, **EXPORTING)
+@given(networks(), st.data())
+def test_streams_equal_full_streams(small_memory, network, data):
+    model, X, args = network
+    placed = data.draw(placements(X))
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
+    batch_size = data.draw(st.integers(1, 9))
+    model, args = model.to(dtype), [arg.to(dtype) for arg in args]
+    func = data.draw(st.sampled_from([None, lambda tree: [leaf.square() for leaf in leaves(tree)]]))
+    engines, check = [], streams.checked_engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
+        options = {"args": args, "func": func, "batch_size": batch_size, "device": "cpu"}
+        ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
+    full = joined(stream_motifs(model, X, placed, incremental=False, **options))
+    assert engines[0] is not None or dtype == torch.float32
+    for y, reference in zip(ours, full, strict=True):
+        assert y.shape[:2] == (len(placed), len(X))
+        assert_same(y, reference, 1e-9 if dtype == torch.float64 else 1e-3)
+
+
+def test_a_stream_of_many_groups(small_memory, monkeypatch):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(4, 8, 5, padding=2), nn.ReLU(), nn.Conv1d(8, 2, 3)).double().eval()
+    X = random_backgrounds(5, 30)
+    placed = [("ACGTTGCA"[: 1 + i % 7], i % 20) for i in range(50)]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    ours = list(stream_motifs(model, X, iter(placed), incremental=True, **options))
+    assert len(ours) > 10
+    assert all(len(group) == len(ours[0]) for group in ours[:-1])
+    assert_same(torch.cat(ours), torch.cat(list(stream_motifs(model, X, placed, incremental=False, **options))))
+
+
+def random_backgrounds(n, length, seed=0):
+    codes = torch.randint(0, 4, (n, length), generator=torch.Generator().manual_seed(seed))
+    return nn.functional.one_hot(codes, 4).mT.double()
+
+
+# Where there is no incremental inference.
+
+
+class Branching(nn.Module):
+    """Two ways through the model, by what the data are."""
+
+    def forward(self, X):
+        return X.sum(-1) if X[:, 0].sum() > 3 else X.mean(-1)
+
+
+class OfEveryPlace(nn.Module):
+    """Half of it has rules, and half has none."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 4, 3)
+        self.gru = nn.GRU(4, 3, batch_first=True)
+
+    def forward(self, X):
+        h = self.conv(X).relu()
+        return h, self.gru(h.mT)[0]
+
+
+def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
+    X = random_backgrounds(3, 12)
+    placed = [("ACG", 0), ("TT", 3), ("A", 11)]
+    with caplog.at_level(logging.WARNING):
+        ours = joined(stream_motifs(Branching(), X, placed, incremental=True, device="cpu"))
+    assert [record.levelname for record in caplog.records if record.name == streams.__name__] == ["WARNING"]
+    assert "costs a full forward pass" in caplog.text
+    assert "data-dependent" in caplog.text
+    caplog.clear()
+    full = joined(stream_motifs(Branching(), X, placed, incremental=False, device="cpu"))
+    assert not caplog.records
+    for y, reference in zip(ours, full, strict=True):
+        assert torch.equal(y, reference)
+
+
+@pytest.mark.parametrize("rule", [operations.Convolution, operations.Positionwise])
+def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
+    torch.manual_seed(0)
+    model = OfEveryPlace().double().eval()
+    X = random_backgrounds(3, 12)
+    placed = [("ACG", 0), ("TT", 3), ("A", 11)]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    full = joined(stream_motifs(model, X, placed, incremental=False, **options))
+    with caplog.at_level(logging.WARNING):
+        assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
+    assert not [record for record in caplog.records if record.name == streams.__name__]
+    right = rule.apply
+    monkeypatch.setattr(rule, "apply", lambda *given: right(*given) + 1)
+    with caplog.at_level(logging.WARNING):
+        ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
+    assert "differ from a full forward pass by" in caplog.text
+    for y, reference in zip(ours, full, strict=True):
+        assert torch.equal(y, reference)
+
+
+def test_a_rule_that_fails_is_caught(caplog, monkeypatch):
+    def fail(*given):
+        raise RuntimeError("of no use")
+
+    monkeypatch.setattr(operations.Convolution, "apply", fail)
+    model, X = OfEveryPlace().double().eval(), random_backgrounds(3, 12)
+    options = {"dtype": torch.float64, "device": "cpu"}
+    ours = joined(stream_motifs(model, X, [("ACG", 0)], incremental=True, **options))
+    assert "RuntimeError: of no use" in caplog.text
+    assert_same(ours, joined(stream_motifs(model, X, [("ACG", 0)], incremental=False, **options)), 0)
+
+
+# Published models.
+
+
+def published(real_data, name):
+    """A model of the real data by the name of its file and class, as a screen loads it."""
+    file, cls, weights = name
+    spec = importlib.util.spec_from_file_location(file, real_data / "models" / f"{file}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = getattr(module, cls)()
+    model.load_state_dict(torch.load(real_data / "models" / weights, map_location="cpu", weights_only=True))
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        (("bpnet400", "BPNet", "bpnet400_ctcf.pt"), 400),
+        (("deepstarr", "DeepSTARR", "deepstarr.pt"), 249),
+        (("explainn", "ExplaiNN", "explainn.pt"), 200),
+    ],
+    ids=["bpnet", "deepstarr", "explainn"],
+)
+def test_published_models(real_data, name, length, caplog):
+    model, X = published(real_data, name), random_backgrounds(4, length).float()
+    motifs = [("TGACCAGCAGGGGGCGCTA", None), ("TGANTCA", None), ("A", 0), ("ACGT", length - 4), ("ACG" * 20, 3)]
+    options = {"dtype": torch.float32, "device": "cpu"}
+    ours = joined(stream_motifs(model, X, motifs, incremental=True, **options))
+    assert not [record for record in caplog.records if record.name == streams.__name__]
+    full = joined(stream_motifs(model, X, motifs, incremental=False, **options))
+    for y, reference in zip(ours, full, strict=True):
+        assert_same(y, reference, 1e-5)

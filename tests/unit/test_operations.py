@@ -1,0 +1,294 @@
+"""Which rules are used, and over which windows, by arithmetic."""
+
+import pytest
+import torch
+from marginalization import operations
+from marginalization.incremental import Incremental
+from random_networks import ACTIVATIONS, Layer, simple
+from test_incremental import assert_full, random_backgrounds
+from torch import nn
+from torch.nn import functional
+
+LENGTH = 40
+
+
+def engine_of(model, length=LENGTH):
+    """An engine for a model in float64, which gives what a forward pass gives."""
+    model = model.double().eval()
+    X = random_backgrounds(3, length)
+    with torch.no_grad():
+        for i, parameter in enumerate(model.parameters()):
+            rng = torch.Generator().manual_seed(i)
+            parameter.copy_(torch.randn(parameter.shape, generator=rng, dtype=torch.float64) / 3)
+        engine = Incremental(model, [X])
+        for lo, hi in ((20, 24), (0, 1), (length - 3, length), (0, length)):
+            engine.prepare([X], (0, 3), lo, hi, 2)
+            motif = random_backgrounds(3, hi - lo, seed=1)
+            assert_full(engine, model, [X], motif, lo, slice(0, 3))
+            assert_full(engine, model, [X], motif, lo, slice(1, 2))
+    return engine
+
+
+def without_rule(engine, lo=20, hi=24):
+    """The names of the operations without a rule."""
+    return [str(step.node.target).removeprefix("aten.") for step in engine.program(lo, hi).steps if step.rule is None]
+
+
+class Branches(nn.Module):
+    """Models side by side, so that they are captured at once."""
+
+    def __init__(self, *models):
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, X):
+        return tuple(model(X) for model in self.models)
+
+
+def windows(engine, lo=20, hi=24):
+    """Where each step's output differs, or None where it is whole."""
+    return [step.out and (step.out.lo, step.out.hi) for step in engine.program(lo, hi).steps]
+
+
+def conv(*args, **options):
+    return nn.Conv1d(*args, **options)
+
+
+WINDOWS = {
+    # By name: layers, and where the output of the last one differs when the positions 20 to 24 of 40 do.
+    "conv": ([conv(4, 5, 7)], (14, 24)),
+    "conv padded": ([conv(4, 5, 7, padding=3)], (17, 27)),
+    "conv same": ([conv(4, 5, 6, padding="same")], (17, 26)),
+    "conv valid": ([conv(4, 5, 6, padding="valid")], (15, 24)),
+    "conv dilated": ([conv(4, 5, 3, padding=4, dilation=4)], (16, 28)),
+    "conv strided": ([conv(4, 5, 5, stride=3, padding=2)], (6, 9)),  # output o looks at 3 o - 2 to 3 o + 2
+    "conv in groups": ([conv(4, 8, 3, groups=4, bias=False)], (18, 24)),
+    "conv of many channels": ([conv(4, 16, 1), conv(16, 3, 3, dilation=2, padding=2)], (18, 26)),
+    "conv 2d": (
+        [simple(lambda x: x[:, None]), nn.Conv2d(1, 5, (4, 3), padding=(0, 1)), nn.Conv2d(5, 2, (1, 3))],
+        (17, 25),
+    ),
+    "conv 2d of rows": ([simple(lambda x: x.unsqueeze(2)), nn.Conv2d(4, 5, (1, 3), dilation=(1, 2))], (16, 24)),
+    "conv 2d same": ([simple(lambda x: x[:, None]), nn.Conv2d(1, 2, (2, 4), padding="same")], (18, 25)),
+    "batch norm": ([nn.BatchNorm1d(4)], (20, 24)),
+    "batch norm 2d": ([simple(lambda x: x[:, None]), nn.BatchNorm2d(1)], (20, 24)),
+    "layer norm": ([simple(lambda x: x.transpose(1, 2)), nn.LayerNorm(4)], (20, 24)),
+    "rms norm": ([simple(lambda x: x.transpose(1, 2)), nn.RMSNorm(4)], (20, 24)),
+    "softmax": ([nn.Softmax(dim=1)], (20, 24)),
+    "prelu": ([nn.PReLU(4)], (20, 24)),
+    "glu": ([nn.GLU(dim=1)], (20, 24)),
+    "gate": ([simple(lambda x: x[:, :2].tanh() * x[:, 2:].sigmoid())], (20, 24)),
+    "gate by chunks": ([simple(lambda x: torch.mul(*x.chunk(2, 1)))], (20, 24)),
+    "gate by split": ([simple(lambda x: torch.mul(*x.split([2, 2], 1)))], (20, 24)),
+    "max pool": ([nn.MaxPool1d(3)], (6, 8)),
+    "max pool overlapping": ([nn.MaxPool1d(3, 2, 1, ceil_mode=True)], (10, 13)),  # output o looks at 2 o - 1 to 2 o + 1
+    "max pool dilated": ([nn.MaxPool1d(3, 1, dilation=2)], (16, 24)),
+    "max pool 2d": ([simple(lambda x: x.unsqueeze(2)), nn.MaxPool2d((1, 4), ceil_mode=True)], (5, 6)),
+    "average pool": ([nn.AvgPool1d(3)], (6, 8)),
+    "average pool padded": ([nn.AvgPool1d(5, 2, 2, ceil_mode=True, count_include_pad=False)], (9, 13)),
+    "average pool 2d": ([simple(lambda x: x.unsqueeze(2)), nn.AvgPool2d((1, 4), padding=(0, 1))], (5, 7)),
+    "adaptive average pool": ([nn.AdaptiveAvgPool1d(8)], (4, 5)),
+    "adaptive max pool": ([nn.AdaptiveMaxPool1d(8)], (4, 5)),
+    "adaptive pool uneven": ([nn.AdaptiveAvgPool1d(7)], (3, 5)),  # of 17 to 23 and 22 to 29
+    "adaptive pool 2d": ([simple(lambda x: x.unsqueeze(2)), nn.AdaptiveMaxPool2d((1, 8))], (4, 5)),
+    "residual": ([Layer(lambda layer, x: x + layer.inner[0](x), conv(4, 4, 3, padding=1))], (19, 25)),
+    "product": ([Layer(lambda layer, x: x * layer.inner[0](x), conv(4, 4, 3, padding=1))], (19, 25)),
+    "channels": ([Layer(lambda layer, x: torch.cat([x, layer.inner[0](x)], 1), conv(4, 2, 3, padding=1))], (19, 25)),
+    "positions": ([simple(lambda x: torch.cat([x, x[..., :22]], -1))], (20, 62)),
+    "crop": ([simple(lambda x: x[:, :, 5:-5])], (15, 19)),
+    "crop through": ([simple(lambda x: x[:, :, 22:30])], (0, 2)),
+    "crop by steps": ([simple(lambda x: x[:, :, 1::3])], (7, 8)),  # of 1 + 3 o those in 20 to 24: 22
+    "pad": ([simple(lambda x: functional.pad(x, (3, 4)))], (23, 27)),
+    "crop by padding": ([simple(lambda x: functional.pad(x, (-21, 2), value=1))], (0, 3)),
+    "flip": ([simple(lambda x: x.flip(1, 2))], (16, 20)),
+    "transposed": ([simple(lambda x: x.transpose(1, 2)), simple(lambda x: x.permute(0, 2, 1).mT)], (20, 24)),
+    "dimensions": ([simple(lambda x: x[:, None].swapaxes(2, 3).squeeze(1).movedim(1, 2))], (20, 24)),
+    "copies": ([simple(lambda x: x[:, None].expand(-1, 3, -1, -1).flatten(1, 2).repeat(1, 2, 1))], (20, 24)),
+    "reverse complement": (
+        [Layer(lambda layer, x: layer.inner[0](x) + layer.inner[0](x.flip(1, 2)).flip(2), conv(4, 3, 5, padding=2))],
+        (18, 26),
+    ),
+    "scaled": ([Layer(lambda layer, x: (2 - x) * layer.weight / 3, weight=torch.ones(4, 1))], (20, 24)),
+    "by position": ([Layer(lambda layer, x: x * layer.weight, weight=torch.ones(LENGTH))], (20, 24)),
+    "positional embedding": ([Layer(lambda layer, x: x + layer.weight, weight=torch.ones(4, LENGTH))], (20, 24)),
+    "dense at each position": ([simple(lambda x: x.transpose(1, 2)), nn.Linear(4, 3)], (20, 24)),
+    "sum over channels": ([simple(lambda x: x.sum(1)[:, None])], (20, 24)),
+    "maximum over channels": ([simple(lambda x: x.max(1, keepdim=True)[0])], (20, 24)),
+    "other type": ([simple(lambda x: x.to(torch.float64).type(torch.float64))], (20, 24)),
+    "dropout": ([nn.Dropout(0.5)], (20, 24)),
+}
+
+
+@pytest.fixture(scope="module")
+def windowed():
+    """Where the outputs of those models differ, by name."""
+    engine = engine_of(Branches(*(nn.Sequential(*layers) for layers, _ in WINDOWS.values())))
+    assert without_rule(engine) == []
+    program = engine.program(20, 24)
+    return dict(zip(WINDOWS, (program.windows[node] for node in engine.outputs), strict=True))
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows(name, windowed):
+    assert (windowed[name].lo, windowed[name].hi) == WINDOWS[name][1]
+
+
+def test_pointwise_operations():
+    engine = engine_of(nn.Sequential(conv(4, 4, 3), Branches(*map(simple, ACTIVATIONS.values()))))
+    assert without_rule(engine) == ["gt.Scalar", "where.self"]
+    found = windows(engine)
+    assert found.count((18, 24)) == len(found) - 2
+
+
+def test_operations_in_place():
+    layers = [conv(4, 4, 3), nn.BatchNorm1d(4), nn.ReLU(inplace=True), nn.Dropout(0.5, inplace=True)]
+    residual = Layer(lambda layer, x: layer.inner[0](x).add_(x), conv(4, 4, 3, padding=1))
+    aliased = simple(lambda x: (y := 2 * x, part := y[:, :, 1:], y.relu_(), part)[-1])
+    engine = engine_of(Branches(nn.Sequential(*layers), residual, aliased))
+    assert without_rule(engine) == []
+    found = engine.program(20, 24).windows
+    assert [(found[node].lo, found[node].hi) for node in engine.outputs] == [(18, 24), (19, 25), (19, 23)]
+
+
+REDUCTIONS = [
+    lambda x: x.mean(-1),
+    lambda x: x.sum(2, keepdim=True),
+    lambda x: x.mean((1, 2)),
+    lambda x: x.amax(-1),
+    lambda x: x.max(-1)[0],
+    lambda x: x.min(2).values,
+    lambda x: functional.linear(x.flatten(1), torch.ones(3, 4 * LENGTH, dtype=x.dtype)),
+    lambda x: functional.linear(x.mT.reshape(x.shape[0], -1), torch.ones(3, 4 * LENGTH, dtype=x.dtype)),
+    lambda x: functional.linear(x, torch.ones(3, LENGTH, dtype=x.dtype)),
+]
+
+
+def test_reductions_have_rules_and_are_whole_from_there():
+    engine = engine_of(Branches(*(nn.Sequential(simple(function), nn.Sigmoid()) for function in REDUCTIONS)))
+    assert without_rule(engine) == ["sigmoid.default"] * len(REDUCTIONS)
+    assert not engine.program(20, 24).windows.keys() & set(engine.outputs)
+
+
+def test_a_recurrent_tail_is_whole():
+    model = nn.Sequential(conv(4, 4, 3, padding=1), nn.ReLU(), simple(lambda x: x.mT), nn.GRU(4, 3, batch_first=True))
+    engine = engine_of(nn.Sequential(*model, simple(lambda y: y[0])))
+    assert without_rule(engine) == ["zeros.default", "gru.input", "<built-in function getitem>"]
+    assert windows(engine)[:3] == [(19, 25)] * 3
+
+
+def test_what_has_no_rule():
+    functions = [
+        (lambda x: x.softmax(2), "softmax.int"),
+        (lambda x: x.roll(1, 2), "roll.default"),
+        (lambda x: x.cumsum(2), "cumsum.default"),
+        (lambda x: functional.pad(x, (2, 2), mode="reflect"), "pad.default"),
+        (lambda x: functional.layer_norm(x, (4, LENGTH)), "layer_norm.default"),
+        (lambda x: functional.prelu(x.mT, torch.ones(LENGTH, dtype=x.dtype)), "prelu.default"),
+        (lambda x: torch.cat([x, x], 0).view(-1, 8, LENGTH), "cat.default"),
+    ]
+    engine = engine_of(Branches(*(simple(function) for function, _ in functions)))
+    assert set(without_rule(engine)) >= {name for _, name in functions}
+    assert not engine.program(20, 24).windows.keys() & set(engine.outputs)
+
+
+class Heads(nn.Module):
+    """A body, a profile head of which the middle is read, and counts of the middle."""
+
+    def __init__(self, profile):
+        super().__init__()
+        self.body = nn.Sequential(conv(4, 8, 5, padding=2), nn.ReLU(), conv(8, 8, 3, padding=2, dilation=2), nn.ReLU())
+        self.profile = conv(8, 2, 5, padding=2)
+        self.counts = nn.Linear(8, 1)
+        self.with_profile = profile
+
+    def forward(self, X):
+        h = self.body(X)
+        profile, counts = self.profile(h)[:, :, 10:-10], self.counts(h[:, :, 15:-15].mean(-1))
+        return (profile, counts) if self.with_profile else counts
+
+
+def test_what_the_counts_do_not_need_is_not_run():
+    assert len(windows(engine_of(Heads(True)))) > len(windows(engine_of(Heads(False))))
+    engine = engine_of(Heads(False))
+    assert [tuple(step.node.meta["val"].shape[1:]) for step in engine.program(20, 24).steps][-1] == (1,)
+    assert not any(node.op == "get_attr" and "profile" in node.target for node in engine.nodes)
+    convolutions = [step for step in engine.program(20, 24).steps if isinstance(step.rule, operations.Convolution)]
+    assert [(step.out.lo, step.out.hi) for step in convolutions] == [(18, 26), (16, 25)]
+
+
+def test_cropped_flanks_are_not_computed():
+    engine = engine_of(Heads(False))
+    # The counts look at 15 to 25, so the second convolution is needed there, and the first from 13 to 27.
+    convolutions = [step for step in engine.program(0, 40).steps if isinstance(step.rule, operations.Convolution)]
+    assert [(step.out.lo, step.out.hi) for step in convolutions] == [(13, 27), (15, 25)]
+    # Of 0 to 14 the first convolution changes 0 to 16, of which 13 to 16 matter, and the second 0 to 18.
+    convolutions = [step for step in engine.program(0, 14).steps if isinstance(step.rule, operations.Convolution)]
+    assert [(step.out.lo, step.out.hi) for step in convolutions] == [(13, 16), (15, 18)]
+
+
+def test_a_substitution_that_nothing_reads():
+    engine = engine_of(nn.Sequential(conv(4, 3, 3), simple(lambda x: x[:, :, 20:].mean(-1))))
+    program = engine.program(0, 10)
+    assert program.steps == []
+    assert program.windows == {}
+    assert engine.floats_per_row(0, 10) > 0
+
+
+def test_what_differs_elsewhere_than_where_it_is_needed():
+    """Two windows with a gap between them, of which only the gap is read."""
+    engine = engine_of(simple(lambda x: torch.maximum(x, x.flip(2))[:, :, 15:25].relu()))
+    assert engine.program(0, 4).steps == []
+
+
+def test_only_windows_are_kept():
+    engine = engine_of(Heads(True))
+    # relu: before and after it, 8 channels; the second is at 16 to 28; profile 2 x 20; counts 1, and the mean's 8.
+    first, second = 2 * 8 * (26 - 18), 2 * 8 * (28 - 16)
+    assert engine.floats_per_background(20, 24) == first + second + 2 * 20 + 1 + 8
+
+
+def test_windows_of_which_each_goes_another_way():
+    """Of what a wider window computes whole, a narrower one may read the background's."""
+
+    class Towers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = (nn.GRU(4, 3, batch_first=True) for _ in range(2))
+
+        def forward(self, X):
+            return torch.cat([self.left(X[:, :, :20].mT)[0], self.right(X[:, :, 20:].mT)[0].relu()], 1)
+
+    model = Towers().double().eval()
+    X = random_backgrounds(3, LENGTH)
+    with torch.no_grad():
+        engine = Incremental(model, [X])
+        engine.prepare([X], (0, 3), 10, 30, 2)
+        for lo, hi in ((10, 30), (10, 15), (25, 30)):
+            assert_full(engine, model, [X], random_backgrounds(3, hi - lo, seed=1), lo, slice(0, 3))
+
+
+def test_infinite_activations_are_taken_whole():
+    """A difference from minus infinity says nothing."""
+
+    class Masked(nn.Module):
+        def forward(self, X):
+            h = X.log().clamp(max=1)
+            return h, functional.conv1d(X, torch.ones(2, 4, 3, dtype=X.dtype)), h[:, :2].logsumexp(1), h.exp()
+
+    model, X = Masked(), random_backgrounds(3, LENGTH)
+    with torch.no_grad():
+        engine = Incremental(model, [X])
+        engine.prepare([X], (0, 3), 20, 24, 2)
+        assert_full(engine, model, [X], random_backgrounds(3, 4, seed=1), 20, slice(0, 3))
+    assert without_rule(engine)[:2] == ["log.default", "clamp.default"]
+    assert "conv1d.default" not in without_rule(engine)
+
+
+def test_views_of_what_lies_in_memory_in_another_order():
+    """A view that is possible in the model, but not of an activation that is put together."""
+
+    def function(layer, x):
+        y = layer.inner[0](x.mT).mT
+        return (y * y.mean(2, keepdim=True)).mT.view(x.shape[0], -1)
+
+    assert without_rule(engine_of(Layer(function, nn.Linear(4, 3))))[0] == "mul.Tensor"
