@@ -1,6 +1,7 @@
 """Incremental inference gives what full forward passes give."""
 
 import importlib.util
+import itertools
 import logging
 
 import pytest
@@ -207,6 +208,28 @@ def test_a_rule_that_fails_is_caught(caplog, monkeypatch):
     ours = joined(stream_motifs(model, X, [("ACG", 0)], incremental=True, **options))
     assert "RuntimeError: of no use" in caplog.text
     assert_same(ours, joined(stream_motifs(model, X, [("ACG", 0)], incremental=False, **options)), 0)
+
+
+@pytest.mark.parametrize("good", [1, 2, 3])
+def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
+    right, calls = operations.Convolution.apply, itertools.count()
+
+    def fail_later(*given):
+        if next(calls) >= good * per_motif:
+            raise RuntimeError("of no use any more")
+        return right(*given)
+
+    model, X = OfEveryPlace().double().eval(), random_backgrounds(1, 12)
+    engine = streams.checked_engine(model, [X.double()], [streams.place_motif(X, "ACG", 0, "ACGT")], 4)
+    steps = engine.program(0, 4).steps
+    per_motif = sum(isinstance(step.rule, operations.Convolution) for step in steps)
+    monkeypatch.setattr(operations.Convolution, "apply", fail_later)
+    monkeypatch.setattr(streams, "MOTIFS_PER_GROUP", 2)
+    options = {"dtype": torch.float64, "device": "cpu"}
+    placed = [(motif, 0) for motif in ("ACG", "TTT", "GCA", "A", "CC", "TNT", "GGG")]
+    ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
+    assert "RuntimeError: of no use any more" in caplog.text
+    assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
 
 
 # Published models.

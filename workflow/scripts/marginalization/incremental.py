@@ -27,7 +27,9 @@ import torch
 from torch import nn
 from torch.fx import Node
 
-from .operations import Rule, in_rows, is_size, rule_for, simplify
+from .operations import rule_for
+from .operations.base import Rule, in_rows, is_size
+from .operations.simplify import simplify
 from .prediction import map_tree
 from .windows import Window, narrow
 

@@ -175,8 +175,13 @@ def _incremental(
             outputs = sum(leaf[0].numel() for leaf in leaves(engine.tree))
             per_group = max(1, min(MOTIFS_PER_GROUP, GROUP_BYTES // (len(X) * outputs * dtype.itemsize)))
             while group := list(islice(placed, per_group)):
-                with torch.no_grad():
-                    y = run_group(engine, inputs, group, func, batch_size)
+                try:
+                    with torch.no_grad():
+                        y = run_group(engine, inputs, group, func, batch_size)
+                except Exception as error:
+                    _warn(error)
+                    placed, engine = itertools.chain(group, placed), None
+                    break
                 yield map_tree(lambda t: t.cpu(), y)
     if engine is None:
         yield from _full(model, X, placed, args, func, batch_size, dtype, device)
@@ -192,10 +197,7 @@ def checked_engine(
         engine = Incremental(model, few)
         ours = run_group(engine, few, placements, None, batch_size)
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
-        reason = (str(error).strip() or "no message").splitlines()[0]
-        logger.warning(
-            "no incremental inference, so each element costs a full forward pass: %s: %s", type(error).__name__, reason
-        )
+        _warn(error)
         return None
     before = model(*few)
     for i, placement in enumerate(placements):
@@ -210,6 +212,13 @@ def checked_engine(
                 return None
     engine.prepared = None
     return engine
+
+
+def _warn(error: Exception) -> None:
+    reason = (str(error).strip() or "no message").splitlines()[0]
+    logger.warning(
+        "no incremental inference, so each element costs a full forward pass: %s: %s", type(error).__name__, reason
+    )
 
 
 def run_group(
