@@ -18,8 +18,9 @@ test: $(VENV)/.installed  ## Run the fast tests.
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real
 
-bench: $(VENV)/.installed  ## Compare the speed with tangermeme's.
+bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, and time the merge of a large screen.
 	$(BIN)/python tests/benchmark/marginals.py
+	$(BIN)/python tests/benchmark/merge.py
 
 check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
