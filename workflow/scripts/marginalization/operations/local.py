@@ -111,8 +111,8 @@ class Convolution(Local):
         return total
 
 
-class MaxPool(Local):
-    """Maximum over a moving kernel."""
+class Pool(Local):
+    """What pooling of either kind has: a kernel along the positions, and one across them."""
 
     shares = False
 
@@ -121,12 +121,16 @@ class MaxPool(Local):
         self.at = axis - 2
         if self.at < 0:
             return False
-        self.kernels, self.dilations = (spatial(self.args[name], ndim) for name in ("kernel_size", "dilation"))
+        self.kernels, self.paddings = (spatial(self.args[name], ndim) for name in ("kernel_size", "padding"))
         self.strides = spatial(self.args["stride"] or self.args["kernel_size"], ndim)
-        self.paddings = spatial(self.args["padding"], ndim)
+        self.dilations = spatial(self.args.get("dilation", 1), ndim)
         self.kernel, self.stride = self.kernels[self.at], self.strides[self.at]
         self.padding, self.dilation = self.paddings[self.at], self.dilations[self.at]
         return True
+
+
+class MaxPool(Pool):
+    """Maximum over a moving kernel."""
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, out), (self.source, self._looked_at(out))]
@@ -149,20 +153,8 @@ class MaxPool(Local):
         return y - run.background(self.node, out)
 
 
-class AveragePool(Local):
+class AveragePool(Pool):
     """Mean over a moving kernel."""
-
-    shares = False
-
-    def along(self, axis: int) -> bool:
-        ndim = len(self.shape) + 1
-        self.at = axis - 2
-        if self.at < 0:
-            return False
-        self.kernels, self.paddings = (spatial(self.args[name], ndim) for name in ("kernel_size", "padding"))
-        self.strides = spatial(self.args["stride"] or self.args["kernel_size"], ndim)
-        self.kernel, self.stride, self.padding = self.kernels[self.at], self.strides[self.at], self.paddings[self.at]
-        return True
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
