@@ -231,7 +231,6 @@ def test_a_substitution_that_nothing_reads():
     program = engine.program(0, 10)
     assert program.steps == []
     assert program.windows == {}
-    assert engine.floats_per_row(0, 10) > 0
 
 
 def test_what_differs_elsewhere_than_where_it_is_needed():

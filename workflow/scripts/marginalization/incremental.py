@@ -31,7 +31,10 @@ from .operations import rule_for
 from .operations.base import Rule, in_rows, is_size
 from .operations.simplify import simplify
 from .prediction import map_tree
-from .windows import Window, narrow
+from .windows import Window, narrow, rows_within
+
+WORK_BYTES = {"cpu": 2**24, "cuda": 2**29}
+"""How large a step may be: on a CPU, not much larger than the cache."""
 
 
 class Step(NamedTuple):
@@ -44,6 +47,8 @@ class Step(NamedTuple):
     last_use_of: list[Node]
     spare: frozenset[Node] = frozenset()
     """Inputs that nothing else holds or needs any more: the step may write its output over them."""
+    values: frozenset[Node] = frozenset()
+    """Of the inputs and the output, those that are held as values: the difference and the background's together."""
 
 
 class Program(NamedTuple):
@@ -53,6 +58,8 @@ class Program(NamedTuple):
     steps: list[Step]
     windows: dict[Node, Window]
     reads: dict[Node, Window | None]
+    sizes: list[int | None]
+    """How many numbers the steps from each on work on for a row; None where rows can not be told apart."""
 
 
 class Incremental:
@@ -74,12 +81,15 @@ class Incremental:
         self.made: dict[Node, torch.Tensor] = {}
         self.cache: dict[Node, tuple[torch.Tensor, Window | None]] = {}
         self.programs: dict[Window, Program] = {}
+        self.device, self.itemsize = inputs[0].device, inputs[0].element_size()
+        self.work_bytes = WORK_BYTES[self.device.type]
         self.prepared: tuple[int, int] | None = None
         self.covered: set[Window] = set()
         self.infinite: set[Node] = set()
         self.rows = slice(0, 1)
         self.n_rows = 1
-        self.spare: frozenset[Node] = frozenset()
+        self.step: Step | None = None
+        self.buffers: dict[Any, torch.Tensor] = {}
         self.slices: dict[tuple[Node, Window | None], torch.Tensor] = {}
 
     def program(self, lo: int, hi: int) -> Program:
@@ -116,31 +126,13 @@ class Incremental:
             rows: the backgrounds: one for all rows, or one for each.
         """
         program = self._cover(lo, lo + delta.shape[2])
-        if rows != self.rows:
-            self.slices = {}
-        self.rows, self.n_rows = rows, len(delta)
         first = self.placeholders[0]
-        env: dict[Node, Any] = {}
-        if first in program.windows:
-            env[first] = narrow(delta, program.windows[first], lo)
-        for step in program.steps:
-            env[step.node] = self._compute(step, program, env)
-            for node in step.last_use_of:
-                del env[node]
-        return self._unflatten([self._whole(node, program, env) for node in self.outputs])
+        env = {first: narrow(delta, program.windows[first], lo)} if first in program.windows else {}
+        return self._unflatten(self._run(program, 0, env, rows, len(delta)))
 
     def floats_per_background(self, lo: int, hi: int) -> int:
         """How many numbers are kept of each background."""
         return sum(_size_of(node, window) for node, window in self.program(lo, hi).reads.items())
-
-    def floats_per_row(self, lo: int, hi: int) -> int:
-        """How many numbers the largest step works on for each substitution."""
-        program = self.program(lo, hi)
-        sizes = (
-            _size_of(step.node, step.out) + sum(_size_of(node, window) for node, window in step.inputs.items())
-            for step in program.steps
-        )
-        return max(sizes, default=1)
 
     # What the rules ask for.
 
@@ -155,7 +147,19 @@ class Incremental:
 
     def may_overwrite(self, node: Node) -> bool:
         """Whether the step at hand may write its output over this input."""
-        return node in self.spare
+        return node in self.step.spare
+
+    def holds_value(self, node: Node) -> bool:
+        """Whether an input or the output of the step at hand is the background's value and the difference together."""
+        return node in self.step.values
+
+    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor:
+        """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it."""
+        n = math.prod(shape)
+        held = self.buffers.get(purpose)
+        if held is None or held.numel() < n or held.dtype != like.dtype:
+            self.buffers[purpose] = held = like.new_empty(n)
+        return held[:n].view(shape)
 
     def constant(self, node: Node, window: Window | None = None) -> Any:
         """A weight, or what is computed from weights alone."""
@@ -170,10 +174,44 @@ class Incremental:
 
     # Running.
 
+    def _run(self, program: Program, first: int, env: dict[Node, Any], rows: slice, n_rows: int) -> list[torch.Tensor]:
+        """The outputs for `n_rows` substitutions, from the step `first` on, given what the steps before it left.
+
+        Where a step's work gets too large, it and the rest run for some of the rows after the others: the many small
+        steps then share their cost between many rows, while the few large ones stay in the cache, or in memory.
+        """
+        self._face(rows, n_rows)
+        for i in range(first, len(program.steps)):
+            step, size = program.steps[i], program.sizes[i]
+            if size is not None and n_rows > (most := rows_within(self.work_bytes, size * self.itemsize, self.device)):
+                return self._run_in_parts(program, i, env, rows, n_rows, most)
+            env[step.node] = self._compute(step, program, env)
+            for node in step.last_use_of:
+                del env[node]
+        return [self._whole(node, program, env) for node in self.outputs]
+
+    def _run_in_parts(
+        self, program: Program, first: int, env: dict[Node, Any], rows: slice, n_rows: int, most: int
+    ) -> list[torch.Tensor]:
+        """The same, at most `most` rows at a time."""
+        parts = []
+        for lo in range(0, n_rows, most):
+            hi = min(lo + most, n_rows)
+            own = rows if rows.stop - rows.start == 1 else slice(rows.start + lo, rows.start + hi)
+            some = {node: value[lo:hi] for node, value in env.items() if not is_size(node)}
+            parts.append(self._run(program, first, some, own, hi - lo))
+        return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _face(self, rows: slice, n_rows: int) -> None:
+        """Have the backgrounds `rows` at hand: one for all of `n_rows` substitutions, or one for each."""
+        if rows != self.rows:
+            self.slices = {}
+        self.rows, self.n_rows = rows, n_rows
+
     def _compute(self, step: Step, program: Program, env: dict[Node, Any]) -> Any:
         if step.rule is not None:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
-            self.spare = step.spare
+            self.step = step
             return step.rule.apply(self, deltas, step.out)
         args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
         return step.node.target(*args, **kwargs)
@@ -300,11 +338,45 @@ class Incremental:
             for node, rule in rules.items()
             if not rule.shares and not any(user in rules and rules[user].shares for user in node.users)
         }
+        values = self._values(steps)
         steps = [
-            step._replace(last_use_of=last_uses[step.node], spare=frozenset(own.intersection(last_uses[step.node])))
+            step._replace(
+                last_use_of=last_uses[step.node],
+                spare=frozenset(own.intersection(last_uses[step.node])),
+                values=frozenset(values.intersection([step.node, *step.inputs])),
+            )
             for step in steps
         ]
-        return Program(window, steps, {n: w for n, w in needed.items() if n in windows}, reads)
+        changed = {n: w for n, w in needed.items() if n in windows}
+        return Program(window, steps, changed, reads, self._sizes(steps))
+
+    def _sizes(self, steps: list[Step]) -> list[int | None]:
+        """See `Program.sizes`: from each step to before the next where the rows of all that is at hand can be told."""
+        at_hand = {self.placeholders[0]}
+        separable = []
+        for step in steps:
+            separable.append(all(in_rows(node) or is_size(node) for node in at_hand))
+            at_hand = (at_hand | {step.node}).difference(step.last_use_of)
+        sizes: list[int | None] = []
+        largest = 1
+        for step, separate in zip(reversed(steps), reversed(separable), strict=True):
+            size = _size_of(step.node, step.out) + sum(_size_of(node, part) for node, part in step.inputs.items())
+            largest = max(largest, size)
+            sizes.append(largest if separate else None)
+            largest = 1 if separate else largest
+        return sizes[::-1] if all(map(in_rows, self.outputs)) else [None] * len(steps)
+
+    def _values(self, steps: list[Step]) -> set[Node]:
+        """What to hold as values rather than differences: what one step alone takes, which wants values, all of it."""
+        planned = {step.node: step for step in steps}
+        found = set()
+        for step in steps:
+            users = [planned[user] for user in step.node.users if user in planned]
+            if len(users) != 1 or step.rule is None or users[0].rule is None or step.node in self.outputs:
+                continue
+            if step.rule.gives_values and users[0].rule.takes_values and users[0].out == step.out:
+                found.add(step.node)
+        return found
 
     def _reach(self, window: Window) -> tuple[dict[Node, Window], dict[Node, Rule], set[Node]]:
         """Forward: where nodes differ, the rules for them, and the nodes that are computed whole."""
@@ -364,10 +436,17 @@ def _size_of(node: Node, window: Window | None) -> int:
     if not isinstance(value, torch.Tensor):
         return 1
     if window is None:
-        return math.prod(n for n in value.shape if not isinstance(n, torch.SymInt))
+        return math.prod(_of_one_row(n) for n in value.shape)
     shape = list(window.flat or value.shape[1:])
     shape[window.axis - 1] = window.width
     return math.prod(shape)
+
+
+def _of_one_row(n: int | torch.SymInt) -> int:
+    """A size, for a batch of one row."""
+    if not isinstance(n, torch.SymInt):
+        return n
+    return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
 
 
 def _merge_read(reads: dict[Node, Window | None], node: Node, window: Window | None) -> None:

@@ -50,9 +50,6 @@ PAYS_FROM = 10**11
 CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
 """How much may be kept of the backgrounds' activations."""
 
-WORK_BYTES = {"cpu": 2**23, "cuda": 2**29}
-"""How large the largest step of a batch may be: on a CPU, so that it stays in the cache."""
-
 Placement = tuple[torch.Tensor, int]
 """A motif as one-hot, and where in the backgrounds it begins."""
 
@@ -191,8 +188,8 @@ def checked_engine(
     model: torch.nn.Module, inputs: list[torch.Tensor], placements: list[Placement], batch_size: int
 ) -> Incremental | None:
     """The model captured for incremental inference, if it then gives what it gives in full; the log says why not."""
-    few = [x[:4] for x in inputs]
-    placements = [(motif[:4], start) for motif, start in placements]
+    few = [x[:2] for x in inputs]
+    placements = [(motif[:2], start) for motif, start in placements]
     try:
         engine = Incremental(model, few)
         ours = run_group(engine, few, placements, None, batch_size)
@@ -257,32 +254,28 @@ def _run_window(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
     """The outputs for motifs in one window, batch by batch: which motifs, which backgrounds, and the output tree.
 
-    A batch is many motifs in one background, or one motif in many backgrounds, whichever makes fewer batches.
+    A batch is all motifs in one background, or one motif in all backgrounds, whichever makes fewer batches.
     """
     lo, hi = window
     n = chunk.stop - chunk.start
-    rows = max(1, WORK_BYTES[X.device.type] // (engine.floats_per_row(lo, hi) * X.element_size()))
-    shared = all(motif.shape[0] == 1 for motif, _ in placements)
     before = X[chunk, :, lo:hi]
-    everyone = torch.arange(chunk.start, chunk.stop, device=X.device)
-    if shared and n * -(-len(placements) // rows) <= len(placements) * -(-n // rows):
+    backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
+    order = torch.arange(len(placements), device=X.device)
+    if n <= len(placements) and all(motif.shape[0] == 1 for motif, _ in placements):
         motifs = torch.cat([_in_window(motif, start, window, X) for motif, start in placements])
         known = motifs.sum(dim=1, keepdim=True)
         for i in range(n):
-            for first in range(0, len(placements), rows):
-                part = slice(first, first + rows)
-                delta = (motifs[part] - before[i]) * known[part]
-                which = torch.arange(len(placements), device=X.device)[part]
-                yield which, everyone[i].expand(len(which)), engine.after(delta, lo, slice(i, i + 1))
+            yield (
+                order,
+                backgrounds[i].expand(len(order)),
+                engine.after((motifs - before[i]) * known, lo, slice(i, i + 1)),
+            )
     else:
         for j, (motif, start) in enumerate(placements):
             motif = _in_window(motif, start, window, X)
-            for first in range(0, n, rows):
-                part = slice(first, min(first + rows, n))
-                own = motif if motif.shape[0] == 1 else motif[everyone[part]]
-                delta = (own - before[part]) * own.sum(dim=1, keepdim=True)
-                which = torch.full((len(delta),), j, device=X.device)
-                yield which, everyone[part], engine.after(delta, lo, part)
+            motif = motif if motif.shape[0] == 1 else motif[backgrounds]
+            delta = (motif - before) * motif.sum(dim=1, keepdim=True)
+            yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))
 
 
 def _in_window(motif: torch.Tensor, start: int, window: tuple[int, int], X: torch.Tensor) -> torch.Tensor:

@@ -33,6 +33,13 @@ class Window(NamedTuple):
         return self._replace(lo=lo, hi=max(lo, min(self.hi, hi)))
 
 
+def rows_within(n_bytes: int, row_bytes: int, device: torch.device) -> int:
+    """How many rows to work on at a time: as many as fit, as far as they can the same number for each CPU thread."""
+    rows = max(1, n_bytes // max(1, row_bytes))
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    return rows if rows < threads else rows - rows % threads
+
+
 def narrow(x: torch.Tensor, window: Window, offset: int = 0) -> torch.Tensor:
     """The window of a tensor whose first position is `offset`."""
     return x.narrow(window.axis, window.lo - offset, window.width)

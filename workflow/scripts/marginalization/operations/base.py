@@ -26,6 +26,10 @@ class Backgrounds(Protocol):
 
     def may_overwrite(self, node: Node) -> bool: ...
 
+    def holds_value(self, node: Node) -> bool: ...
+
+    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor: ...
+
 
 class Rule:
     """Base: one changed input, and positions that correspond one to one."""
@@ -35,6 +39,12 @@ class Rule:
 
     shares = True
     """Whether the output may share memory with an input."""
+
+    gives_values = False
+    """Whether the output can be had as values, the background's and the difference together, for no more work."""
+
+    takes_values = False
+    """Whether it is values that are needed of the inputs, so that differences would have to be added first."""
 
     def __init__(self, node: Node):
         self.node = node

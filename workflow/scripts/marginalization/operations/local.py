@@ -9,8 +9,11 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from ..windows import Window, add_into, fit
+from ..windows import Window, add_into, fit, rows_within
 from .base import Backgrounds, Deltas, Inputs, Rule, shape_of, single
+
+PARTS_BYTES = {"cpu": 2**21, "cuda": 2**28}
+"""How large the parts of a convolution may be before they are added up: on a CPU, so that they stay in the cache."""
 
 
 class Local(Rule):
@@ -53,6 +56,7 @@ class Convolution(Local):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
     shares = False
+    gives_values = True
 
     def along(self, axis: int) -> bool:
         ndim = len(self.shape) + 1
@@ -89,7 +93,8 @@ class Convolution(Local):
         paddings = list(self.paddings)
         paddings[self.at] = 0
         convolve = functional.conv1d if weight.ndim == 3 else functional.conv2d
-        return convolve(delta, weight, None, self.strides, paddings, self.dilations, self.args["groups"])
+        y = convolve(delta, weight, None, self.strides, paddings, self.dilations, self.args["groups"])
+        return y.add_(run.background(self.node, out)) if run.holds_value(self.node) else y
 
     def _by_taps(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
         """The convolution as one matrix product of all taps with the changed inputs, whose parts then add up shifted.
@@ -98,16 +103,18 @@ class Convolution(Local):
         """
         weight = run.constant(self.args["weight"])
         taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
-        parts = torch.matmul(taps, delta).unflatten(1, (self.kernel, -1))
-        order = sorted(range(self.kernel), key=lambda i: abs(i - self.kernel // 2))
-        total = None
-        for i in order:
-            shift = self.padding - i * self.dilation
-            at = have._replace(lo=have.lo + shift, hi=have.hi + shift)
-            if total is None:  # the central tap
-                total = fit(parts[:, i], at, out.lo, out.hi)
-            else:
-                add_into(total, out, parts[:, i], at)
+        total = run.buffer(self.node, delta, len(delta), weight.shape[0], out.width)
+        base = run.background(self.node, out) if run.holds_value(self.node) else total.new_zeros(1, 1, 1)
+        row_bytes = len(taps) * have.width * delta.element_size()
+        rows = rows_within(PARTS_BYTES[delta.device.type], row_bytes, delta.device)
+        for first in range(0, len(delta), rows):
+            some = slice(first, min(first + rows, len(delta)))
+            parts = run.buffer("parts", delta, some.stop - some.start, len(taps), have.width)
+            torch.bmm(taps.expand(len(parts), -1, -1), delta[some], out=parts)
+            sums = total[some].copy_(base if len(base) == 1 else base[some])
+            for i, part in enumerate(parts.unflatten(1, (self.kernel, -1)).unbind(1)):
+                shift = self.padding - i * self.dilation
+                add_into(sums, out, part, have._replace(lo=have.lo + shift, hi=have.hi + shift))
         return total
 
 

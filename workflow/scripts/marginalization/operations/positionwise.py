@@ -15,6 +15,7 @@ class Positionwise(Rule):
     """Operations that act on each position by itself: activations, gates, normalization over channels."""
 
     shares = False
+    takes_values = True
 
     def reach(self, inputs: Inputs) -> Window | None:
         if self.shape is None:
@@ -46,6 +47,9 @@ class Positionwise(Rule):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         values = {}
         for node, (have, delta) in deltas.items():
+            if run.holds_value(node):
+                values[node] = delta
+                continue
             fitting = fit(delta, have, out.lo, out.hi)
             spare = fitting is not delta or run.may_overwrite(node)
             values[node] = (fitting.add_ if spare else fitting.add)(run.background(node, out))
@@ -79,6 +83,8 @@ class Positionwise(Rule):
 class Sum(Positionwise):
     """Addition and subtraction, from the left or the right: differences add up."""
 
+    takes_values = False
+
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return []
 
@@ -108,6 +114,8 @@ class Sum(Positionwise):
 
 class Scale(Positionwise):
     """Multiplication or division by what is as in the background."""
+
+    takes_values = False
 
     def reach(self, inputs: Inputs) -> Window | None:
         divides = "div" in str(self.node.target)
