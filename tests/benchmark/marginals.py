@@ -109,7 +109,7 @@ def main():
     for name in [arguments.only] if arguments.only else NETWORKS:
         large = name.startswith("ChromBPNet")
         n_backgrounds = (4 if large else 20) * (2 if arguments.full else 1)
-        n_motifs = (200 if large else 500) * (4 if arguments.full else 1)
+        n_motifs = (200 if large else 1000) * (4 if arguments.full else 1)
         n_reference = 2 if large else 5
         ratio, before, after, flops, flops_ours, error, error_ours = compare(
             name, n_backgrounds, n_motifs, n_reference, 5 if arguments.full else 3

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marginalization import incremental, operations, stream_motifs, streams
 from marginalization.incremental import Incremental
+from marginalization.operations import positionwise
 from marginalization.streams import leaves
 from random_networks import networks, substitutions
 from torch import nn
@@ -178,7 +179,7 @@ def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
         assert torch.equal(y, reference)
 
 
-@pytest.mark.parametrize("rule", [operations.Convolution, operations.Positionwise])
+@pytest.mark.parametrize("rule", [operations.Convolution, positionwise.Relu])
 def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
     torch.manual_seed(0)
     model = OfEveryPlace().double().eval()

@@ -47,8 +47,10 @@ class Step(NamedTuple):
     last_use_of: list[Node]
     spare: frozenset[Node] = frozenset()
     """Inputs that nothing else holds or needs any more: the step may write its output over them."""
-    values: frozenset[Node] = frozenset()
-    """Of the inputs and the output, those that are held as values: the difference and the background's together."""
+    onto: Rule | None = None
+    """The rule that alone takes the output, added to its `base`, which costs no more work than the difference."""
+    added: frozenset[Node] = frozenset()
+    """Inputs that come so, added to this step's rule's `base`."""
 
 
 class Program(NamedTuple):
@@ -90,7 +92,7 @@ class Incremental:
         self.n_rows = 1
         self.step: Step | None = None
         self.buffers: dict[Any, torch.Tensor] = {}
-        self.slices: dict[tuple[Node, Window | None], torch.Tensor] = {}
+        self.slices: dict[Any, torch.Tensor] = {}
 
     def program(self, lo: int, hi: int) -> Program:
         """What to compute for substitutions at the positions `lo` to `hi`."""
@@ -138,20 +140,31 @@ class Incremental:
 
     def background(self, node: Node, window: Window | None = None) -> torch.Tensor:
         """An activation of the backgrounds of this run, 1 row or as many as differences."""
-        key = node, window
-        if key not in self.slices:  # the same in every batch of substitutions into these backgrounds
+
+        def make() -> torch.Tensor:
             value, kept = self.cache[node]
             value = value[self.rows]
-            self.slices[key] = value if window is None else narrow(value, window, kept.lo if kept else 0)
-        return self.slices[key]
+            return value if window is None else narrow(value, window, kept.lo if kept else 0)
+
+        return self.once((node, window), make)
 
     def may_overwrite(self, node: Node) -> bool:
         """Whether the step at hand may write its output over this input."""
         return node in self.step.spare
 
-    def holds_value(self, node: Node) -> bool:
-        """Whether an input or the output of the step at hand is the background's value and the difference together."""
-        return node in self.step.values
+    def comes_added(self, node: Node) -> bool:
+        """Whether an input of the step at hand comes added to the base that its rule wants."""
+        return node in self.step.added
+
+    def base(self, out: Window) -> torch.Tensor | None:
+        """What the step at hand is to add its output's difference to, if anything."""
+        return None if self.step.onto is None else self.step.onto.base(self, self.step.node, out)
+
+    def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Something made of these backgrounds' activations, once."""
+        if key not in self.slices:
+            self.slices[key] = make()
+        return self.slices[key]
 
     def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor:
         """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it."""
@@ -338,12 +351,13 @@ class Incremental:
             for node, rule in rules.items()
             if not rule.shares and not any(user in rules and rules[user].shares for user in node.users)
         }
-        values = self._values(steps)
+        onto = self._onto(steps)
         steps = [
             step._replace(
                 last_use_of=last_uses[step.node],
                 spare=frozenset(own.intersection(last_uses[step.node])),
-                values=frozenset(values.intersection([step.node, *step.inputs])),
+                onto=onto.get(step.node),
+                added=frozenset(onto).intersection(step.inputs),
             )
             for step in steps
         ]
@@ -366,16 +380,16 @@ class Incremental:
             largest = 1 if separate else largest
         return sizes[::-1] if all(map(in_rows, self.outputs)) else [None] * len(steps)
 
-    def _values(self, steps: list[Step]) -> set[Node]:
-        """What to hold as values rather than differences: what one step alone takes, which wants values, all of it."""
+    def _onto(self, steps: list[Step]) -> dict[Node, Rule]:
+        """What is to be added to the base of the rule that alone takes it, and all of it."""
         planned = {step.node: step for step in steps}
-        found = set()
+        found = {}
         for step in steps:
             users = [planned[user] for user in step.node.users if user in planned]
             if len(users) != 1 or step.rule is None or users[0].rule is None or step.node in self.outputs:
                 continue
-            if step.rule.gives_values and users[0].rule.takes_values and users[0].out == step.out:
-                found.add(step.node)
+            if step.rule.adds and users[0].rule.has_base and users[0].out == step.out:
+                found[step.node] = users[0].rule
         return found
 
     def _reach(self, window: Window) -> tuple[dict[Node, Window], dict[Node, Rule], set[Node]]:

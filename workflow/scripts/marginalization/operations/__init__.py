@@ -17,7 +17,7 @@ from torch.fx import Node
 from ..windows import Window
 from .base import Inputs, Rule, overloads
 from .local import AveragePool, Convolution, MaxPool
-from .positionwise import BatchNorm, Positionwise, Scale, Sum
+from .positionwise import BatchNorm, Positionwise, Relu, Scale, Sum
 from .reductions import AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
 from .shapes import PERMUTATIONS, Cast, Concatenation, Flip, Pad, Repeat, Reshape, Select, Slice, Unchanged
 from .simplify import ADAPTIVE_MAXIMA
@@ -30,12 +30,13 @@ def _rules(rule: type[Rule], names: str) -> dict[Any, list[type[Rule]]]:
 RULES: dict[Any, list[type[Rule]]] = {
     **_rules(
         Positionwise,
-        "relu gelu sigmoid tanh exp exp2 expm1 log log1p log2 log10 sqrt rsqrt silu elu softplus leaky_relu hardtanh "
+        "gelu sigmoid tanh exp exp2 expm1 log log1p log2 log10 sqrt rsqrt silu elu softplus leaky_relu hardtanh "
         "hardswish hardsigmoid hardshrink softshrink threshold log_sigmoid mish selu celu relu6 clamp clamp_min "
         "clamp_max abs sign floor ceil round trunc square sin cos tan asin acos atan sinh cosh asinh acosh atanh erf "
         "erfc pow.Tensor_Scalar pow.Scalar pow.Tensor_Tensor prelu reciprocal softmax.int log_softmax.int layer_norm "
         "rms_norm glu maximum minimum atan2 hypot logaddexp where.self",
     ),
+    **_rules(Relu, "relu"),
     **_rules(Sum, "add.Tensor sub.Tensor rsub.Scalar"),
     **{target: [Scale, Positionwise] for target in _rules(Scale, "mul.Tensor div.Tensor neg")},
     **_rules(BatchNorm, "batch_norm"),

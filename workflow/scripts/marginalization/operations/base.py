@@ -26,7 +26,11 @@ class Backgrounds(Protocol):
 
     def may_overwrite(self, node: Node) -> bool: ...
 
-    def holds_value(self, node: Node) -> bool: ...
+    def comes_added(self, node: Node) -> bool: ...
+
+    def base(self, out: Window) -> torch.Tensor | None: ...
+
+    def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor: ...
 
     def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor: ...
 
@@ -40,11 +44,11 @@ class Rule:
     shares = True
     """Whether the output may share memory with an input."""
 
-    gives_values = False
-    """Whether the output can be had as values, the background's and the difference together, for no more work."""
+    adds = False
+    """Whether its difference can be added to something for no more work."""
 
-    takes_values = False
-    """Whether it is values that are needed of the inputs, so that differences would have to be added first."""
+    has_base = False
+    """Whether it needs its inputs' differences added to something, its `base`."""
 
     def __init__(self, node: Node):
         self.node = node
@@ -61,6 +65,10 @@ class Rule:
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         """The backgrounds' activations that `apply` asks for, whole where the window is None."""
         return []
+
+    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
+        """What the difference of an input is to be added to, before anything else."""
+        raise NotImplementedError
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         raise NotImplementedError

@@ -56,7 +56,7 @@ class Convolution(Local):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
     shares = False
-    gives_values = True
+    adds = True
 
     def along(self, axis: int) -> bool:
         ndim = len(self.shape) + 1
@@ -94,7 +94,8 @@ class Convolution(Local):
         paddings[self.at] = 0
         convolve = functional.conv1d if weight.ndim == 3 else functional.conv2d
         y = convolve(delta, weight, None, self.strides, paddings, self.dilations, self.args["groups"])
-        return y.add_(run.background(self.node, out)) if run.holds_value(self.node) else y
+        base = run.base(out)
+        return y if base is None else y.add_(base)
 
     def _by_taps(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
         """The convolution as one matrix product of all taps with the changed inputs, whose parts then add up shifted.
@@ -104,7 +105,8 @@ class Convolution(Local):
         weight = run.constant(self.args["weight"])
         taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
         total = run.buffer(self.node, delta, len(delta), weight.shape[0], out.width)
-        base = run.background(self.node, out) if run.holds_value(self.node) else total.new_zeros(1, 1, 1)
+        base = run.base(out)
+        base = total.new_zeros(1, 1, 1) if base is None else base
         row_bytes = len(taps) * have.width * delta.element_size()
         rows = rows_within(PARTS_BYTES[delta.device.type], row_bytes, delta.device)
         for first in range(0, len(delta), rows):

@@ -15,7 +15,7 @@ class Positionwise(Rule):
     """Operations that act on each position by itself: activations, gates, normalization over channels."""
 
     shares = False
-    takes_values = True
+    has_base = True
 
     def reach(self, inputs: Inputs) -> Window | None:
         if self.shape is None:
@@ -44,17 +44,23 @@ class Positionwise(Rule):
         changed = [(node, out) for node in inputs]
         return [(self.node, out), *changed, *((node, self._facing(node, out)) for node in self._others(inputs))]
 
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
+        return run.background(source, out)
+
+    def added(self, run: Backgrounds, deltas: Deltas, out: Window) -> dict[Node, torch.Tensor]:
+        """The inputs' differences, each added to its base."""
         values = {}
         for node, (have, delta) in deltas.items():
-            if run.holds_value(node):
+            if run.comes_added(node):
                 values[node] = delta
                 continue
             fitting = fit(delta, have, out.lo, out.hi)
             spare = fitting is not delta or run.may_overwrite(node)
-            values[node] = (fitting.add_ if spare else fitting.add)(run.background(node, out))
-        if self.node.target is aten.relu.default:  # the most frequent, without a copy
-            return values[self.source].relu_().sub_(run.background(self.node, out))
+            values[node] = (fitting.add_ if spare else fitting.add)(self.base(run, node, out))
+        return values
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        values = self.added(run, deltas, out)
 
         def value(node: Node) -> Any:
             if node in values:
@@ -80,10 +86,22 @@ class Positionwise(Rule):
         return out._replace(axis=axis) if facing else None
 
 
+class Relu(Positionwise):
+    """The most frequent of them, in a single pass: relu(x + d) - relu(x) = max(min(x, 0) + d, -relu(x))."""
+
+    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
+        return run.once((self, "base", out), lambda: run.background(source, out).clamp(max=0))
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        least = run.once((self, "least", out), lambda: -run.background(self.node, out))
+        (value,) = self.added(run, deltas, out).values()
+        return torch.maximum(value, least, out=value)
+
+
 class Sum(Positionwise):
     """Addition and subtraction, from the left or the right: differences add up."""
 
-    takes_values = False
+    has_base = False
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return []
@@ -115,7 +133,7 @@ class Sum(Positionwise):
 class Scale(Positionwise):
     """Multiplication or division by what is as in the background."""
 
-    takes_values = False
+    has_base = False
 
     def reach(self, inputs: Inputs) -> Window | None:
         divides = "div" in str(self.node.target)
