@@ -151,15 +151,18 @@ class MaxPool(Pool):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         inside = self._looked_at(out)
-        x = fit(delta, have, inside.lo, inside.hi) + run.background(self.source, inside)
+        x = fit(delta, have, inside.lo, inside.hi)
+        spare = x is not delta or run.may_overwrite(self.source)
+        x = (x.add_ if spare else x.add)(run.background(self.source, inside))
         lo, hi = self.need(self.source, out, {})
-        after = x.ndim - 1 - out.axis
-        x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
+        if (lo, hi) != (inside.lo, inside.hi):
+            after = x.ndim - 1 - out.axis
+            x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
         paddings = list(self.paddings)
         paddings[self.at] = 0
         pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
         y = pool(x, self.kernels, self.strides, paddings, self.dilations, self.args["ceil_mode"])
-        return y - run.background(self.node, out)
+        return y.sub_(run.background(self.node, out))
 
 
 class AveragePool(Pool):
