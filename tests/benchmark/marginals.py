@@ -1,10 +1,11 @@
-"""Time a marginal, side by side with tangermeme's `marginalize` in one process.
+"""Time marginals and edits, side by side with tangermeme in one process.
 
     python tests/benchmark/marginals.py [--full]
 
 For each network: medians over pairs of runs of the time per marginal (element x background) by tangermeme and by
 `marginalize_motifs`, their ratio, their operations (counted by PyTorch), and how far the effects of either are from the
-same in float64, as a share of the largest effect.
+same in float64, as a share of the largest effect. Then the same for each edit of saturation mutagenesis, against
+tangermeme's with `fast=True`, and the time per marginal and the memory as the number of elements grows.
 """
 
 import argparse

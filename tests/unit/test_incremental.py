@@ -14,6 +14,7 @@ from marginalization.operations import positionwise
 from marginalization.streams import leaves
 from random_networks import networks, substitutions
 from torch import nn
+from toy_models import Tower
 
 EXPORTING = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 """Settings for examples of which each captures a model."""
@@ -73,6 +74,20 @@ def test_random_networks_equal_full_forward_passes(network, data):
             assert_full(engine, model, inputs, motif, lo, rows)
             assert engine.floats_per_background(lo, lo + motif.shape[2]) > 0
         assert_same(engine.before(), model(X, *args))
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize("width", [1, 4])
+def test_every_place_in_a_cropped_tower(channels, width):
+    """Near the ends, windows of one width lie at different places."""
+    model = Tower(channels).double().eval()
+    X = random_backgrounds(2, 90)
+    motif = random_backgrounds(2, width, seed=1)
+    with torch.no_grad():
+        engine = Incremental(model, [X])
+        engine.prepare([X], (0, 2), 0, 90, 2)
+        for lo in range(90 - width + 1):
+            assert_full(engine, model, [X], motif, lo, slice(0, 2))
 
 
 @pytest.fixture

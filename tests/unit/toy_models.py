@@ -56,3 +56,21 @@ class Convolution(nn.Module):
 
     def forward(self, X):
         return self.dense(self.dropout(self.conv(X).relu()).amax(dim=-1))
+
+
+class Tower(nn.Module):
+    """Dilated convolutions with residuals, of many channels or of few, then a crop, as in BPNet."""
+
+    def __init__(self, channels):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv1d(4, channels, 5, padding=2)
+        self.dilated = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=2**i, dilation=2**i) for i in range(1, 5))
+        self.profile = nn.Conv1d(channels, 2, 5)
+        self.counts = nn.Linear(channels, 1)
+
+    def forward(self, X):
+        h = self.first(X).relu()
+        for convolution in self.dilated:
+            h = h + convolution(h).relu()
+        return self.profile(h)[:, :, 20:-20], self.counts(h[:, :, 25:-25].mean(-1))

@@ -12,8 +12,9 @@ _HOMES = {
     "marginalize": "marginals",
     "marginalize_annotations": "marginals",
     "marginalize_motifs": "marginals",
-    "stream_motifs": "marginals",
     "predict": "prediction",
+    "saturation_mutagenesis": "mutagenesis",
+    "stream_motifs": "streams",
 }
 __all__ = sorted(_HOMES)
 

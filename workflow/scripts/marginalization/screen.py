@@ -20,13 +20,13 @@ import torch
 from tqdm import tqdm
 
 from .errors import InputError
-from .marginals import stream_motifs
 from .models import load_inputs
 from .onehot import one_hot_encode
 from .placement import Placed, place
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict
 from .readouts import PROFILE, ReadoutModel
+from .streams import stream_motifs
 from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
 
 ROW_GROUP_ROWS = 2**18

@@ -41,8 +41,11 @@ GROUP_BYTES = 2**26
 MOTIFS_PER_GROUP = 1024
 """The most motifs of a group in incremental inference."""
 
-WINDOW_STEP = 4
-"""Windows begin and end at multiples of this many positions, so that motifs of similar widths share a program."""
+WINDOW_STEPS = (4, 8, 16, 32)
+"""Windows begin and end at multiples of one of these, so that motifs of similar widths and places share a program."""
+
+PER_WINDOW = 32
+"""How many motifs are to share a window on average: few cost more in steps of a program than in wider windows."""
 
 PAYS_FROM = 10**11
 """Sequences x letters x positions x parameters that pay for capturing: about a convolutional model's operations."""
@@ -227,11 +230,7 @@ def run_group(
 ) -> Any:
     """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference."""
     X = inputs[0]
-    members: dict[tuple[int, int], list[int]] = {}
-    for i, (motif, start) in enumerate(group):
-        lo = start // WINDOW_STEP * WINDOW_STEP
-        hi = min(X.shape[2], -(-(start + motif.shape[2]) // WINDOW_STEP) * WINDOW_STEP)
-        members.setdefault((lo, hi), []).append(i)
+    members = _windows(group, X.shape[2])
     lo, hi = min(lo for lo, _ in members), max(hi for _, hi in members)
 
     whole: Any = None
@@ -249,6 +248,18 @@ def run_group(
     return whole
 
 
+def _windows(group: list[Placement], length: int) -> dict[tuple[int, int], list[int]]:
+    """Windows, and which motifs of a group lie in each."""
+    for step in WINDOW_STEPS:
+        members: dict[tuple[int, int], list[int]] = {}
+        for i, (motif, start) in enumerate(group):
+            lo, end = start // step * step, start + motif.shape[2]
+            members.setdefault((lo, min(length, -(-end // step) * step)), []).append(i)
+        if len(group) >= PER_WINDOW * len(members):
+            break
+    return members
+
+
 def _run_window(
     engine: Incremental, X: torch.Tensor, chunk: slice, window: tuple[int, int], placements: list[Placement]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
@@ -261,18 +272,16 @@ def _run_window(
     before = X[chunk, :, lo:hi]
     backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
     order = torch.arange(len(placements), device=X.device)
-    if n <= len(placements) and all(motif.shape[0] == 1 for motif, _ in placements):
-        motifs = torch.cat([_in_window(motif, start, window, X) for motif, start in placements])
-        known = motifs.sum(dim=1, keepdim=True)
+    motifs = (_in_window(motif, start, window, X) for motif, start in placements)
+    if n <= len(placements):
+        whole = torch.stack(torch.broadcast_tensors(*motifs))
+        known = whole.sum(dim=2, keepdim=True)
         for i in range(n):
-            yield (
-                order,
-                backgrounds[i].expand(len(order)),
-                engine.after((motifs - before[i]) * known, lo, slice(i, i + 1)),
-            )
+            own = i + chunk.start if whole.shape[1] > 1 else 0
+            delta = (whole[:, own] - before[i]) * known[:, own]
+            yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
     else:
-        for j, (motif, start) in enumerate(placements):
-            motif = _in_window(motif, start, window, X)
+        for j, motif in enumerate(motifs):
             motif = motif if motif.shape[0] == 1 else motif[backgrounds]
             delta = (motif - before) * motif.sum(dim=1, keepdim=True)
             yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))

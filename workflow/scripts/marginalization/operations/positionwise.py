@@ -117,9 +117,10 @@ class Sum(Positionwise):
             if operand in deltas
         ]
         total = None
-        for i, (operand, factor, _, delta) in enumerate(operands):
+        for i, (operand, factor, have, delta) in enumerate(operands):
             once = sum(other is operand for other, *_ in operands) == 1
-            if factor == 1 and once and delta.shape[1:] == tuple(size) and run.may_overwrite(operand):
+            same = delta.shape[1:] == tuple(size) and (have.lo, have.hi) == (out.lo, out.hi)
+            if factor == 1 and once and same and run.may_overwrite(operand):
                 total = delta
                 del operands[i]
                 break
