@@ -4,19 +4,23 @@
 
 For each network: medians over pairs of runs of the time per marginal (element x background) by tangermeme and by
 `marginalize_motifs`, their ratio, their operations (counted by PyTorch), and how far the effects of either are from the
-same in float64, as a share of the largest effect. Then the same for each edit of saturation mutagenesis, against
+same in float64, as a share of the largest effect, ours also with `precision="medium"` and, in full, with
+`dtype="bfloat16"`. Then the same for each edit of saturation mutagenesis, against
 tangermeme's with `fast=True`, and the time per marginal and the memory as the number of elements grows.
 """
 
 import argparse
+import resource
 import statistics
 import time
 
+import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
-from marginalization import marginalize_motifs
+from marginalization import marginalize_motifs, saturation_mutagenesis, stream_motifs
+from marginalization.constructs import place_motif
+from marginalization.incremental_streams import checked_engine, run_group
 from marginalization.onehot import one_hot_encode
 from marginalization.sequence import named_generator
-from marginalization.streams import checked_engine, place_motif, run_group
 from networks import NETWORKS, make
 from tangermeme.marginalize import marginalize
 from torch.utils.flop_counter import FlopCounterMode
@@ -80,7 +84,11 @@ def compare(name, n_backgrounds, n_motifs, n_reference, pairs):
     exact = [marginalize(network.double(), X.double(), motif, device="cpu") for motif in motifs[:n_reference]]
     network.float()
     ours = [(y_ours.y_before, [y[i] for y in leaves(y_ours.y_afters)]) for i in range(n_reference)]
-    errors = largest_error(y_reference, exact), largest_error(ours, exact)
+    errors = [largest_error(y_reference, exact), largest_error(ours, exact)]
+    for options in ({"incremental": True, "precision": "medium"}, {"incremental": False, "dtype": "bfloat16"}):
+        y = marginalize_motifs(network, X, motifs[:n_reference], device="cpu", **options)
+        halves = [(y.y_before, [after[i] for after in leaves(y.y_afters)]) for i in range(n_reference)]
+        errors.append(largest_error(halves, exact))
 
     with FlopCounterMode(display=False) as counted:
         marginalize(network, X.float(), motifs[0], device="cpu")
@@ -99,25 +107,60 @@ def compare(name, n_backgrounds, n_motifs, n_reference, pairs):
     return statistics.median(ratios), t_reference, t_ours, flops_reference, flops_ours, *errors
 
 
+def compare_edits(n_sequences, width):
+    """A row for saturation mutagenesis of the middle `width` positions: seconds by tangermeme, by ours, difference."""
+    network, length = make("BPNet 64 x 8, counts")
+    X = one_hot_encode(sequences(n_sequences, length, "sequence"))
+    options = {"start": (length - width) // 2, "end": (length + width) // 2, "device": "cpu"}
+    before, reference = timed(lambda: tangermeme_edits.saturation_mutagenesis(network, X, fast=True, **options))
+    after, ours = timed(lambda: saturation_mutagenesis(network, X, incremental=True, **options))
+    return before, after, ((ours - reference).abs().max() / reference.abs().max()).item()
+
+
+def grow(largest):
+    """Rows of the time per marginal in microseconds and the process's peak memory in GiB, as elements grow tenfold."""
+    network, length = make("BPNet 64 x 8, counts")
+    X = one_hot_encode(sequences(4, length, "background"))
+    n = 10
+    while n <= largest:
+        motifs = ((motif, None) for motif in sequences(n, 12, "motif"))
+        seconds, groups = timed(lambda motifs=motifs: [len(y) for y in stream_motifs(network, X, motifs, device="cpu")])
+        assert sum(groups) == n
+        yield n, seconds / (n * len(X)) * 1e6, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        n *= 10
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="more motifs, backgrounds and pairs")
     parser.add_argument("--only", help="one network of the table")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "error", "ours"]
+    if not arguments.only:  # first, while the process is small
+        print("BPNet 64 x 8, counts, 4 backgrounds\nelements  us per marginal  peak GiB")
+        for n, microseconds, peak in grow(100_000 if arguments.full else 10_000):
+            print(f"{n:8,}  {microseconds:15.0f}  {peak:8.2f}", flush=True)
+        print()
+    columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "error", "ours", "medium", "bfloat16"]
     print(f"{'network':22}", *(f"{column:>10}" for column in columns))
     for name in [arguments.only] if arguments.only else NETWORKS:
         large = name.startswith("ChromBPNet")
         n_backgrounds = (4 if large else 20) * (2 if arguments.full else 1)
         n_motifs = (200 if large else 1000) * (4 if arguments.full else 1)
         n_reference = 2 if large else 5
-        ratio, before, after, flops, flops_ours, error, error_ours = compare(
+        ratio, before, after, flops, flops_ours, *errors = compare(
             name, n_backgrounds, n_motifs, n_reference, 5 if arguments.full else 3
         )
         figures = [f"{before * 1e3:.3f} ms", f"{after * 1e3:.3f} ms", f"{ratio:.1f} x", f"{GOALS[name]:g} x"]
-        figures += [f"{flops / 1e6:.1f}", f"{flops_ours / 1e6:.1f}", f"{error:.0e}", f"{error_ours:.0e}"]
+        figures += [f"{flops / 1e6:.1f}", f"{flops_ours / 1e6:.1f}", *(f"{error:.0e}" for error in errors)]
         print(f"{name:22}", *(f"{figure:>10}" for figure in figures), flush=True)
+    if not arguments.only:
+        width = 2114 if arguments.full else 600
+        before, after, difference = compare_edits(8, width)
+        print(f"\nsaturation mutagenesis of 8 x {width} bp, BPNet 64 x 8, counts, in seconds:")
+        print(
+            f"tangermeme {before:.1f}, ours {after:.1f}: {before / after:.1f} x (goal 2 x), difference {difference:.0e}"
+        )
 
 
 if __name__ == "__main__":

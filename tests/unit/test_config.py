@@ -72,7 +72,7 @@ FULL = {
         "maximum": 10,
     },
     "placement": {"start": [3, 5], "strands": "both", "average_strands": True},
-    "compute": {"device": "cpu", "dtype": "float64", "batch_size": 3, "threads": 2},
+    "compute": {"device": "cpu", "dtype": "float64", "precision": "high", "batch_size": 3, "threads": 2},
     "shards": {"backgrounds": 5, "marginals": 50, "max_jobs": 20},
 }
 OTHERS = {  # the keys that exclude those of FULL
@@ -142,7 +142,13 @@ def test_a_config_is_accepted_with_and_without_its_defaults(config):
 def test_defaults():
     config = resolved()
     assert config["placement"] == {"start": "centre", "strands": "+", "average_strands": False}
-    assert config["compute"] == {"device": "auto", "dtype": None, "batch_size": 64, "threads": 1}
+    assert config["compute"] == {
+        "device": "auto",
+        "dtype": None,
+        "precision": "highest",
+        "batch_size": 64,
+        "threads": 1,
+    }
     assert config["models"]["toy"]["trust_pickle"] is False
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marginalization import incremental, operations, stream_motifs, streams
+from marginalization import incremental, incremental_streams, operations, stream_motifs, streams
+from marginalization.constructs import place_motif
 from marginalization.incremental import Incremental
 from marginalization.operations import positionwise
-from marginalization.streams import leaves
+from marginalization.prediction import leaves
 from random_networks import networks, substitutions
 from torch import nn
 from toy_models import Tower
@@ -93,9 +94,9 @@ def test_every_place_in_a_cropped_tower(channels, width):
 @pytest.fixture
 def small_memory(monkeypatch):
     """Memory for a few backgrounds and a few motifs at a time."""
-    monkeypatch.setitem(streams.CACHE_BYTES, "cpu", 2**13)
+    monkeypatch.setitem(incremental_streams.CACHE_BYTES, "cpu", 2**13)
     monkeypatch.setitem(incremental.WORK_BYTES, "cpu", 2**12)
-    monkeypatch.setattr(streams, "GROUP_BYTES", 2**10)
+    monkeypatch.setattr(incremental_streams, "GROUP_BYTES", 2**10)
     monkeypatch.setattr(streams, "BATCHES_PER_GROUP", 2)
 
 
@@ -127,9 +128,9 @@ def test_streams_equal_full_streams(small_memory, network, data):
     batch_size = data.draw(st.integers(1, 9))
     model, args = model.to(dtype), [arg.to(dtype) for arg in args]
     func = data.draw(st.sampled_from([None, lambda tree: [leaf.square() for leaf in leaves(tree)]]))
-    engines, check = [], streams.checked_engine
+    engines, check = [], incremental_streams.checked_engine
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
+        patch.setattr(incremental_streams, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
         options = {"args": args, "func": func, "batch_size": batch_size, "device": "cpu"}
         ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
@@ -184,7 +185,7 @@ def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
     placed = [("ACG", 0), ("TT", 3), ("A", 11)]
     with caplog.at_level(logging.WARNING):
         ours = joined(stream_motifs(Branching(), X, placed, incremental=True, device="cpu"))
-    assert [record.levelname for record in caplog.records if record.name == streams.__name__] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == incremental_streams.__name__] == ["WARNING"]
     assert "costs a full forward pass" in caplog.text
     assert "data-dependent" in caplog.text
     caplog.clear()
@@ -204,7 +205,7 @@ def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
     with caplog.at_level(logging.WARNING):
         assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
-    assert not [record for record in caplog.records if record.name == streams.__name__]
+    assert not [record for record in caplog.records if record.name == incremental_streams.__name__]
     right = rule.apply
     monkeypatch.setattr(rule, "apply", lambda *given: right(*given) + 1)
     with caplog.at_level(logging.WARNING):
@@ -236,16 +237,71 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
         return right(*given)
 
     model, X = OfEveryPlace().double().eval(), random_backgrounds(1, 12)
-    engine = streams.checked_engine(model, [X.double()], [streams.place_motif(X, "ACG", 0, "ACGT")], 4)
+    with torch.no_grad():
+        engine = incremental_streams.checked_engine(model, [X.double()], [place_motif(X, "ACG", 0, "ACGT")], 4)
     steps = engine.program(0, 4).steps
     per_motif = sum(isinstance(step.rule, operations.Convolution) for step in steps)
     monkeypatch.setattr(operations.Convolution, "apply", fail_later)
-    monkeypatch.setattr(streams, "MOTIFS_PER_GROUP", 2)
+    monkeypatch.setattr(incremental_streams, "MOTIFS_PER_GROUP", 2)
     options = {"dtype": torch.float64, "device": "cpu"}
     placed = [(motif, 0) for motif in ("ACG", "TTT", "GCA", "A", "CC", "TNT", "GGG")]
     ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
     assert "RuntimeError: of no use any more" in caplog.text
     assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
+
+
+@pytest.mark.parametrize("fits", [1, 3])
+def test_out_of_memory_goes_on_with_fewer_rows(fits, caplog, monkeypatch):
+    right = operations.Convolution.apply
+
+    def apply(rule, run, deltas, out):
+        if len(deltas[rule.source][1]) > fits:
+            raise torch.OutOfMemoryError("a device of little memory")
+        return right(rule, run, deltas, out)
+
+    model, X = Tower(3).double().eval(), random_backgrounds(2, 90)
+    placed = [("ACGTACGT"[i:] + "ACGT"[:i], 30) for i in range(8)]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    full = joined(stream_motifs(model, X, placed, incremental=False, **options))
+    monkeypatch.setattr(operations.Convolution, "apply", apply)
+    assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
+    assert "out of memory: going on with" in caplog.text
+    assert "full forward pass" not in caplog.text
+
+
+def test_a_row_that_is_too_much_for_the_memory(caplog, monkeypatch):
+    def apply(*given):
+        raise torch.OutOfMemoryError("a device of very little memory")
+
+    monkeypatch.setattr(operations.Convolution, "apply", apply)
+    list(stream_motifs(Tower(3), random_backgrounds(1, 90), [("ACGT", 0)], incremental=True, device="cpu"))
+    assert "full forward pass: OutOfMemoryError: a device of very little memory" in caplog.text
+
+
+def test_precision_is_of_the_differences():
+    """Half-precise products err by a share of the effect, and everything that runs in full is as it was."""
+    model, X = Tower(32).eval(), random_backgrounds(2, 90).float()
+    placed = [("ACGTACGT", start) for start in (30, 40, 50)]
+    exact = joined(stream_motifs(model.double(), X, placed, incremental=False, device="cpu"))
+    before = [y.double() for y in leaves(model(X.double()))]
+    model.float()
+    for precision, most in (("highest", 1e-4), ("medium", 3e-2)):
+        ours = joined(stream_motifs(model, X, placed, incremental=True, device="cpu", precision=precision))
+        assert torch.get_float32_matmul_precision() == "highest"
+        for y, reference, background in zip(ours, exact, before, strict=True):
+            effect = (reference - background).abs().max()
+            assert (y - reference).abs().max() < most * effect
+
+
+def test_what_runs_in_full_says_why(caplog):
+    X = random_backgrounds(2, 12)
+    caplog.set_level(logging.INFO)
+    list(stream_motifs(lambda x: x.sum(-1), X, [("ACG", 0)], device="cpu", incremental=True))
+    assert "full forward passes: the model is not a module that PyTorch can capture" in caplog.text
+    list(stream_motifs(OfEveryPlace(), X, [("ACG", 0)], device="cpu"))
+    assert "there is too little to compute for capturing the model to pay" in caplog.text
+    list(stream_motifs(nn.Conv1d(4, 2, 3), X, [("ACG", 0)], device="cpu", dtype="bfloat16"))
+    assert "differences would be lost in torch.bfloat16" in caplog.text
 
 
 # Published models.
@@ -276,7 +332,7 @@ def test_published_models(real_data, name, length, caplog):
     motifs = [("TGACCAGCAGGGGGCGCTA", None), ("TGANTCA", None), ("A", 0), ("ACGT", length - 4), ("ACG" * 20, 3)]
     options = {"dtype": torch.float32, "device": "cpu"}
     ours = joined(stream_motifs(model, X, motifs, incremental=True, **options))
-    assert not [record for record in caplog.records if record.name == streams.__name__]
+    assert not [record for record in caplog.records if record.name == incremental_streams.__name__]
     full = joined(stream_motifs(model, X, motifs, incremental=False, **options))
     for y, reference in zip(ours, full, strict=True):
         assert_same(y, reference, 1e-5)

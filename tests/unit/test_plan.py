@@ -102,6 +102,7 @@ OTHER = {
     "strands": {"placement": {"strands": "both"}},
     "average": {"placement": {"average_strands": True}},
     "dtype": {"compute": {"dtype": "float64"}},
+    "precision": {"compute": {"precision": "medium"}},
     "seed": {"seed": 1},
     "transform": {"backgrounds": {"transform": "shuffle"}},
     "copies": {"backgrounds": {"transform": "shuffle", "copies": 2}},

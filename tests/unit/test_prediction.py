@@ -110,3 +110,33 @@ def test_errors():
         predict(Scaled(), X, args=[torch.ones(3, 1), torch.ones(2, 1)])
     with pytest.raises(ValueError, match=r"must return tensors.* not float"):
         predict(lambda X: 1.0, X)
+
+
+class OfLittleMemory(nn.Module):
+    """The composition times an input, for up to three sequences at a time."""
+
+    def forward(self, X, factor):
+        if len(X) > 3:
+            raise torch.OutOfMemoryError("a device of little memory")
+        return [X.sum(dim=-1) * factor]
+
+
+def test_batches_halve_where_memory_is_short(caplog):
+    factors = torch.arange(7).unsqueeze(1)
+    X = one_hot_encode(["ACGT", "AACC", "GGGG", "TTTA", "ACAC", "GCGC", "TTTT"])
+    (ours,) = predict(OfLittleMemory(), X, args=[factors], batch_size=7)
+    assert torch.equal(ours, X.float().sum(dim=-1) * factors)
+    messages = [record.message for record in caplog.records]
+    assert messages == [
+        "out of memory with a batch of 7 sequences: going on with 4",
+        "out of memory with a batch of 4 sequences: going on with 2",
+    ]
+
+
+def test_a_sequence_that_is_too_much_for_the_memory():
+    class OfNoMemory(nn.Module):
+        def forward(self, X):
+            raise torch.OutOfMemoryError("a device of very little memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(OfNoMemory(), X)

@@ -18,9 +18,11 @@ computed as usual. The result is that of a full forward pass up to the rounding 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +34,8 @@ from .operations.base import Rule, in_rows, is_size
 from .operations.simplify import simplify
 from .prediction import map_tree
 from .windows import Window, narrow, rows_within
+
+logger = logging.getLogger(__name__)
 
 WORK_BYTES = {"cpu": 2**24, "cuda": 2**29}
 """How large a step may be: on a CPU, not much larger than the cache."""
@@ -71,12 +75,13 @@ class Incremental:
         model: any module that `torch.export` captures with a symbolic batch, in evaluation mode.
         inputs: one-hot sequences (n, letters, length) in the model's dtype, and its further inputs of n rows; of the
             shapes, dtypes and device of all that follow.
+        precision: of the matrix products of differences in float32, as `torch.set_float32_matmul_precision` has it.
 
     Raises:
         Exception: whatever `torch.export` raises for a model that it can not capture.
     """
 
-    def __init__(self, model: nn.Module, inputs: Sequence[torch.Tensor]):
+    def __init__(self, model: nn.Module, inputs: Sequence[torch.Tensor], precision: str = "highest"):
         self.module, self.nodes, self.outputs, self.tree = capture(model, tuple(inputs))
         self.placeholders = [node for node in self.nodes if node.op == "placeholder"]
         self.values: dict[Node, Any] = {}
@@ -85,6 +90,7 @@ class Incremental:
         self.programs: dict[Window, Program] = {}
         self.device, self.itemsize = inputs[0].device, inputs[0].element_size()
         self.work_bytes = WORK_BYTES[self.device.type]
+        self.precision = precision
         self.prepared: tuple[int, int] | None = None
         self.covered: set[Window] = set()
         self.infinite: set[Node] = set()
@@ -129,8 +135,16 @@ class Incremental:
         """
         program = self._cover(lo, lo + delta.shape[2])
         first = self.placeholders[0]
-        env = {first: narrow(delta, program.windows[first], lo)} if first in program.windows else {}
-        return self._unflatten(self._run(program, 0, env, rows, len(delta)))
+        while True:
+            env = {first: narrow(delta, program.windows[first], lo)} if first in program.windows else {}
+            try:
+                return self._unflatten(self._run(program, 0, env, rows, len(delta)))
+            except torch.OutOfMemoryError:
+                if self.work_bytes < self.itemsize * max(size or 1 for size in program.sizes):
+                    raise  # a row at a time is too much already
+                self.work_bytes //= 2
+                self.buffers = {}
+                logger.warning("out of memory: going on with batches of %.3g MiB a step", self.work_bytes / 2**20)
 
     def floats_per_background(self, lo: int, hi: int) -> int:
         """How many numbers are kept of each background."""
@@ -225,7 +239,8 @@ class Incremental:
         if step.rule is not None:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
             self.step = step
-            return step.rule.apply(self, deltas, step.out)
+            with products(self.precision):
+                return step.rule.apply(self, deltas, step.out)
         args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
         return step.node.target(*args, **kwargs)
 
@@ -442,6 +457,20 @@ class Incremental:
                 if clipped.width > 0:
                     needed[node] = clipped
         return needed
+
+
+@contextlib.contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Matrix products in float32 of a precision, as `torch.set_float32_matmul_precision` has it."""
+    before = torch.get_float32_matmul_precision()
+    if before == precision:
+        yield
+        return
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _size_of(node: Node, window: Window | None) -> int:

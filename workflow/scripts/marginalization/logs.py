@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from .errors import InputError
 def job_log(path: str) -> Iterator[None]:
     """Send what a job prints to its log, and leave with status 1 after any error.
 
-    Bad input is told in one line; anything else first shows where in the code it happened.
+    What the package logs goes there too. Bad input is told in one line; anything else first shows where in the code it
+    happened.
     """
     with open(path, "w", buffering=1) as log, contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
+        logging.basicConfig(stream=log, format="%(asctime)s %(levelname)s %(message)s", force=True)
+        logging.getLogger(__package__).setLevel(logging.INFO)
         try:
             yield
         except InputError as error:

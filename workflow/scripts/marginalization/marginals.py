@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from .constructs import place_motif
 from .onehot import check_one_hot, substitute
 from .prediction import BATCH_SIZE, map_tree, predict, row_count
 from .sequence import DNA
-from .streams import place_motif, stream_motifs
+from .streams import stream_motifs
 
 
 class Marginals(NamedTuple):
@@ -129,6 +130,7 @@ def marginalize_motifs(
     device: str | torch.device | None = None,
     verbose: bool = False,
     incremental: bool | None = None,
+    precision: str = "highest",
 ) -> MotifMarginals:
     """Predictions for backgrounds before, and after each of many motifs is substituted into them.
 
@@ -143,6 +145,7 @@ def marginalize_motifs(
         args, func, batch_size, dtype, device, verbose: as for `predict`.
         incremental: compute only what each motif changes: True or False, or None for where it pays (see
             `stream_motifs`).
+        precision: of matrix products in incremental inference (see `stream_motifs`).
 
     Returns:
         `y_before`, an output tree of tensors (n_backgrounds, ...), and `y_afters` of (n_motifs, n_backgrounds, ...).
@@ -162,7 +165,8 @@ def marginalize_motifs(
     y_before = predict(model, X, **options)
     y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
     done = 0
-    for y in stream_motifs(model, X, placements, alphabet, verbose=verbose, incremental=incremental, **options):
+    options |= {"verbose": verbose, "incremental": incremental, "precision": precision}
+    for y in stream_motifs(model, X, placements, alphabet, **options):
         done += _fill(y_afters, y, done)
     return MotifMarginals(y_before, y_afters)
 

@@ -132,8 +132,8 @@ def _read_plan(config: dict[str, Any]) -> Plan:
 
 def _model_digest(config: dict[str, Any], model: str) -> str:
     """A digest of a model, and of what is done with it alike in each job."""
-    settings = [config["models"][model], config["readouts"], config["placement"], config["compute"]["dtype"]]
-    settings.append(config["backgrounds"]["length"])
+    settings = [config["models"][model], config["readouts"], config["placement"], config["backgrounds"]["length"]]
+    settings += [config["compute"]["dtype"], config["compute"]["precision"]]
     hashes = [sha256(path) for path in model_files(config, model)]
     return _digest([__version__, json.dumps(settings, sort_keys=True), *hashes])
 

@@ -7,11 +7,14 @@ an *output tree*: tuples become lists, dicts stay dicts, and None stays None.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
 
@@ -65,19 +68,37 @@ def predict_batches(
     dtype: str | torch.dtype | None = None,
     device: str | torch.device | None = None,
 ) -> Iterator[Any]:
-    """Yield the output tree, on the CPU, for each batch (X, args); the arguments are those of `predict`."""
+    """Yield the output tree, on the CPU, for each batch (X, args); the arguments are those of `predict`.
+
+    A batch for which the device's memory does not suffice runs in halves, and so do those after it.
+    """
     device = resolve_device(device)
     if isinstance(model, torch.export.ExportedProgram):
         model = model.module()
     dtype = as_dtype(dtype, model)
     half = dtype in (torch.bfloat16, torch.float16)
-    with evaluating(model, device):
-        for X, args in batches:
+    most = None
+
+    def run(X: torch.Tensor, args: Sequence[torch.Tensor]) -> Any:
+        nonlocal most
+        if most is not None and len(X) > most:
+            parts = [slice(i, i + most) for i in range(0, len(X), most)]
+            return map_tree(lambda *ts: torch.cat(ts), *(run(X[part], [arg[part] for arg in args]) for part in parts))
+        try:
             # Not around the loop: what is set there would hold for the caller between two batches too.
             with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
                 y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
-                y = map_tree(lambda t: t.cpu(), y if func is None else func(y))
-            yield y
+                return map_tree(lambda t: t.cpu(), y if func is None else func(y))
+        except torch.OutOfMemoryError:
+            if len(X) == 1:
+                raise
+            most = -(-len(X) // 2)
+            logger.warning("out of memory with a batch of %d sequences: going on with %d", len(X), most)
+        return run(X, args)
+
+    with evaluating(model, device):
+        for X, args in batches:
+            yield run(X, args)
 
 
 @contextlib.contextmanager
@@ -153,3 +174,10 @@ def row_count(tree: Any) -> int:
 def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:
     yield from model.parameters()
     yield from model.buffers()
+
+
+def leaves(tree: Any) -> list[torch.Tensor]:
+    """The tensors of an output tree."""
+    found: list[torch.Tensor] = []
+    map_tree(lambda leaf: found.append(leaf) or leaf, tree)
+    return found

@@ -124,7 +124,9 @@ def run_shard(
             tqdm(total=len(shard.placed) * len(X), unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
         )
         done = 0
-        reduced = _reduced(stream_motifs(model, X, placements, **options), shard, progress)
+        reduced = _reduced(
+            stream_motifs(model, X, placements, precision=compute["precision"], **options), shard, progress
+        )
         for after in _regroup(reduced, shard.group):
             n = _n_placed(after)
             for key, writer in writers.items():
