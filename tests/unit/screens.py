@@ -134,7 +134,8 @@ def run_screen(config: dict, folder: Path) -> Run:
                 for key, (kind, readout) in kinds.items()
             }
             shard = read_shard(config, name, job, paths)
-            run_shard(model, shard, config["compute"], outputs, {"model": name, "job": job})
+            device, pieces = torch.device("cpu"), results / "unfinished" / name / job
+            run_shard(model, shard, config["compute"], device, outputs, pieces, {"model": name, "job": job})
             effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
             profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
     placed = placed_table(elements, config["placement"], spec["length"])

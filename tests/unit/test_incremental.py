@@ -242,7 +242,7 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
     steps = engine.program(0, 4).steps
     per_motif = sum(isinstance(step.rule, operations.Convolution) for step in steps)
     monkeypatch.setattr(operations.Convolution, "apply", fail_later)
-    monkeypatch.setattr(incremental_streams, "MOTIFS_PER_GROUP", 2)
+    monkeypatch.setitem(incremental_streams.MOTIFS_PER_GROUP, "cpu", 2)
     options = {"dtype": torch.float64, "device": "cpu"}
     placed = [(motif, 0) for motif in ("ACG", "TTT", "GCA", "A", "CC", "TNT", "GGG")]
     ours = joined(stream_motifs(model, X, placed, incremental=True, **options))

@@ -56,6 +56,11 @@ if workflow.is_main_process:
         logger.warning(warning)
 
 
+def lab_files(paths):
+    """Inputs of the lab's own: the prefix of a workflow that includes this one is for results alone."""
+    return [local(path) for path in paths]
+
+
 def part(folder, readout):
     """A job's file for one readout; the folders make a dataset partitioned by model and readout."""
     return f"{RESULTS}/{folder}/model={{model}}/readout={readout}/{{job}}.parquet"

@@ -4,7 +4,7 @@
 
 rule backgrounds:
     input:
-        background_files(config),
+        lab_files(background_files(config)),
     output:
         f"{RESULTS}/backgrounds.parquet",
     log:
@@ -19,7 +19,7 @@ rule backgrounds:
 
 rule elements:
     input:
-        element_files(config),
+        lab_files(element_files(config)),
     output:
         elements=f"{RESULTS}/elements.parquet",
         motifs=f"{RESULTS}/motifs.parquet",

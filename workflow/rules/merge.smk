@@ -33,7 +33,6 @@ rule merge:
 rule provenance:
     input:
         RESULT_TABLES,
-        expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
         f"{RESULTS}/backgrounds.parquet",
         f"{RESULTS}/annotations.parquet",
     output:

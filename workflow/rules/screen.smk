@@ -7,7 +7,7 @@
 
 rule probe:
     input:
-        lambda wildcards: MODEL_FILES[wildcards.model],
+        lambda wildcards: lab_files(MODEL_FILES[wildcards.model]),
     output:
         f"{RESULTS}/models/{{model}}.json",
     log:
@@ -26,7 +26,7 @@ rule probe:
 
 rule screen:
     input:
-        lambda wildcards: ancient(MODEL_FILES[wildcards.model]),
+        lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
         backgrounds=ancient(f"{RESULTS}/backgrounds.parquet"),
         elements=ancient(f"{RESULTS}/elements.parquet"),
         probe=ancient(f"{RESULTS}/models/{{model}}.json"),
@@ -40,5 +40,7 @@ rule screen:
     conda:
         "../../envs/marginalization.yaml"
     threads: config["compute"]["threads"]
+    resources:
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
     script:
         "../scripts/screen.py"

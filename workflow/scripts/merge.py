@@ -1,6 +1,7 @@
 """Merge the shards' effects into the summary, and their profiles into mean profiles."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ with job_log(snakemake.log[0]):
     for folder, paths in (("effects", snakemake.input.effects), ("profile_sums", snakemake.input.profiles)):
         for path in set_aside(results / folder, set(paths), results / "superseded" / folder):
             print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
+    shutil.rmtree(results / "unfinished", ignore_errors=True)  # of jobs that are not of this plan
     merge_effects(find_parts(snakemake.input.effects, placed, targets), placed, snakemake.output[0], made_from)
     if snakemake.input.profiles:
         merge_profiles(find_parts(snakemake.input.profiles, placed, targets), placed, snakemake.output[1], made_from)

@@ -1,23 +1,22 @@
 """Write down what the screen was made from, and how."""
 
-import json
 import os
 from pathlib import Path
 
 from marginalization.logs import job_log
-from marginalization.provenance import wall_seconds
+from marginalization.provenance import devices, wall_seconds
 from marginalization.tables import read_facts, write_json
 
 with job_log(snakemake.log[0]):
     *tables, backgrounds, annotations = (path for path in snakemake.input if path.endswith(".parquet"))
-    probes = {Path(path).stem: json.loads(Path(path).read_text()) for path in snakemake.input if path.endswith(".json")}
-    benchmarks = Path(snakemake.output[0]).parent / "benchmarks" / "screen"
+    results = Path(snakemake.output[0]).parent
+    benchmarks = results / "benchmarks" / "screen"
     provenance = {
         **read_facts(tables[0]),
         "config": snakemake.config,
         "command": os.environ["MARGINALIZATION_COMMAND"],
         "counts": {"backgrounds": read_facts(backgrounds)["counts"], **read_facts(annotations)["counts"]},
-        "devices": {model: probe["device"] for model, probe in probes.items()},
+        "devices": {model: devices(results, model, jobs) for model, jobs in snakemake.params.jobs.items()},
         "wall_seconds": {
             model: {job: wall_seconds(f"{benchmarks}/{model}/{job}.tsv") for job in jobs}
             for model, jobs in snakemake.params.jobs.items()

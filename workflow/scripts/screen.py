@@ -1,7 +1,10 @@
 """Compute the effects of one shard of the elements in one shard of the backgrounds."""
 
+from pathlib import Path
+
 import torch
 from marginalization.config import profile_readouts, readouts_of
+from marginalization.devices import claimed_device, device_name
 from marginalization.logs import job_log
 from marginalization.probe import load_readout_model
 from marginalization.readouts import PROFILE
@@ -15,4 +18,8 @@ with job_log(snakemake.log[0]):
     paths = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
     profiles = [name + PROFILE for name in profile_readouts(config)]
     paths |= dict(zip(profiles, snakemake.output.profiles, strict=True))
-    run_shard(model, shard, config["compute"], paths, {"model": name, "job": job})
+    results = Path(snakemake.output[0]).parents[3]
+    with claimed_device(config["compute"]["device"]) as device:
+        pieces = results / "unfinished" / name / job
+        facts = {"model": name, "job": job, "device": device_name(device)}
+        run_shard(model, shard, config["compute"], device, paths, pieces, facts)

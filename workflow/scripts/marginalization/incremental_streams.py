@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 GROUP_BYTES = 2**26
 """About how large the outputs of a group may be in incremental inference."""
 
-MOTIFS_PER_GROUP = 1024
-"""The most motifs of a group in incremental inference."""
+MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
+"""The most motifs of a group: enough to fill the device, few enough that what is done is soon handed on."""
 
 WINDOW_STEPS = (4, 8, 16, 32)
 """Windows begin and end at multiples of one of these, so that motifs of similar widths and places share a program."""
@@ -67,7 +67,7 @@ def incremental_groups(
         return placed
     X = inputs[0]
     outputs = sum(leaf[0].numel() for leaf in leaves(engine.tree))
-    per_group = max(1, min(MOTIFS_PER_GROUP, GROUP_BYTES // (len(X) * outputs * X.element_size())))
+    per_group = max(1, min(MOTIFS_PER_GROUP[X.device.type], GROUP_BYTES // (len(X) * outputs * X.element_size())))
     while group := list(islice(placed, per_group)):
         try:
             with torch.no_grad():

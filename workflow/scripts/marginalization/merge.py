@@ -229,6 +229,8 @@ def _damaged(path: str, reason: object) -> InputError:
 def set_aside(folder: str, expected: set[str], elsewhere: str) -> list[str]:
     """Move Parquet files of an earlier plan out of a dataset's folder, so that readers find this plan's alone.
 
+    What jobs that were killed left of files that they had begun is removed.
+
     Args:
         folder: of the dataset.
         expected: the paths of this plan's files.
@@ -237,6 +239,8 @@ def set_aside(folder: str, expected: set[str], elsewhere: str) -> list[str]:
     Returns:
         The paths that were moved.
     """
+    for path in Path(folder).rglob(".*.parquet.*"):
+        path.unlink(missing_ok=True)
     known = {Path(path).resolve() for path in expected}
     moved = []
     for path in sorted(Path(folder).rglob("*.parquet")):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from .config import readouts_of
 from .errors import InputError
 from .models import load_inputs, load_model
 from .onehot import one_hot_encode
-from .prediction import predict, resolve_device
+from .prediction import predict
 from .readouts import PROFILE, ReadoutModel, target_names
 from .sequence import DNA, named_generator
 
@@ -26,7 +24,7 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int) -> dict[str, An
 
     Returns:
         JSON of `targets` (the names of each readout's, in the model's order), `profile_length` of each profile readout
-        that is kept, `parameters` (their number) and `device` (its name).
+        that is kept, and `parameters` (their number).
 
     Raises:
         InputError: the model can not be loaded, does not take the backgrounds, or does not give the readouts.
@@ -35,7 +33,8 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int) -> dict[str, An
     args = [arg[:1] for arg in load_inputs(config["models"][name], name, n_backgrounds)]
     letters = named_generator(config["seed"], "probe").choice(list(DNA), config["backgrounds"]["length"])
     X = one_hot_encode("".join(letters))
-    device = None if config["compute"]["device"] == "auto" else config["compute"]["device"]
+    # The CPU, unless the config names a device: the GPUs are the shards'.
+    device = "cpu" if config["compute"]["device"] == "auto" else config["compute"]["device"]
     try:
         y = predict(model, X, args=args, dtype=config["compute"]["dtype"], device=device)
     except InputError:
@@ -53,10 +52,4 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int) -> dict[str, An
         "targets": {key: target_names(readouts[key], y[key].shape[1], key) for key in readouts},
         "profile_length": {key.removesuffix(PROFILE): y[key].shape[-1] for key in y if key.endswith(PROFILE)},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": device_name(resolve_device(device)),
     }
-
-
-def device_name(device: torch.device) -> str:
-    """What a device is called: `cpu`, or the GPU's product name."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

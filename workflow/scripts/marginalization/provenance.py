@@ -12,6 +12,7 @@ from typing import Any
 
 from . import __version__
 from .config import config_hash
+from .tables import read_facts
 
 PACKAGES = ["torch", "numpy", "pandas", "pyarrow", "pyfaidx", "biopython", "pyjaspar", "safetensors", "snakemake"]
 
@@ -68,3 +69,9 @@ def wall_seconds(benchmark: str) -> float | None:
         return None
     header, values = Path(benchmark).read_text().splitlines()[:2]
     return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])
+
+
+def devices(results: Path, model: str, jobs: Iterable[str]) -> list[str]:
+    """The names of the devices that a model's jobs ran on, from the metadata of their effects."""
+    folder = results / "effects" / f"model={model}"
+    return sorted({read_facts(next(folder.glob(f"readout=*/{job}.parquet")))["device"] for job in jobs})

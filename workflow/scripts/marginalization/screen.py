@@ -7,7 +7,9 @@ are sorted by element, strand, start, target and background.
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,12 +24,15 @@ from tqdm import tqdm
 from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
+from .pieces import discard, resumed
 from .placement import Placed, place
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict
 from .readouts import PROFILE, ReadoutModel
-from .streams import stream_motifs
+from .streams import capturing_pays, stream_motifs
 from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
+
+logger = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 2**18
 """About how many rows a row group has: what the merge holds of each file at a time."""
@@ -84,7 +89,9 @@ def run_shard(
     model: ReadoutModel,
     shard: Shard,
     compute: dict[str, Any],
+    device: torch.device,
     paths: dict[str, str],
+    pieces: Path,
     facts: dict[str, Any],
 ) -> None:
     """Compute a shard and write its files.
@@ -93,21 +100,24 @@ def run_shard(
         model: a model with its readouts.
         shard: what to compute.
         compute: the section of the config.
+        device: where.
         paths: the file to write for each key of the model's output: a readout, or a readout and `/profile`.
+        pieces: a folder for what is computed while the shard is unfinished; removed when it is.
         facts: for the metadata of the files.
 
     Raises:
         InputError: a readout is NaN or infinite; the message names the background and the element.
+        StoppedError: the process was told to stop; the next attempt goes on from the pieces.
     """
+    begin = time.monotonic()
+    clock = Clock()
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
-    options = {
-        "args": shard.args,
-        "batch_size": compute["batch_size"],
-        "dtype": compute["dtype"],
-        "device": None if compute["device"] == "auto" else compute["device"],
-    }
+    options = {"args": shard.args, "batch_size": compute["batch_size"], "dtype": compute["dtype"], "device": device}
     before = _reduce(map_tree(lambda y: y.unsqueeze(0), predict(model, X, **options)), shard, [None])
-    placements = ((placed.sequence, placed.start) for placed in shard.placed)
+    # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
+    options["incremental"] = capturing_pays(model, X, len(shard.placed), compute["dtype"])
+    options["precision"] = compute["precision"]
+
     with ExitStack() as stack:
         schemas = {key: PROFILE_SUMS if key.endswith(PROFILE) else EFFECTS for key in paths}
         writers = {
@@ -123,24 +133,50 @@ def run_shard(
         progress = stack.enter_context(
             tqdm(total=len(shard.placed) * len(X), unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
         )
+
+        def compute_from(done: int) -> Iterator[dict[str, torch.Tensor]]:
+            progress.update(done * len(X))
+            placements = ((placed.sequence, placed.start) for placed in shard.placed[done:])
+            stream = clock.timed(stream_motifs(model, X, placements, **options))
+            yield from _reduced(stream, shard, done, progress)
+
         done = 0
-        reduced = _reduced(
-            stream_motifs(model, X, placements, precision=compute["precision"], **options), shard, progress
-        )
-        for after in _regroup(reduced, shard.group):
+        for after in _regroup(resumed(pieces, compute_from), shard.group):
             n = _n_placed(after)
             for key, writer in writers.items():
                 rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
                 table = rows(before[key], after[key], shard.placed[done : done + n], shard, key)
                 writer.write_table(table.cast(writer.schema))
             done += n
+    discard(pieces)
+    seconds = time.monotonic() - begin
+    logger.info(
+        "%d marginals by %s on %s: %.1f s in the model, %.0f marginals per second; %.1f s in all",
+        *(clock.rows * len(X), facts["model"], device, clock.seconds, clock.rows * len(X) / clock.seconds, seconds),
+    )
+
+
+class Clock:
+    """The time that an iterator takes to give what it gives, and how many rows that is."""
+
+    def __init__(self):
+        self.seconds, self.rows = 1e-9, 0
+
+    def timed(self, stream: Iterator[dict[str, torch.Tensor]]) -> Iterator[dict[str, torch.Tensor]]:
+        while True:
+            begin = time.monotonic()
+            y = next(stream, None)
+            self.seconds += time.monotonic() - begin
+            if y is None:
+                return
+            self.rows += _n_placed(y)
+            yield y
 
 
 def _reduced(
-    stream: Iterator[dict[str, torch.Tensor]], shard: Shard, progress: tqdm
+    stream: Iterator[dict[str, torch.Tensor]], shard: Shard, done: int, progress: tqdm
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Each group of the stream, checked and reduced to what is written of it."""
-    done = 0
+    """Each group of the stream of placements from `done` on, checked and reduced to what is written of it."""
     for after in stream:
         n = _n_placed(after)
         yield _reduce(after, shard, shard.placed[done : done + n])

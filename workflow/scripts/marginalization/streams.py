@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from .constructs import Placement, constructs, place_motif
-from .incremental_streams import MOTIFS_PER_GROUP, incremental_groups
+from .incremental_streams import incremental_groups
 from .onehot import check_one_hot
 from .prediction import (
     BATCH_SIZE,
@@ -37,6 +37,10 @@ BATCHES_PER_GROUP = 16
 
 PAYS_FROM = 10**11
 """Sequences x letters x positions x parameters that pay for capturing: about a convolutional model's operations."""
+
+
+LOOK_AHEAD = 1024
+"""Motifs to look at before choosing how to run them."""
 
 
 def stream_motifs(
@@ -75,23 +79,19 @@ def stream_motifs(
     check_rows(X, args)
     device, dtype = resolve_device(device), as_dtype(dtype, model)
     placed = (place_motif(X, motif, start, alphabet) for motif, start in placements)
-    first = list(islice(placed, MOTIFS_PER_GROUP))
-    reason = None
-    if not isinstance(model, torch.nn.Module):
-        reason = "the model is not a module that PyTorch can capture"
-    elif dtype not in (torch.float32, torch.float64):
-        reason = f"differences would be lost in {dtype}"
-    elif incremental is None and len(first) * X.numel() * sum(p.numel() for p in model.parameters()) <= PAYS_FROM:
-        reason = "there is too little to compute for capturing the model to pay"
-    if incremental is not False and reason:
-        logger.log(logging.WARNING if incremental else logging.INFO, "full forward passes: %s", reason)
+    first = list(islice(placed, LOOK_AHEAD))
+    if incremental is None:
+        incremental = capturing_pays(model, X, len(first), dtype)
+    elif incremental and (reason := _not_capturable(model, dtype)):
+        logger.warning("full forward passes: %s", reason)
+        incremental = False
     placed = itertools.chain(first, placed)
     with tqdm(disable=not verbose, unit="marginal") as progress, evaluating(model, device):
         inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
 
         def groups() -> Iterator[Any]:
             left = placed
-            if incremental is not False and not reason and first:
+            if incremental and first:
                 own = [inputs[0].to(dtype), *inputs[1:]]
                 left = yield from incremental_groups(model, own, placed, func, batch_size, precision)
             yield from _full(model, inputs, left, func, batch_size, dtype)
@@ -99,6 +99,27 @@ def stream_motifs(
         for y in groups():
             progress.update(row_count(y) * len(X))
             yield y
+
+
+def capturing_pays(
+    model: Callable[..., Any], X: torch.Tensor, n_motifs: int, dtype: str | torch.dtype | None = None
+) -> bool:
+    """Whether capturing a model for incremental inference saves more than the seconds that it takes."""
+    reason = _not_capturable(model, as_dtype(dtype, model))
+    if reason is None and n_motifs * X.numel() * sum(p.numel() for p in model.parameters()) <= PAYS_FROM:
+        reason = "there is too little to compute for capturing the model to pay"
+    if reason:
+        logger.info("full forward passes: %s", reason)
+    return reason is None
+
+
+def _not_capturable(model: Callable[..., Any], dtype: torch.dtype) -> str | None:
+    """Why there can be no incremental inference, if so."""
+    if not isinstance(model, torch.nn.Module):
+        return "the model is not a module that PyTorch can capture"
+    if dtype not in (torch.float32, torch.float64):
+        return f"differences would be lost in {dtype}"
+    return None
 
 
 def _full(
