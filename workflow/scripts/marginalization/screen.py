@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .errors import InputError
 from .models import load_inputs
@@ -119,6 +120,7 @@ def run_shard(
     options["precision"] = compute["precision"]
 
     with ExitStack() as stack:
+        stack.enter_context(logging_redirect_tqdm())
         schemas = {key: PROFILE_SUMS if key.endswith(PROFILE) else EFFECTS for key in paths}
         writers = {
             key: stack.enter_context(
