@@ -11,13 +11,16 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/inputs.smk"
-include: "workflow/rules/screen.smk"
-include: "workflow/rules/merge.smk"
 
 
+# The first rule is what runs unless another is asked for; by `default_target`, it would also be so in a workflow that
+# includes this one as a module.
 rule all:
-    default_target: True
     input:
         RESULT_TABLES,
         f"{RESULTS}/provenance.json",
+
+
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/screen.smk"
+include: "workflow/rules/merge.smk"

@@ -142,8 +142,8 @@ def test_snakemake_is_killed_and_started_again(slurm, truth, tmp_path):
     going = slurm.start(folder, "--configfile", "slow.yaml", *SMALL[:4], "--jobs", "1", LAB_SLEEP="0.5")
     wait_for(lambda: len(effects(folder)) == 1)
     (finished,) = effects(folder).values()
-    written = finished.stat().st_mtime_ns
     wait_for(lambda: len(job_of_shards(folder)) == 2)
+    written = finished.stat().st_mtime_ns
     os.killpg(going.pid, signal.SIGKILL)
     going.wait()
     # As the README says.

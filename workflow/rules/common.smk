@@ -79,7 +79,3 @@ def all_parts(folder, readouts):
 wildcard_constraints:
     model="[A-Za-z0-9._-]+",
     job="[0-9]+of[0-9]+-[0-9]+of[0-9]+-[0-9a-f]+",
-
-
-localrules:
-    all,

@@ -70,9 +70,7 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
                 _write(folder / f"{first:012d}.safetensors", held)
                 held, first, last_written = [], done, time.monotonic()
             if told.is_set():
-                raise StoppedError(
-                    f"told to stop after {done} of the shard's rows, which the next attempt goes on from"
-                )
+                raise StoppedError(f"told to stop after {done} placements, from which the next attempt goes on")
             yield group
 
 
