@@ -73,7 +73,7 @@ FULL = {
     },
     "placement": {"start": [3, 5], "strands": "both", "average_strands": True},
     "compute": {"device": "cpu", "dtype": "float64", "precision": "high", "batch_size": 3, "threads": 2},
-    "shards": {"backgrounds": 5, "marginals": 50, "max_jobs": 20},
+    "shards": {"backgrounds": 5, "marginals": 50, "minutes": 7.5, "max_jobs": 20},
 }
 OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
@@ -165,7 +165,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(key):
 
 
 def test_an_unknown_key_like_no_other_is_told_the_known_ones():
-    with pytest.raises(InputError, match=r"'qqq' in shards; known keys are backgrounds, marginals, max_jobs$"):
+    with pytest.raises(InputError, match=r"'qqq' in shards; known keys are backgrounds, marginals, max_jobs, minutes$"):
         check_config({**MINIMAL, "shards": {"qqq": 1}}, schema())
 
 

@@ -26,9 +26,7 @@ def hold(tmp_path):
 
     def start(*names):
         command = [sys.executable, "-c", HOLD, str(tmp_path), *names]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         return process, int(process.stdout.readline())
 

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,15 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.plan import background_ranges, element_bounds, element_ranges, job_labels, make_plan, shard_label
+from marginalization.plan import (
+    background_ranges,
+    element_bounds,
+    element_ranges,
+    job_labels,
+    make_plan,
+    rate_file,
+    shard_label,
+)
 from screens import resolved, screen_of, write_fasta
 
 IDS = st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=50, unique=True).map(sorted)
@@ -183,7 +192,7 @@ def test_the_remedy_for_too_many_jobs_works(tmp_path_factory, motifs, n, size, m
         "backgrounds": {"length": 12, "random": {"n": n}},
         "placement": {"strands": strands},
     }
-    shards = {"backgrounds": size, "marginals": marginals, "max_jobs": max_jobs}
+    shards = {"backgrounds": size, "marginals": marginals, "max_jobs": max_jobs, "minutes": None}
     plan = plan_of(resolved(**sections, shards=shards))
     warning = plan.warning(shards)
     assert (warning is None) == (plan.n_jobs <= max_jobs)
@@ -203,6 +212,26 @@ def test_the_plan_is_kept_until_a_file_changes(folder, tmp_path):
     assert make_plan(config, tmp_path / "cache").n_elements == 1
     (tmp_path / "file").touch()
     assert make_plan(config, tmp_path / "file" / "cache").n_elements == 1  # a cache that can not be written
+
+
+def test_jobs_are_sized_by_measured_rates(folder, monkeypatch, tmp_path):
+    config = base(folder)
+    config["shards"] |= {"backgrounds": 1000, "marginals": 1, "minutes": 2}
+    (folder / "motif.fa").touch()
+    monkeypatch.chdir(tmp_path)
+    unmeasured = plan_of(config)
+    assert unmeasured.n_jobs > 1
+    assert "needs the rate of toy: run snakemake with target measure" in unmeasured.warning(config["shards"])
+    rate = Path(rate_file(config["screen"], "toy"))
+    rate.parent.mkdir(parents=True)
+    for rate_of, n_jobs in ((unmeasured.models["toy"], 1), ("another model", unmeasured.n_jobs)):
+        rate.write_text(json.dumps({"marginals_per_second": 1.0, "model": rate_of}))
+        assert plan_of(config).n_jobs == n_jobs
+    rate.write_text(json.dumps({"marginals_per_second": 0.01, "model": unmeasured.models["toy"]}))
+    plan = plan_of(config)
+    assert plan.n_jobs > 1
+    assert plan.warning(config["shards"]) is None
+    assert plan.elements_digest == unmeasured.elements_digest
 
 
 def test_counts(folder):

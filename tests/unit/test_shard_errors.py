@@ -151,4 +151,8 @@ def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path):
     assert moved.read_bytes() == content
     assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == []
     assert set_aside(str(tmp_path / "absent"), set(), str(tmp_path / "superseded")) == []
+    killed = files[1].with_name(f".{files[1].name}.4711")
+    killed.touch()
+    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == []
+    assert not killed.exists()
     assert pq.read_table(moved).num_rows > 0

@@ -105,3 +105,13 @@ def test_profiles_of_an_earlier_plan_do_not_stay(lab, config):
     run(lab, config | {"readouts": {"log_counts": {"output": 1}}})
     assert not (results / "profiles.parquet").exists()
     assert (results / "superseded" / "profiles.parquet").exists()
+
+
+def test_rates_that_were_measured_size_the_jobs(lab, config):
+    config["shards"]["minutes"] = 5
+    assert "shards.minutes needs the rate of letters" in run(lab, config, *QUIET)
+    run(lab, config, "measure")
+    assert jobs(run(lab, config, *QUIET))["screen"] == 3  # one for each background shard
+    run(lab, config)
+    assert "Nothing to be done" in run(lab, config, *QUIET)
+    assert len(pd.read_parquet(lab / "results" / "known" / "effects")) == 8 * 4 * 2 * 16

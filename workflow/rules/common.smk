@@ -27,7 +27,7 @@ from marginalization.config import (
     readouts_of,
 )
 from marginalization.errors import InputError
-from marginalization.plan import make_plan
+from marginalization.plan import make_plan, rate_file
 
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 
@@ -43,6 +43,7 @@ except InputError as error:
 os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 RESULTS = f"results/{config['screen']}"
+GPUS = 0 if config["compute"]["device"] == "cpu" else 1
 READOUTS = list(readouts_of(config))
 PROFILES = profile_readouts(config)
 RESULT_TABLES = [

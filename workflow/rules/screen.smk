@@ -1,5 +1,5 @@
 # Reads: a model, and a shard each of backgrounds.parquet and elements.parquet.
-# Writes: models/<model>.json, then effects/ and, of profile readouts, profile_sums/, a file for each job.
+# Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ and, of profile readouts, profile_sums/, a file for each job.
 #
 # The tables are `ancient`: a job is run again not because a table was written anew, but because its own name, which
 # ends in a digest of what it computes, is another (see the core's `plan`).
@@ -24,6 +24,32 @@ rule probe:
         "../scripts/probe.py"
 
 
+rule measure:
+    input:
+        local(expand(rate_file(config["screen"], "{model}"), model=config["models"])),
+
+
+rule rate:
+    input:
+        lambda wildcards: lab_files(MODEL_FILES[wildcards.model]),
+        backgrounds=f"{RESULTS}/backgrounds.parquet",
+        elements=f"{RESULTS}/elements.parquet",
+        probe=f"{RESULTS}/models/{{model}}.json",
+    output:
+        local(rate_file(config["screen"], "{model}")),
+    log:
+        f"{RESULTS}/logs/rate/{{model}}.log",
+    conda:
+        "../../envs/marginalization.yaml"
+    threads: config["compute"]["threads"]
+    resources:
+        gpu=GPUS,
+    params:
+        digest=lambda wildcards: PLAN.models[wildcards.model],
+    script:
+        "../scripts/rate.py"
+
+
 rule screen:
     input:
         lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
@@ -41,6 +67,6 @@ rule screen:
         "../../envs/marginalization.yaml"
     threads: config["compute"]["threads"]
     resources:
-        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+        gpu=GPUS,
     script:
         "../scripts/screen.py"

@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ class Plan(NamedTuple):
     """The jobs of each model by name, and the numbers that they follow from."""
 
     jobs: dict[str, list[str]]
+    models: dict[str, str]
+    unmeasured: list[str]
     elements_digest: str
     backgrounds_digest: str
     n_elements: int
@@ -58,7 +61,12 @@ class Plan(NamedTuple):
         )
 
     def warning(self, shards: dict[str, Any]) -> str | None:
-        """What to change in the config's section `shards` when there are too many jobs."""
+        """What to do about jobs that are too many, or whose time is not known."""
+        if self.unmeasured:
+            return (
+                f"shards.minutes needs the rate of {', '.join(self.unmeasured)}: run snakemake with target measure. "
+                f"Until then a job computes shards.marginals ({shards['marginals']:,})"
+            )
         if self.n_jobs <= shards["max_jobs"]:
             return None
         # Twice the mean, because the number of element shards is rounded up to a power of two.
@@ -80,6 +88,8 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
     files = {*element_files(config), *background_files(config)}
     for model in config["models"]:
         files.update(model_files(config, model))
+    if config["shards"]["minutes"]:
+        files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
     stats = {path: [Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in sorted(files)}
     made_from = [__version__, config, stats]
     key = _digest([json.dumps(made_from, sort_keys=True)])
@@ -100,8 +110,13 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     n_backgrounds = len(backgrounds) * spec["copies"]
     n_placements = len(strands(config["placement"])) * len(starts(config["placement"]))
 
+    models = {model: _model_digest(config, model) for model in config["models"]}
+    rates = {model: measured_rate(config["screen"], model, digest) for model, digest in models.items()}
+    marginals = shards["marginals"]
+    if shards["minutes"] and all(rates.values()):
+        marginals = 60 * shards["minutes"] * min(rates.values())
     per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
-    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / shards["marginals"])))
+    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
     element_digests = {
         label: _digest(elements["sequence"].iloc[rows])
         for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
@@ -119,9 +134,11 @@ def _read_plan(config: dict[str, Any]) -> Plan:
                 for elements_label, of_elements in element_digests.items()
                 for backgrounds_label, of_backgrounds in background_digests.items()
             ]
-            for model, model_digest in ((model, _model_digest(config, model)) for model in config["models"])
+            for model, model_digest in models.items()
         },
-        elements_digest=_digest(element_digests.values()),
+        models=models,
+        unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
+        elements_digest=_digest(elements["element_id"]),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
         n_backgrounds=n_backgrounds,
@@ -136,6 +153,20 @@ def _model_digest(config: dict[str, Any], model: str) -> str:
     settings += [config["compute"]["dtype"], config["compute"]["precision"]]
     hashes = [sha256(path) for path in model_files(config, model)]
     return _digest([__version__, json.dumps(settings, sort_keys=True), *hashes])
+
+
+def rate_file(screen: str, model: str) -> str:
+    """Where the rule `measure` writes a model's rate."""
+    return f"results/{screen}/rates/{model}.json"
+
+
+def measured_rate(screen: str, model: str, digest: str) -> float | None:
+    """A model's marginals per second, if they were measured and it is still the same model."""
+    path = Path(rate_file(screen, model))
+    if not path.is_file():
+        return None
+    measured = json.loads(path.read_text())
+    return measured["marginals_per_second"] if measured["model"] == digest else None
 
 
 def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:

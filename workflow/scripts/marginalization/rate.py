@@ -1,0 +1,53 @@
+"""The rate of a model: how many marginals it computes in a second, from a short run as its shards will do it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import pandas as pd
+import torch
+
+from .models import load_inputs
+from .onehot import one_hot_encode
+from .placement import place
+from .prediction import row_count
+from .readouts import ReadoutModel
+from .streams import stream_motifs
+
+SECONDS = 10.0
+"""How long to measure, after the first group, which pays for capturing the model and the backgrounds."""
+
+BACKGROUNDS = 100
+"""The most backgrounds to measure with."""
+
+
+def marginals_per_second(
+    model: ReadoutModel, config: dict[str, Any], name: str, paths: Any, device: torch.device
+) -> float:
+    """Measure on the screen's own backgrounds and elements, these over and over.
+
+    Args:
+        model: with its readouts.
+        config: as resolved.
+        name: of the model.
+        paths: with the attributes `elements` and `backgrounds`: the files to read.
+        device: where.
+    """
+    backgrounds = pd.read_parquet(paths.backgrounds, columns=["sequence"])
+    elements = pd.read_parquet(paths.elements)
+    few = backgrounds["sequence"].iloc[: min(BACKGROUNDS, config["shards"]["backgrounds"])]
+    X = one_hot_encode(list(few))
+    args = [arg[: len(X)] for arg in load_inputs(config["models"][name], name, len(backgrounds))]
+    placed = itertools.cycle(place(elements, config["placement"], config["backgrounds"]["length"]))
+    compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
+    done, begin = 0, None
+    for y in stream_motifs(model, X, ((p.sequence, p.start) for p in placed), args=args, device=device, **compute):
+        if begin is None:
+            begin = time.monotonic()
+            continue
+        done += row_count(y) * len(X)
+        if time.monotonic() - begin > SECONDS:
+            break
+    return done / (time.monotonic() - begin)

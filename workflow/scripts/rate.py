@@ -1,0 +1,18 @@
+"""Measure how many marginals a model computes in a second, on the device that its shards will have."""
+
+import torch
+from marginalization.devices import claimed_device, device_name
+from marginalization.logs import job_log
+from marginalization.probe import load_readout_model
+from marginalization.rate import marginals_per_second
+from marginalization.tables import write_json
+
+with job_log(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    config, name = snakemake.config, snakemake.wildcards.model
+    model = load_readout_model(config, name)
+    with claimed_device(config["compute"]["device"]) as device:
+        rate = marginals_per_second(model, config, name, snakemake.input, device)
+        found = {"marginals_per_second": rate, "device": device_name(device), "model": snakemake.params.digest}
+    write_json(found, snakemake.output[0])
+    print(found)
