@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test real bench check format clean
+.PHONY: demo test test-slurm real bench check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -15,12 +15,16 @@ demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and co
 test: $(VENV)/.installed  ## Run the fast tests.
 	$(BIN)/pytest -n 2 --dist loadfile
 
+test-slurm: $(VENV)/.installed $(GENOME)  ## Run on a SLURM that the tests start; they skip where it is not installed.
+	$(BIN)/pytest tests/slurm
+
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real
 
-bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, and time the merge of a large screen.
+bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, and time large plans, screens and merges.
 	$(BIN)/python tests/benchmark/marginals.py
 	$(BIN)/python tests/benchmark/merge.py
+	$(BIN)/python tests/benchmark/screen.py
 
 check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
