@@ -35,17 +35,24 @@ def read_elements(config: dict[str, Any]) -> Elements:
     """
     motifs = _read_motifs(config)
     annotations = _read_annotations(config)
-    both = pd.concat([motifs.assign(kind="motif"), annotations.assign(kind="annotation")], ignore_index=True)
+    text = ["element_id", "name", "sequence", "source"]
+    tables = [
+        table[text].astype("str").assign(kind=kind) for kind, table in (("motif", motifs), ("annotation", annotations))
+    ]
+    both = pd.concat(tables, ignore_index=True)
     if both.empty:
         raise InputError("config: elements: give at least one table of motifs or annotations")
     _check_fit(both, config)
 
-    grouped = both.groupby("element_id", sort=True)
-    elements = grouped[["kind", "sequence", "source"]].first().reset_index()
-    elements["name"] = grouped["name"].agg(_join_names).to_numpy()
+    ids = both["element_id"]
+    firsts = ids.drop_duplicates().sort_values().index
+    elements = both.loc[firsts, ["element_id", "kind", "sequence", "source", "name"]].reset_index(drop=True)
+    shared = both[ids.duplicated(keep=False)].groupby("element_id")
+    joined = {element_id: _join_names(names) for element_id, names in shared["name"]}
+    elements["name"] = [joined.get(*row) for row in zip(elements["element_id"], elements["name"], strict=True)]
     elements["width"] = elements["sequence"].str.len()
     elements["control_of"] = None
-    clash = both.groupby("element_id")["sequence"].nunique() > 1
+    clash = shared["sequence"].nunique() > 1
     if clash.any():
         raise InputError(f"two sequences share the element_id {clash.idxmax()}; change either by a base")
     return Elements(elements, motifs, annotations)

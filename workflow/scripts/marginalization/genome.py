@@ -91,7 +91,7 @@ class Genome:
         chroms, starts, ends = (intervals[column].tolist() for column in ("chrom", "start", "end"))
         sequences = [""] * len(intervals)
         # in the genome's order, so that each block of the file is read (and, in a .gz, unpacked) once
-        for row in np.lexsort((intervals["start"], intervals["chrom"].to_numpy(dtype=object))):
+        for row in np.lexsort((intervals["start"], pd.factorize(intervals["chrom"])[0])).tolist():
             sequence = self._faidx.fetch(chroms[row], starts[row] + 1, ends[row])
             if unknown := unknown_letters(sequence):
                 raise InputError(

@@ -67,8 +67,10 @@ def as_motif(motif: torch.Tensor | str, alphabet: Sequence[str], n: int = 1) -> 
         ValueError: letters outside the alphabet, an empty motif, a tensor that is not one-hot, or a tensor with
             neither one motif nor one for each background.
     """
+    if isinstance(motif, str) and motif:
+        return one_hot_encode(motif, alphabet)
     if isinstance(motif, str):
-        motif = one_hot_encode(motif, alphabet)
+        raise ValueError("motif is empty")
     check_one_hot(motif, "motif", len(alphabet))
     if motif.shape[0] not in (1, n):
         raise ValueError(f"motif holds {motif.shape[0]} sequences; give one, or one for each of the {n} in X")
