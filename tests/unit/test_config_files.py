@@ -1,7 +1,14 @@
 """The files that a config names: which they are, and what is said of those that are not there."""
 
 import pytest
-from marginalization.config import background_files, code_file, element_files, model_files, require_file
+from marginalization.config import (
+    background_files,
+    code_file,
+    element_files,
+    model_files,
+    require_file,
+    require_writable,
+)
 from marginalization.errors import InputError
 from screens import resolved
 
@@ -72,3 +79,10 @@ def test_files_of_elements_and_backgrounds():
 
 def test_a_file_that_is_there():
     assert require_file("model.py", "models.m") == "model.py"
+
+
+def test_a_folder_for_results_that_can_not_be(tmp_path):
+    require_writable("results/screen")
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"^results/screen can not be written: .*/results is no folder that you may"):
+        require_writable("results/screen")

@@ -68,6 +68,14 @@ def test_devices_that_need_no_claim():
         assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_gpu_that_was_given_but_is_not_seen(monkeypatch, caplog):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with claimed_device("auto") as device:
+        assert device.type == "cpu"
+    assert "the GPU 1 was given to this job but PyTorch sees none" in caplog.text
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_is_held():
     with claimed_device("auto") as device, claimed_device("cpu"):

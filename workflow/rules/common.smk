@@ -25,6 +25,7 @@ from marginalization.config import (
     model_files,
     profile_readouts,
     readouts_of,
+    require_writable,
 )
 from marginalization.errors import InputError
 from marginalization.plan import make_plan, rate_file
@@ -34,6 +35,7 @@ SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 try:
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
+    require_writable(f"results/{config['screen']}")
     PLAN = make_plan(config)
     MODEL_FILES = {model: model_files(config, model) for model in config["models"]}
 except InputError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,12 @@ def require_file(path: str, place: str) -> str:
     near = difflib.get_close_matches(Path(path).name, [entry.name for entry in folder.iterdir()], n=1)
     hint = f"did you mean {folder / near[0]}?" if near else "paths are relative to the folder that snakemake runs in"
     raise InputError(f"config: {place}: no file {path}; {hint}")
+
+
+def require_writable(folder: str) -> None:
+    """An InputError when a folder, or that in which it would be made, can not be written to."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise InputError(f"{folder} can not be written: {place} is no folder that you may write to; mend that")

@@ -28,7 +28,13 @@ def claimed_device(wanted: str) -> Iterator[torch.device]:
     Args:
         wanted: `auto`, a free GPU where there are GPUs, else the CPU; `cuda`, a free GPU; or one device.
     """
-    kind = torch.device("cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu"))
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+        if wanted == "cpu" and (given := os.environ.get("CUDA_VISIBLE_DEVICES")):
+            logger.warning(
+                "the GPU %s was given to this job but PyTorch sees none: look at its build and driver", given
+            )
+    kind = torch.device(wanted)
     if kind.type != "cuda":
         yield kind
         return
