@@ -73,7 +73,7 @@ def test_a_gpu_that_was_given_but_is_not_seen(monkeypatch, caplog):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with claimed_device("auto") as device:
         assert device.type == "cpu"
-    assert "the GPU 1 was given to this job but PyTorch sees none" in caplog.text
+    assert "this job was given GPU 1 but PyTorch sees none" in caplog.text
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -31,9 +31,7 @@ def claimed_device(wanted: str) -> Iterator[torch.device]:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
         if wanted == "cpu" and (given := os.environ.get("CUDA_VISIBLE_DEVICES")):
-            logger.warning(
-                "the GPU %s was given to this job but PyTorch sees none: look at its build and driver", given
-            )
+            logger.warning("this job was given GPU %s but PyTorch sees none: look at its build and driver", given)
     kind = torch.device(wanted)
     if kind.type != "cuda":
         yield kind
