@@ -59,10 +59,12 @@ def incremental_groups(
     Returns:
         The placements that are left to do in full: none, or where it does not work all from there on.
     """
-    first = list(islice(placed, 2))
+    first = list(islice(placed, max(MOTIFS_PER_GROUP.values())))
     placed = itertools.chain(first, placed)
+    # The outermost, where windows meet the ends of layers and crops.
+    outermost = [min(first, key=lambda p: p[1]), max(first, key=lambda p: p[1] + p[0].shape[2])]
     with torch.no_grad():
-        engine = checked_engine(model, inputs, first, batch_size, precision)
+        engine = checked_engine(model, inputs, outermost, batch_size, precision)
     if engine is None:
         return placed
     X = inputs[0]
