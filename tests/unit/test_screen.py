@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 from marginalization import merge, screen, tables
 from marginalization.merge import find_parts, merge_effects, merge_profiles
 from marginalization.placement import place
@@ -131,7 +132,32 @@ def test_the_summary_equals_brute_force(screened):
             np.testing.assert_allclose(row[name], value, **close, err_msg=f"{key} {name}")
         if key[0] == "activity":
             assert row["fraction_positive"] == (effect > 0).mean()
-    assert {*by_hand, "fraction_positive"} == set(STATISTICS)
+    tested = {"effect_ci_low", "effect_ci_high", "effect_size", "p_value"}
+    assert {*by_hand, *tested, "fraction_positive"} == set(STATISTICS)
+
+
+def test_tests_equal_scipy_on_the_effects(screened):
+    """From float32 values as they are written, in however many shards."""
+    _, run, folder = screened
+    keys = ["model", "readout", "target", "element_id", "strand", "start"]
+    effects = pd.read_parquet(Path(run.effects[0]).parents[2]).astype(
+        dict.fromkeys([*keys[:3], "strand", "element_id"], str)
+    )
+    effect = (effects["after"].astype("f8") - effects["before"].astype("f8")).groupby([effects[key] for key in keys])
+    summary = pd.read_parquet(folder / "summary.parquet")
+    for row in summary.to_dict("records"):
+        values = effect.get_group(tuple(row[key] for key in keys)).to_numpy()
+        interval = scipy.stats.ttest_1samp(values, 0).confidence_interval()
+        if values.std() > 0:
+            found = [row["effect_ci_low"], row["effect_ci_high"], row["effect_size"]]
+            np.testing.assert_allclose(found, [*interval, values.mean() / values.std(ddof=1)], rtol=1e-9)
+        plain = 0 not in values and len(set(np.abs(values))) == len(values)
+        method = "exact" if plain else "asymptotic"
+        p = scipy.stats.wilcoxon(values, method=method).pvalue if values.any() else 1
+        np.testing.assert_allclose(row["p_value"], p, rtol=1e-9)
+    for _, rows in summary.groupby(keys[:3], observed=True):
+        np.testing.assert_allclose(rows["q_value"], scipy.stats.false_discovery_control(rows["p_value"]), rtol=1e-12)
+        assert rows["rank"].tolist() == rows["effect_mean"].abs().rank(method="min", ascending=False).tolist()
 
 
 def test_mean_profiles_equal_brute_force(screened):

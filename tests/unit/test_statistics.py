@@ -1,11 +1,12 @@
 import math
 
 import numpy as np
+import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from marginalization.statistics import summarize
+from marginalization.statistics import compare, signed_rank, summarize
 from marginalization.tables import STATISTICS
 
 NUMBERS = st.floats(-1000, 1000, width=32)
@@ -21,6 +22,14 @@ def quantile(values, q):
     below = math.floor(place)
     above = min(below + 1, len(values) - 1)
     return values[below] + (place - below) * (values[above] - values[below])
+
+
+def p_by_itself(effect):
+    """Wilcoxon's test of one row, by scipy."""
+    if not any(effect):
+        return 1
+    plain = 0 not in effect and len({abs(e) for e in effect}) == len(effect) <= 50
+    return scipy.stats.wilcoxon(effect, method="exact" if plain else "asymptotic").pvalue
 
 
 @settings(deadline=None)
@@ -40,6 +49,14 @@ def test_every_column(drawn):
             "effect_mean": mean,
             "effect_std": std,
             "effect_sem": scipy.stats.sem(effect) if n > 1 else math.nan,
+            "effect_ci_low": scipy.stats.ttest_1samp(effect, 0).confidence_interval().low
+            if std > 0
+            else mean + 0 * std,
+            "effect_ci_high": scipy.stats.ttest_1samp(effect, 0).confidence_interval().high
+            if std > 0
+            else mean + 0 * std,
+            "effect_size": mean / std if std > 0 else math.nan,
+            "p_value": p_by_itself(effect),
             "effect_median": np.median(effect),
             **{f"effect_q{q:02d}": quantile(effect, q / 100) for q in (5, 25, 75, 95)},
             "effect_min": min(effect),
@@ -69,3 +86,20 @@ def test_a_single_background_has_no_spread(recwarn):
         "effect_q95": 2,
     }
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("n", [20, 50, 51, 100])
+def test_p_values_of_many_backgrounds(n):
+    rng = np.random.default_rng(n)
+    effect = rng.normal(rng.uniform(0, 0.5, (40, 1)), 1, (40, n))
+    effect[::4] = effect[::4].round(1)  # ties and zeros
+    found = signed_rank(effect)
+    np.testing.assert_allclose(found, [p_by_itself(row.tolist()) for row in effect], rtol=1e-12)
+    # whichever rows come along
+    np.testing.assert_array_equal(found[:7], signed_rank(effect[:7]))
+
+
+def test_elements_among_each_other():
+    found = compare(np.array([0.01, 0.04, 0.03, 1.0]), np.array([-3.0, 1.0, -1.0, 0.5]))
+    np.testing.assert_allclose(found["q_value"], [0.04, 0.16 / 3, 0.16 / 3, 1])
+    assert found["rank"].tolist() == [1, 2, 2, 4]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 from marginalization.sequence import reverse_complement
 from marginalization.tables import STATISTICS
 from workflows import run
@@ -126,7 +127,16 @@ def test_files_of_effects_are_sorted_and_of_several_shards(results):
 
 def test_summary_equals_brute_force(results, expected):
     summary = pd.read_parquet(results / "summary.parquet")
-    assert summary.columns.tolist() == [*KEYS, "name", "kind", "sequence", "n_backgrounds", *STATISTICS]
+    assert summary.columns.tolist() == [
+        *KEYS,
+        "name",
+        "kind",
+        "sequence",
+        "n_backgrounds",
+        *STATISTICS,
+        "q_value",
+        "rank",
+    ]
     keys = [tuple(row) for row in summary[KEYS].to_numpy()]
     assert keys == sorted(keys)
     assert (summary["n_backgrounds"] == 16).all()
@@ -145,9 +155,14 @@ def test_summary_equals_brute_force(results, expected):
             "effect_min": effect.min(),
             "effect_max": effect.max(),
             "fraction_positive": effect.apply(lambda values: (values > 0).mean()),
+            "effect_size": effect.mean() / effect.std().where(effect.std() > 0),
+            "p_value": effect.apply(lambda values: scipy.stats.wilcoxon(values, method="asymptotic").pvalue).fillna(1),
         }
     )
     found = summary.astype({"target": str, "strand": str}).set_index(["target", "element_id", "strand", "start"])
+    half_width = scipy.stats.t.ppf(0.975, 15) * reference["effect_sem"]
+    reference["effect_ci_low"] = reference["effect_mean"] - half_width
+    reference["effect_ci_high"] = reference["effect_mean"] + half_width
     pd.testing.assert_frame_equal(found[STATISTICS], reference[STATISTICS], rtol=1e-9)
     elements = pd.read_parquet(results / "elements.parquet").set_index("element_id")
     assert (elements.loc[summary["element_id"], "sequence"].to_numpy() == summary["sequence"]).all()

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .errors import InputError
 from .plan import element_bounds, job_labels
-from .statistics import summarize
+from .statistics import compare, summarize
 from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
 ROWS = 2**17
@@ -92,14 +92,17 @@ def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, fac
         for item in tqdm(screened, unit="readout", ncols=100):
             with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
                 n_backgrounds = _spill_statistics(item, len(placed), scratch)
-                for t, target in enumerate(item.targets):
+                spilled = np.memmap(scratch, np.float64, "r", shape=(len(item.targets), len(placed), len(STATISTICS)))
+                for target, statistics in zip(item.targets, spilled, strict=True):
+                    by_name = dict(zip(STATISTICS, statistics.T, strict=True))
+                    among = compare(np.array(by_name["p_value"]), np.array(by_name["effect_mean"]))
                     for first in range(0, len(placed), ROWS):
-                        rows = placed.iloc[first : first + ROWS]
-                        scratch.seek((t * len(placed) + first) * len(STATISTICS) * 8)
-                        values = np.fromfile(scratch, count=len(rows) * len(STATISTICS)).reshape(len(rows), -1)
-                        table = rows.assign(
-                            model=item.model, readout=item.readout, target=target, n_backgrounds=n_backgrounds
-                        ).assign(**dict(zip(STATISTICS, values.T, strict=True)))
+                        part = slice(first, first + ROWS)
+                        table = placed.iloc[part].assign(
+                            **{"model": item.model, "readout": item.readout, "target": target},
+                            n_backgrounds=n_backgrounds,
+                            **{name: values[part] for name, values in (by_name | among).items()},
+                        )
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
 

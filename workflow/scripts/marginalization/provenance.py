@@ -14,7 +14,18 @@ from . import __version__
 from .config import config_hash
 from .tables import read_facts
 
-PACKAGES = ["torch", "numpy", "pandas", "pyarrow", "pyfaidx", "biopython", "pyjaspar", "safetensors", "snakemake"]
+PACKAGES = [
+    "torch",
+    "numpy",
+    "pandas",
+    "scipy",
+    "pyarrow",
+    "pyfaidx",
+    "biopython",
+    "pyjaspar",
+    "safetensors",
+    "snakemake",
+]
 
 
 def facts(config: dict[str, Any], files: Iterable[str] = ()) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Statistics of effects over backgrounds, in float64."""
+"""Statistics of effects over backgrounds, in float64, and of elements among each other."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.stats
 
 QUANTILES = {
     "effect_min": 0.0,
@@ -15,6 +16,10 @@ QUANTILES = {
 }
 
 
+EXACT_UP_TO = 50
+"""The most backgrounds for which the Wilcoxon test is exact, as in scipy."""
+
+
 def summarize(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
     """The statistics of a summary's rows.
 
@@ -24,18 +29,59 @@ def summarize(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
 
     Returns:
         Arrays (rows,) by the name of the summary's column. Quantiles interpolate linearly (numpy's default); the
-        standard deviation has ddof 1, and is NaN, as is the standard error, for a single background.
+        standard deviation has ddof 1; `effect_ci_low` and `effect_ci_high` are the 95 % interval of the mean by
+        Student's t; `effect_size` is Cohen's d of paired samples, mean / standard deviation; `p_value` is the
+        two-sided one of `signed_rank`. All that needs a spread is NaN for a single background, and `effect_size`
+        where there is none.
     """
     effect = after - before
     n = effect.shape[1]
     std = effect.std(axis=1, ddof=1) if n > 1 else np.full(len(effect), np.nan)
+    mean, sem = effect.mean(axis=1), std / np.sqrt(n)
+    half_width = scipy.stats.t.ppf(0.975, n - 1) * sem if n > 1 else sem
     quantiles = np.quantile(effect, list(QUANTILES.values()), axis=1)
     return {
         "before_mean": before.mean(axis=1),
         "after_mean": after.mean(axis=1),
-        "effect_mean": effect.mean(axis=1),
+        "effect_mean": mean,
         "effect_std": std,
-        "effect_sem": std / np.sqrt(n),
+        "effect_sem": sem,
+        "effect_ci_low": mean - half_width,
+        "effect_ci_high": mean + half_width,
         **dict(zip(QUANTILES, quantiles, strict=True)),
         "fraction_positive": (effect > 0).mean(axis=1),
+        "effect_size": np.divide(mean, std, out=np.full(len(mean), np.nan), where=std > 0),
+        "p_value": signed_rank(effect),
+    }
+
+
+def signed_rank(effect: np.ndarray) -> np.ndarray:
+    """The p-values of Wilcoxon's signed-rank test that effects are symmetric around zero, two-sided.
+
+    Exact for up to `EXACT_UP_TO` backgrounds without zeros or ties, else by the normal approximation without correction
+    for continuity, zeros left out, as scipy's `wilcoxon` has it; 1 where all effects are zero.
+
+    Args:
+        effect: float64, shape (rows, n_backgrounds).
+    """
+    sizes = np.sort(np.abs(effect), axis=1)
+    plain = (sizes[:, 0] > 0) & (np.diff(sizes, axis=1) > 0).all(axis=1)
+    # Which method a row gets must not depend on the rows that it is computed with.
+    exact = plain & (effect.shape[1] <= EXACT_UP_TO)
+    p = np.ones(len(effect))
+    for rows, method in ((exact, "exact"), (~exact & (sizes[:, -1] > 0), "asymptotic")):
+        if rows.any():
+            p[rows] = scipy.stats.wilcoxon(effect[rows], axis=1, method=method).pvalue
+    return p
+
+
+def compare(p_value: np.ndarray, effect_mean: np.ndarray) -> dict[str, np.ndarray]:
+    """What follows from all elements together: `q_value` (Benjamini-Hochberg) and `rank`, 1 for the largest |mean|.
+
+    Args:
+        p_value, effect_mean: of all elements placed, for one model, readout and target.
+    """
+    return {
+        "q_value": scipy.stats.false_discovery_control(p_value),
+        "rank": scipy.stats.rankdata(-np.abs(effect_mean), method="min").astype(np.int64),
     }

@@ -110,6 +110,8 @@ STATISTICS = [
     "effect_mean",
     "effect_std",
     "effect_sem",
+    "effect_ci_low",
+    "effect_ci_high",
     "effect_median",
     "effect_q05",
     "effect_q25",
@@ -118,6 +120,8 @@ STATISTICS = [
     "effect_min",
     "effect_max",
     "fraction_positive",
+    "effect_size",
+    "p_value",
 ]
 SUMMARY = pa.schema(
     [
@@ -132,6 +136,8 @@ SUMMARY = pa.schema(
         ("sequence", pa.string()),
         ("n_backgrounds", pa.int64()),
         *((statistic, pa.float64()) for statistic in STATISTICS),
+        ("q_value", pa.float64()),
+        ("rank", pa.int64()),
     ]
 )
 
