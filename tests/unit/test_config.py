@@ -24,6 +24,7 @@ FULL = {
         },
         "file": {"file": "model.pt", "trust_pickle": True},
     },
+    "groups": {"both": ["factory", "file"]},
     "readouts": {
         "some": {
             "output": "head",
@@ -79,7 +80,7 @@ OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
     "backgrounds.random": {"length": 100, "random": {"n": 2, "gc": 0.4}},
 }
-NAMED = {"models", "readouts", "models.factory.kwargs"}
+NAMED = {"models", "groups", "readouts", "models.factory.kwargs"}
 """Where the keys are names that the person chooses."""
 
 
@@ -210,6 +211,10 @@ TOY = {"factory": "a.b:C"}
         ({"placement": {"start": [1, -3]}}, r"placement.start\[1\]: -3 is less than the minimum of 0"),
         ({"placement": {"strands": "x"}}, r"strands: 'x' is not one of \['\+', '-', 'both'\]"),
         ({"readouts": {"r": {"positions": "al"}}}, "readouts.r.positions: 'al' is none of .*a number of central ones"),
+        ({"groups": {"toy": ["toy", "toy2"]}}, "groups.toy: there is a model of that name; give the group another"),
+        ({"groups": {"g": ["toy", "tor"]}}, "groups.g: there is no model tor; did you mean toy?"),
+        ({"groups": {"g": ["toy", "xyz"]}}, "groups.g: there is no model xyz; the models are toy"),
+        ({"groups": {"g": ["toy"]}}, r"groups.g: \['toy'\] is too short"),
         ({"readouts": None}, "readouts: None is not of type 'object' .*Scalars to take"),
         ({"seed": True}, "seed: True is not of type 'integer'"),
         ({"screen": "a/b"}, "screen: 'a/b' does not match"),

@@ -132,7 +132,7 @@ def test_the_summary_equals_brute_force(screened):
             np.testing.assert_allclose(row[name], value, **close, err_msg=f"{key} {name}")
         if key[0] == "activity":
             assert row["fraction_positive"] == (effect > 0).mean()
-    tested = {"effect_ci_low", "effect_ci_high", "effect_size", "p_value"}
+    tested = {"effect_ci_low", "effect_ci_high", "effect_size", "p_value", "models_std", "n_models_agree"}
     assert {*by_hand, *tested, "fraction_positive"} == set(STATISTICS)
 
 

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from marginalization.statistics import compare, signed_rank, summarize
+from marginalization.statistics import agreement, compare, signed_rank, summarize
 from marginalization.tables import STATISTICS
 
 NUMBERS = st.floats(-1000, 1000, width=32)
@@ -37,7 +37,7 @@ def p_by_itself(effect):
 def test_every_column(drawn):
     before, after = drawn
     found = summarize(before, after)
-    assert sorted(found) == sorted(STATISTICS)
+    assert {*found, *agreement(after - before)} == set(STATISTICS)
     for i, (b, a) in enumerate(zip(before, after, strict=True)):
         effect = [float(y) - float(x) for x, y in zip(b, a, strict=True)]
         n = len(effect)

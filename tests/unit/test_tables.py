@@ -38,7 +38,17 @@ def test_the_contracts_columns():
     assert ANNOTATIONS.names == ["annotation_id", "name", "chrom", "start", "end", "strand", "element_id"]
     assert EFFECTS.names == ["element_id", "strand", "start", "target", "background_id", "before", "after", "effect"]
     keys = ["model", "readout", "target", "element_id", "strand", "start"]
-    assert SUMMARY.names == [*keys, "name", "kind", "sequence", "n_backgrounds", *STATISTICS, "q_value", "rank"]
+    assert SUMMARY.names == [
+        *keys,
+        "name",
+        "kind",
+        "sequence",
+        "n_backgrounds",
+        "n_models",
+        *STATISTICS,
+        "q_value",
+        "rank",
+    ]
     assert [EFFECTS.field(name).type for name in ("before", "after", "effect")] == [pa.float32()] * 3
 
 

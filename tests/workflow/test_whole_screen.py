@@ -1,6 +1,7 @@
 """A whole run of the workflow, against brute force over strings in float64."""
 
 import json
+import math
 from collections import Counter
 from itertools import pairwise
 
@@ -133,6 +134,7 @@ def test_summary_equals_brute_force(results, expected):
         "kind",
         "sequence",
         "n_backgrounds",
+        "n_models",
         *STATISTICS,
         "q_value",
         "rank",
@@ -163,6 +165,8 @@ def test_summary_equals_brute_force(results, expected):
     half_width = scipy.stats.t.ppf(0.975, 15) * reference["effect_sem"]
     reference["effect_ci_low"] = reference["effect_mean"] - half_width
     reference["effect_ci_high"] = reference["effect_mean"] + half_width
+    reference["models_std"] = math.nan
+    reference["n_models_agree"] = 1.0
     pd.testing.assert_frame_equal(found[STATISTICS], reference[STATISTICS], rtol=1e-9)
     elements = pd.read_parquet(results / "elements.parquet").set_index("element_id")
     assert (elements.loc[summary["element_id"], "sequence"].to_numpy() == summary["sequence"]).all()

@@ -21,8 +21,15 @@ with job_log(snakemake.log[0]):
         for path in set_aside(results / folder, set(paths), results / "superseded" / folder):
             print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
     shutil.rmtree(results / "unfinished", ignore_errors=True)  # of jobs that are not of this plan
-    merge_effects(find_parts(snakemake.input.effects, placed, targets), placed, snakemake.output[0], made_from)
+    merge_effects(
+        find_parts(snakemake.input.effects, placed, targets, config["groups"]), placed, snakemake.output[0], made_from
+    )
     if snakemake.input.profiles:
-        merge_profiles(find_parts(snakemake.input.profiles, placed, targets), placed, snakemake.output[1], made_from)
+        merge_profiles(
+            find_parts(snakemake.input.profiles, placed, targets, config["groups"]),
+            placed,
+            snakemake.output[1],
+            made_from,
+        )
     elif (results / "profiles.parquet").exists():
         (results / "profiles.parquet").replace(results / "superseded" / "profiles.parquet")

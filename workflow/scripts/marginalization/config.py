@@ -33,6 +33,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error is None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
+        for group, models in config.get("groups", {}).items():
+            _check_group(group, models, config["models"])
         return
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = place.removeprefix(".") or "top level"
@@ -54,6 +56,16 @@ def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
     kinds = [key for key in ("output", "profile", "function") if readout.get(key, 0) != 0]
     if len(kinds) > 1:
         raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
+
+
+def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:
+    if group in known:
+        raise InputError(f"config: groups.{group}: there is a model of that name; give the group another")
+    for model in models:
+        if model not in known:
+            near = difflib.get_close_matches(model, list(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the models are {', '.join(known)}"
+            raise InputError(f"config: groups.{group}: there is no model {model}; {hint}")
 
 
 def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:

@@ -7,6 +7,7 @@ element, the shards by element before target, so statistics pass through a scrat
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -23,7 +24,7 @@ from tqdm import tqdm
 
 from .errors import InputError
 from .plan import element_bounds, job_labels
-from .statistics import compare, summarize
+from .statistics import agreement, compare, summarize
 from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
 ROWS = 2**17
@@ -33,15 +34,18 @@ _PART = re.compile(r"model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet$")
 
 
 class Part(NamedTuple):
-    """The files of one element shard, in the order of the background shards, and the shard's place in the summary."""
+    """The files of one element shard, and the shard's place in the summary.
 
-    paths: list[str]
+    For each model (several for a group, whose predictions are averaged) a file for each background shard, in order.
+    """
+
+    paths: list[list[str]]
     first: int
     n: int
 
 
 class Screened(NamedTuple):
-    """What the merge knows of a (model, readout): its sorted targets and its parts, in the order of the elements."""
+    """What the merge knows of a (model or group, readout): its sorted targets, and its parts in the elements' order."""
 
     model: str
     readout: str
@@ -49,13 +53,22 @@ class Screened(NamedTuple):
     parts: list[Part]
 
 
-def find_parts(paths: list[str], placed: pd.DataFrame, targets: dict[str, dict[str, list[str]]]) -> list[Screened]:
-    """Sort the files of shards.
+def find_parts(
+    paths: list[str],
+    placed: pd.DataFrame,
+    targets: dict[str, dict[str, list[str]]],
+    groups: dict[str, list[str]] | None = None,
+) -> list[Screened]:
+    """Sort the files of shards, by models and then by groups of models.
 
     Args:
         paths: such as effects/model=ctcf/readout=counts/0000of0002-0000of0001-4b9430b7a8c0.parquet.
         placed: as for `merge_effects`.
         targets: names by model and readout.
+        groups: models by the name of their group.
+
+    Raises:
+        InputError: files are missing, or the models of a group have different targets.
     """
     files: dict[tuple[str, str], dict[str, list[str]]] = {}
     for path in sorted(paths):
@@ -68,11 +81,33 @@ def find_parts(paths: list[str], placed: pd.DataFrame, targets: dict[str, dict[s
         for label, shard_paths in by_elements.items():
             low, high = element_bounds(label)
             first, end = np.searchsorted(ids, low), np.searchsorted(ids, high, side="right")
-            parts.append(Part(shard_paths, int(first), int(end - first)))
+            parts.append(Part([shard_paths], int(first), int(end - first)))
         if sum(part.n for part in parts) != len(placed):
             raise InputError(f"the files of {model}, {readout} are not those of all elements; run snakemake again")
         screened.append(Screened(model, readout, sorted(targets[model][readout]), parts))
-    return screened
+    together = [_together(name, models, screened, targets) for name, models in (groups or {}).items()]
+    return sorted(itertools.chain(screened, *together), key=lambda item: item[:2])
+
+
+def _together(
+    group: str, models: list[str], screened: list[Screened], targets: dict[str, dict[str, list[str]]]
+) -> Iterator[Screened]:
+    """A group's models side by side, for each readout."""
+    first, *others = models
+    for model in others:
+        # All readouts', because the row groups of the files depend on them.
+        if targets[model] != targets[first]:
+            raise InputError(
+                f"config: groups.{group}: {first} and {model} have different targets, so they can not be averaged: "
+                f"{targets[first]} and {targets[model]}; name readouts that both have"
+            )
+    for readout in sorted({item.readout for item in screened}):
+        members = [item for item in screened if item.model in models and item.readout == readout]
+        parts = [
+            Part([path for part in parts for path in part.paths], parts[0].first, parts[0].n)
+            for parts in zip(*(item.parts for item in members), strict=True)
+        ]
+        yield Screened(group, readout, members[0].targets, parts)
 
 
 def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
@@ -101,6 +136,7 @@ def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, fac
                         table = placed.iloc[part].assign(
                             **{"model": item.model, "readout": item.readout, "target": target},
                             n_backgrounds=n_backgrounds,
+                            n_models=len(item.parts[0].paths),
                             **{name: values[part] for name, values in (by_name | among).items()},
                         )
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
@@ -112,32 +148,33 @@ def _spill_statistics(item: Screened, n_placed: int, scratch: Any) -> int:
     for part in item.parts:
         done = part.first
         for before, after in _aligned(part, len(item.targets)):
-            statistics = summarize(before, after)
+            statistics = summarize(before.mean(axis=0), after.mean(axis=0))
+            statistics |= agreement((after - before).mean(axis=2))
             values = np.stack([statistics[name] for name in STATISTICS], axis=1)
             values = values.reshape(-1, len(item.targets), len(STATISTICS))
             for t in range(len(item.targets)):
                 scratch.seek((t * n_placed + done) * len(STATISTICS) * 8)
                 scratch.write(np.ascontiguousarray(values[:, t]).tobytes())
             done += len(values)
-            n_backgrounds = before.shape[1]
+            n_backgrounds = before.shape[2]
     scratch.flush()
     return n_backgrounds
 
 
 def _aligned(part: Part, n_targets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Before and after, (placements x targets, backgrounds), of one row group after another of a part."""
-    files = [open_part(path, part.n * n_targets) for path in part.paths]
-    for group in range(files[0].num_row_groups):
-        sides = []
-        for name in ("before", "after"):
-            columns = [_column(file, path, group, name) for file, path in zip(files, part.paths, strict=True)]
-            sides.append(
-                np.concatenate(
-                    [column.reshape(-1, background_count(file)) for column, file in zip(columns, files, strict=True)],
-                    axis=1,
-                ).astype(np.float64)
-            )
-        yield sides[0], sides[1]
+    """Before and after, (models, placements x targets, backgrounds), of one row group after another of a part."""
+    models = [[(open_part(path, part.n * n_targets), path) for path in paths] for paths in part.paths]
+    for group in range(models[0][0][0].num_row_groups):
+        yield tuple(
+            np.stack([_of_all_backgrounds(files, group, name) for files in models]).astype(np.float64)
+            for name in ("before", "after")
+        )
+
+
+def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, name: str) -> np.ndarray:
+    """A column of a row group, (placements x targets, backgrounds)."""
+    columns = [_column(file, path, group, name).reshape(-1, background_count(file)) for file, path in files]
+    return np.concatenate(columns, axis=1)
 
 
 def merge_profiles(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
@@ -154,17 +191,18 @@ def merge_profiles(screened: list[Screened], placed: pd.DataFrame, path: str, fa
 
 def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Mean profiles of one target, row group after row group."""
-    files = [open_part(path, part.n * n_targets, per_background=False) for path in part.paths]
-    n_backgrounds = sum(map(background_count, files))
+    paths = [path for of_model in part.paths for path in of_model]
+    files = [open_part(path, part.n * n_targets, per_background=False) for path in paths]
+    n_summed = sum(map(background_count, files))
     done = 0
     for group in range(files[0].num_row_groups):
         rows = {}
         for name in ("before", "after"):
             sums = 0.0
-            for file, path in zip(files, part.paths, strict=True):
+            for file, path in zip(files, paths, strict=True):
                 lists = _read(file, path, group, name).combine_chunks()
                 sums = sums + lists.values.to_numpy().reshape(-1, n_targets, len(lists[0]))[:, t]
-            rows[name] = list((sums / n_backgrounds).astype(np.float32))
+            rows[name] = list((sums / n_summed).astype(np.float32))
         n = len(rows["before"])
         yield placed.iloc[done : done + n].assign(**rows)
         done += n

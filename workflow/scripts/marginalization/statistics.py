@@ -55,6 +55,21 @@ def summarize(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def agreement(means: np.ndarray) -> dict[str, np.ndarray]:
+    """How far the models of a group agree.
+
+    Args:
+        means: effects' means over backgrounds, shape (models, rows).
+
+    Returns:
+        Arrays (rows,): `models_std`, the standard deviation between models (ddof 1; NaN for one), and
+        `n_models_agree`, how many have the sign of the group's mean.
+    """
+    std = means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
+    agree = np.sign(means) == np.sign(means.mean(axis=0))
+    return {"models_std": std, "n_models_agree": agree.sum(axis=0).astype(np.float64)}
+
+
 def signed_rank(effect: np.ndarray) -> np.ndarray:
     """The p-values of Wilcoxon's signed-rank test that effects are symmetric around zero, two-sided.
 

@@ -122,6 +122,8 @@ STATISTICS = [
     "fraction_positive",
     "effect_size",
     "p_value",
+    "models_std",
+    "n_models_agree",
 ]
 SUMMARY = pa.schema(
     [
@@ -135,6 +137,7 @@ SUMMARY = pa.schema(
         ("kind", _NAME),
         ("sequence", pa.string()),
         ("n_backgrounds", pa.int64()),
+        ("n_models", pa.int64()),
         *((statistic, pa.float64()) for statistic in STATISTICS),
         ("q_value", pa.float64()),
         ("rank", pa.int64()),
