@@ -166,7 +166,7 @@ def test_summary_equals_brute_force(results, expected):
     reference["effect_ci_low"] = reference["effect_mean"] - half_width
     reference["effect_ci_high"] = reference["effect_mean"] + half_width
     reference["models_std"] = math.nan
-    reference["n_models_agree"] = 1.0
+    reference["n_models_agree"] = 1
     pd.testing.assert_frame_equal(found[STATISTICS], reference[STATISTICS], rtol=1e-9)
     elements = pd.read_parquet(results / "elements.parquet").set_index("element_id")
     assert (elements.loc[summary["element_id"], "sequence"].to_numpy() == summary["sequence"]).all()

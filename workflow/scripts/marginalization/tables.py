@@ -138,7 +138,7 @@ SUMMARY = pa.schema(
         ("sequence", pa.string()),
         ("n_backgrounds", pa.int64()),
         ("n_models", pa.int64()),
-        *((statistic, pa.float64()) for statistic in STATISTICS),
+        *((statistic, pa.int64() if statistic.startswith("n_") else pa.float64()) for statistic in STATISTICS),
         ("q_value", pa.float64()),
         ("rank", pa.int64()),
     ]
