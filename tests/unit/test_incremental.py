@@ -293,6 +293,19 @@ def test_precision_is_of_the_differences():
             assert (y - reference).abs().max() < most * effect
 
 
+def test_outputs_that_are_no_numbers_do_not_upset_the_check(caplog):
+    class Logarithms(nn.Module):
+        def forward(self, X):
+            return X.mean(-1).log(), X.mean(-1).log() - X.mean(-1).log()
+
+    model, X = Logarithms(), random_backgrounds(1, 4)[:, :, :1].repeat(2, 1, 4)  # of one letter
+    placed = [("A", 0), ("C", 3)]
+    full = joined(stream_motifs(model, X, placed, incremental=False, device="cpu"))
+    assert not all(y.isfinite().all() for y in full)
+    assert_same(joined(stream_motifs(model, X, placed, incremental=True, device="cpu")), full, 1e-6)
+    assert "no incremental inference" not in caplog.text
+
+
 def test_what_runs_in_full_says_why(caplog):
     X = random_backgrounds(2, 12)
     caplog.set_level(logging.INFO)

@@ -102,19 +102,25 @@ def checked_engine(
     largest = 0.0
     for i, after in enumerate(afters):
         for y, reference, background in zip(leaves(ours), leaves(after), leaves(before), strict=True):
-            scale = (reference - background).abs().max() + 0.01 * reference.abs().max()
-            error = (y[i] - reference).abs().max()
+            # Of the finite ones; what is infinite or no number must be so in both.
+            effect, error = (finite(reference - other).abs().max() for other in (background, y[i]))
+            scale = effect + 0.01 * finite(reference).abs().max()
             if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
                 logger.warning(
                     "no incremental inference: its first results differ from a full forward pass by %g", error
                 )
                 return None
-            largest = max(largest, (error / scale).item())
+            largest = max(largest, error.item() / max(scale.item(), 1e-30))
     logger.info(
         "incremental inference: the first results differ from a full forward pass by %.1g of an effect", largest
     )
     engine.prepared = None
     return engine
+
+
+def finite(x: torch.Tensor) -> torch.Tensor:
+    """The same, but zero where it is infinite or no number."""
+    return x.nan_to_num(0.0, 0.0, 0.0)
 
 
 def _warn(error: Exception) -> None:
