@@ -23,49 +23,22 @@ import logging
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 from torch.fx import Node
 
-from .operations import rule_for
-from .operations.base import Rule, in_rows, is_size
-from .operations.simplify import simplify
+from .capturing import capture
+from .operations.base import is_size
 from .prediction import map_tree
+from .programs import Planner, Program, Step, last_uses, merged, size_of
 from .windows import Window, narrow, rows_within
 
 logger = logging.getLogger(__name__)
 
 WORK_BYTES = {"cpu": 2**24, "cuda": 2**29}
 """How large a step may be: on a CPU, not much larger than the cache."""
-
-
-class Step(NamedTuple):
-    """One operation of a program: with a rule, over windows, or without one, on whole tensors."""
-
-    node: Node
-    rule: Rule | None
-    inputs: dict[Node, Window]
-    out: Window | None
-    last_use_of: list[Node]
-    spare: frozenset[Node] = frozenset()
-    """Inputs that nothing else holds or needs any more: the step may write its output over them."""
-    onto: Rule | None = None
-    """The rule that alone takes the output, added to its `base`, which costs no more work than the difference."""
-    added: frozenset[Node] = frozenset()
-    """Inputs that come so, added to this step's rule's `base`."""
-
-
-class Program(NamedTuple):
-    """What to compute when the input differs on one window, and what to read of the backgrounds for it."""
-
-    window: Window
-    steps: list[Step]
-    windows: dict[Node, Window]
-    reads: dict[Node, Window | None]
-    sizes: list[int | None]
-    """How many numbers the steps from each on work on for a row; None where rows can not be told apart."""
 
 
 class Incremental:
@@ -94,6 +67,7 @@ class Incremental:
         self.prepared: tuple[int, int] | None = None
         self.covered: set[Window] = set()
         self.infinite: set[Node] = set()
+        self.planner = Planner(self.nodes, self.outputs, self.infinite)
         self.rows = slice(0, 1)
         self.n_rows = 1
         self.step: Step | None = None
@@ -104,7 +78,7 @@ class Incremental:
         """What to compute for substitutions at the positions `lo` to `hi`."""
         window = Window(2, lo, hi)
         if window not in self.programs:
-            self.programs[window] = self._plan(window)
+            self.programs[window] = self.planner.plan(window)
         return self.programs[window]
 
     def prepare(self, inputs: Sequence[torch.Tensor], rows: tuple[int, int], lo: int, hi: int, batch_size: int) -> None:
@@ -148,7 +122,7 @@ class Incremental:
 
     def floats_per_background(self, lo: int, hi: int) -> int:
         """How many numbers are kept of each background."""
-        return sum(_size_of(node, window) for node, window in self.program(lo, hi).reads.items())
+        return sum(size_of(node, window) for node, window in self.program(lo, hi).reads.items())
 
     # What the rules ask for.
 
@@ -292,7 +266,7 @@ class Incremental:
         """Run the backgrounds for what a program reads of them and is not kept yet."""
         missing: dict[Node, Window | None] = {}
         for node, window in program.reads.items():
-            both = _merged(self.cache[node][1], window) if node in self.cache else window
+            both = merged(self.cache[node][1], window) if node in self.cache else window
             if node not in self.cache or both != self.cache[node][1]:
                 missing[node] = both
         for node in missing:
@@ -309,7 +283,7 @@ class Incremental:
     ) -> None:
         """Run a batch of the n backgrounds as usual, keep what is read, and note what is infinite and has a rule."""
         env: dict[Node, Any] = dict(zip(self.placeholders, inputs, strict=True))
-        last_uses = _last_uses(self.nodes, self.nodes)
+        dropped = last_uses(self.nodes, self.nodes)
         for node in self.nodes:
             if node.op == "get_attr":
                 env[node] = self.values.setdefault(node, operator.attrgetter(node.target)(self.module))
@@ -322,7 +296,7 @@ class Incremental:
                 self.infinite.add(node)
             if node in reads:
                 self._keep(node, env[node], reads[node], rows, n)
-            for used in last_uses[node]:
+            for used in dropped[node]:
                 del env[used]
 
     def _keep(self, node: Node, value: Any, window: Window | None, rows: slice, n: int) -> None:
@@ -334,129 +308,6 @@ class Incremental:
     def _unflatten(self, leaves: list[torch.Tensor]) -> Any:
         remaining = iter(leaves)
         return map_tree(lambda _: next(remaining), self.tree)
-
-    # Planning.
-
-    def _plan(self, window: Window) -> Program:
-        """A program for an input that differs on a window."""
-        windows, rules, whole = self._reach(window)
-        needed = self._need(windows, rules, whole)
-        reads: dict[Node, Window | None] = {node: None for node in self.outputs}
-        steps = []
-        for node in self.nodes:
-            if node not in needed or node.op == "placeholder":
-                continue
-            rule = rules.get(node)
-            changed = {n: needed[n] for n in node.all_input_nodes if n in windows and n in needed}
-            if rule is not None and not changed:  # it differs elsewhere than where it is needed
-                del needed[node]
-                whole.discard(node)
-                continue
-            if rule is not None:
-                for read, part in rule.reads(changed, needed[node]):
-                    _merge_read(reads, read, part)
-            else:
-                for n in node.all_input_nodes:
-                    if n.meta["of_batch"] and n not in whole and not is_size(n):
-                        _merge_read(reads, n, None)
-            steps.append(Step(node, rule, changed, needed[node], []))
-        last_uses = _last_uses([step.node for step in steps], [step.node for step in steps], self.outputs)
-        own = {
-            node
-            for node, rule in rules.items()
-            if not rule.shares and not any(user in rules and rules[user].shares for user in node.users)
-        }
-        onto = self._onto(steps)
-        steps = [
-            step._replace(
-                last_use_of=last_uses[step.node],
-                spare=frozenset(own.intersection(last_uses[step.node])),
-                onto=onto.get(step.node),
-                added=frozenset(onto).intersection(step.inputs),
-            )
-            for step in steps
-        ]
-        changed = {n: w for n, w in needed.items() if n in windows}
-        return Program(window, steps, changed, reads, self._sizes(steps))
-
-    def _sizes(self, steps: list[Step]) -> list[int | None]:
-        """See `Program.sizes`: from each step to before the next where the rows of all that is at hand can be told."""
-        at_hand = {self.placeholders[0]}
-        separable = []
-        for step in steps:
-            separable.append(all(in_rows(node) or is_size(node) for node in at_hand))
-            at_hand = (at_hand | {step.node}).difference(step.last_use_of)
-        sizes: list[int | None] = []
-        largest = 1
-        for step, separate in zip(reversed(steps), reversed(separable), strict=True):
-            size = _size_of(step.node, step.out) + sum(_size_of(node, part) for node, part in step.inputs.items())
-            largest = max(largest, size)
-            sizes.append(largest if separate else None)
-            largest = 1 if separate else largest
-        return sizes[::-1] if all(map(in_rows, self.outputs)) else [None] * len(steps)
-
-    def _onto(self, steps: list[Step]) -> dict[Node, Rule]:
-        """What is to be added to the base of the rule that alone takes it, and all of it."""
-        planned = {step.node: step for step in steps}
-        found = {}
-        for step in steps:
-            users = [planned[user] for user in step.node.users if user in planned]
-            if len(users) != 1 or step.rule is None or users[0].rule is None or step.node in self.outputs:
-                continue
-            if step.rule.adds and users[0].rule.has_base and users[0].out == step.out:
-                found[step.node] = users[0].rule
-        return found
-
-    def _reach(self, window: Window) -> tuple[dict[Node, Window], dict[Node, Rule], set[Node]]:
-        """Forward: where nodes differ, the rules for them, and the nodes that are computed whole."""
-        windows, rules, whole = {self.placeholders[0]: window}, {}, set()
-        for node in self.nodes:
-            changed = {n: windows[n] for n in node.all_input_nodes if n in windows}
-            into_whole = any(n in whole for n in node.all_input_nodes)
-            if node.op != "call_function" or is_size(node) or not (changed or into_whole):
-                continue
-            kept = all(in_rows(n) or is_size(n) or not n.meta["of_batch"] for n in node.all_input_nodes)
-            found = rule_for(node, changed) if kept and not into_whole and node not in self.infinite else None
-            if found is None:
-                whole.add(node)
-            elif found[1].width > 0:
-                rules[node] = found[0]
-                if found[0].collapses:
-                    whole.add(node)
-                else:
-                    windows[node] = found[1]
-        return windows, rules, whole
-
-    def _need(
-        self, windows: dict[Node, Window], rules: dict[Node, Rule], whole: set[Node]
-    ) -> dict[Node, Window | None]:
-        """Backward: of the nodes that differ those that are needed, and where; None for those computed whole."""
-        needed: dict[Node, Window | None] = {}
-        for node in reversed(self.nodes):
-            window = windows.get(node)
-            if window is None and node not in whole:
-                used = any(user in needed for user in node.users)
-                if used and node.meta["of_batch"] and not (in_rows(node) or is_size(node)):
-                    whole.add(node)  # as for the backgrounds, but can not be kept for each of them
-                    needed[node] = None
-                continue
-            spans = [(window.lo, window.hi)] if window and node in self.outputs else []
-            for user in node.users:
-                if user not in needed:
-                    continue
-                if window is None or user not in windows:
-                    spans.append((window.lo, window.hi) if window else (0, 0))
-                else:
-                    inputs = {n: windows[n] for n in user.all_input_nodes if n in windows}
-                    spans.append(rules[user].need(node, needed[user], inputs))
-            if window is None:
-                if spans or node in self.outputs:
-                    needed[node] = None
-            elif spans:
-                clipped = window.clip(min(lo for lo, _ in spans), max(hi for _, hi in spans))
-                if clipped.width > 0:
-                    needed[node] = clipped
-        return needed
 
 
 @contextlib.contextmanager
@@ -471,92 +322,3 @@ def products(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def _size_of(node: Node, window: Window | None) -> int:
-    """How many numbers a node has on a window, for one row."""
-    value = node.meta.get("val")
-    if not isinstance(value, torch.Tensor):
-        return 1
-    if window is None:
-        return math.prod(_of_one_row(n) for n in value.shape)
-    shape = list(window.flat or value.shape[1:])
-    shape[window.axis - 1] = window.width
-    return math.prod(shape)
-
-
-def _of_one_row(n: int | torch.SymInt) -> int:
-    """A size, for a batch of one row."""
-    if not isinstance(n, torch.SymInt):
-        return n
-    return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
-
-
-def _merge_read(reads: dict[Node, Window | None], node: Node, window: Window | None) -> None:
-    """Note that a node is read on a window (None: whole), beside what is already."""
-    reads[node] = _merged(reads[node], window) if node in reads else window
-
-
-def _merged(one: Window | None, other: Window | None) -> Window | None:
-    """What holds both of two parts of an activation; None for the whole."""
-    return one.hull(other) if one and other and one.axis == other.axis else None
-
-
-def _last_uses(nodes: list[Node], users: list[Node], kept: Sequence[Node] = ()) -> dict[Node, list[Node]]:
-    """For each node, the nodes that are not used after it, but for those to keep."""
-    last: dict[Node, Node] = {}
-    for user in users:
-        for node in user.all_input_nodes:
-            last[node] = user
-    uses: dict[Node, list[Node]] = {node: [] for node in nodes}
-    for node, user in last.items():
-        if node not in kept and node in uses:
-            uses[user].append(node)
-    return uses
-
-
-class _Leaves(nn.Module):
-    """A model of a tuple of inputs that returns the tensors of its output tree alone."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        leaves: list[torch.Tensor] = []
-        map_tree(lambda leaf: leaves.append(leaf) or leaf, self.model(*inputs))
-        return tuple(leaves)
-
-
-def capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[nn.Module, list[Node], list[Node], Any]:
-    """A model as a graph: the module with its weights, the nodes that its outputs depend on, those, and the tree.
-
-    `of_batch` in a node's metadata says whether its value depends on the inputs.
-    """
-    with torch.no_grad():
-        tree = model(*(x[:1] for x in inputs))
-        example = tuple(x[:2] if len(x) > 1 else torch.cat([x, x]) for x in inputs)
-        batch = torch.export.Dim("batch", min=1)
-        shapes = (tuple({0: batch} for _ in inputs),)
-        program = torch.export.export(_Leaves(model), (example,), dynamic_shapes=shapes)
-        if any(
-            getattr(node.target, "_schema", None) and node.target._schema.is_mutable for node in program.graph.nodes
-        ):
-            program = program.run_decompositions({})  # the same without operations in place
-        module = program.module()
-    simplify(module.graph)
-    output = next(node for node in module.graph.nodes if node.op == "output")
-    outputs = list(output.all_input_nodes)
-    wanted = set(outputs)
-    for node in reversed(module.graph.nodes):
-        if node in wanted:
-            wanted.update(node.all_input_nodes)
-    nodes = [node for node in module.graph.nodes if node in wanted or node.op == "placeholder"]
-    for node in nodes:
-        node.meta["of_batch"] = node.op == "placeholder" or any(n.meta["of_batch"] for n in node.all_input_nodes)
-    flat = torch.fx.node.map_aggregate(output.args[0], lambda n: n)
-    return module, nodes, [leaf for leaf in _flatten(flat)], tree
-
-
-def _flatten(value: Any) -> list[Any]:
-    return [leaf for item in value for leaf in _flatten(item)] if isinstance(value, (list, tuple)) else [value]
