@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from .prediction import row_count
 from .tables import whole_file
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
             break
         if first != done:
             break
-        done += _rows(piece)
+        done += row_count(piece)
         yield piece
     if done:
         logger.info("going on after the first %d placements, which an earlier attempt computed", done)
@@ -65,7 +66,7 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
     with _told_to_stop() as told:
         for group in compute(done):
             held.append(group)
-            done += _rows(group)
+            done += row_count(group)
             if told.is_set() or time.monotonic() - last_written > SECONDS:
                 _write(folder / f"{first:012d}.safetensors", held)
                 held, first, last_written = [], done, time.monotonic()
@@ -96,7 +97,3 @@ def _told_to_stop() -> Iterator[threading.Event]:
 def _write(path: Path, groups: list[dict[str, torch.Tensor]]) -> None:
     with whole_file(path) as temporary:
         save_file({key: torch.cat([group[key] for group in groups]).contiguous() for key in groups[0]}, temporary)
-
-
-def _rows(group: dict[str, torch.Tensor]) -> int:
-    return next(iter(group.values())).shape[0]

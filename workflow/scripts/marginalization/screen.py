@@ -28,7 +28,7 @@ from .onehot import one_hot_encode
 from .pieces import discard, resumed
 from .placement import Placed, place
 from .plan import background_ranges, element_bounds, job_labels
-from .prediction import map_tree, predict
+from .prediction import map_tree, predict, row_count
 from .readouts import PROFILE, ReadoutModel
 from .streams import capturing_pays, stream_motifs
 from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
@@ -144,7 +144,7 @@ def run_shard(
 
         done = 0
         for after in _regroup(resumed(pieces, compute_from), shard.group):
-            n = _n_placed(after)
+            n = row_count(after)
             for key, writer in writers.items():
                 rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
                 table = rows(before[key], after[key], shard.placed[done : done + n], shard, key)
@@ -171,7 +171,7 @@ class Clock:
             self.seconds += time.monotonic() - begin
             if y is None:
                 return
-            self.rows += _n_placed(y)
+            self.rows += row_count(y)
             yield y
 
 
@@ -180,7 +180,7 @@ def _reduced(
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Each group of the stream of placements from `done` on, checked and reduced to what is written of it."""
     for after in stream:
-        n = _n_placed(after)
+        n = row_count(after)
         yield _reduce(after, shard, shard.placed[done : done + n])
         done += n
         progress.update(n * len(shard.backgrounds))
@@ -193,17 +193,13 @@ def _reduce(y: dict[str, torch.Tensor], shard: Shard, placed: list[Placed | None
     return {key: value.double().sum(dim=1) if key.endswith(PROFILE) else value for key, value in y.items()}
 
 
-def _n_placed(y: dict[str, torch.Tensor]) -> int:
-    return next(iter(y.values())).shape[0]
-
-
 def _regroup(stream: Iterator[dict[str, torch.Tensor]], size: int) -> Iterator[dict[str, torch.Tensor]]:
     """The same rows in groups of exactly `size`, but for the last."""
     parts: list[dict[str, torch.Tensor]] = []
     held = 0
     for y in stream:
         parts.append(y)
-        held += _n_placed(y)
+        held += row_count(y)
         if held >= size:
             whole = {key: torch.cat([part[key] for part in parts]) for key in y}
             for first in range(0, held - held % size, size):
