@@ -17,27 +17,31 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from marginalization.merge import find_parts, merge_effects
+from marginalization.nulls import families
 from marginalization.placement import placed_table
 from marginalization.plan import element_ranges
 from marginalization.tables import EFFECTS, parquet_writer
 
 SHARDS = 64
 LENGTH = 400
+CONTROLS = {"shuffles": 1000, "per": "stratum", "strata": {"width": 1, "gc": 10}, "level": 0.05}
 
 
 def make_elements(n, rng):
-    """A table of n annotations with random sequences, sorted by id."""
+    """A table of n annotations with random sequences, sorted by id; a tenth of them are controls of others."""
     ids = [f"{i:016x}" for i in np.sort(rng.integers(0, 2**64, n, dtype=np.uint64))]
     sequences = ["".join(row) for row in np.array(list("ACGT"))[rng.integers(0, 4, (n, 20))]]
     names = [f"chr1:{i}-{i + 20}(+)" for i in range(n)]
+    parents = [None if i % 10 else ids[i + 1] for i in range(n)]
     return pd.DataFrame(
         {
             "element_id": ids,
             "name": names,
-            "kind": "annotation",
+            "kind": ["annotation" if i % 10 else "control" for i in range(n)],
             "sequence": sequences,
             "width": 20,
             "source": "x.bed:1",
+            "control_of": parents,
         }
     )
 
@@ -75,7 +79,8 @@ def merge(folder):
     elements = pd.read_parquet(folder / "elements.parquet")
     placed = placed_table(elements, {"strands": "+", "start": "centre"}, LENGTH)
     paths = [str(path) for path in (folder / "effects").rglob("*.parquet")]
-    merge_effects(find_parts(paths, placed, {"m": {"r": ["counts"]}}), placed, folder / "summary.parquet", {})
+    among = families(elements, CONTROLS)
+    merge_effects(find_parts(paths, placed, {"m": {"r": ["counts"]}}), placed, among, folder / "summary.parquet", {})
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"merged {len(elements):,} elements in {seconds:.1f} s, peak memory {peak:.2f} GiB")

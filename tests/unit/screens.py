@@ -89,19 +89,21 @@ def write_fasta(path: Path, sequences: list[str]) -> str:
     return str(path)
 
 
-def screen_of(folder: Path, motifs: list[str], letters: list[str], **sections) -> dict:
+def screen_of(folder: Path, motifs: list[str], letters: list[str], controls: dict | None = None, **sections) -> dict:
     """A resolved config that substitutes these motifs into these backgrounds, written to FASTA files."""
     folder.mkdir(parents=True, exist_ok=True)
     table = {"file": write_fasta(folder / "motif.fa", motifs), "sequences": "consensus"}
     fasta = write_fasta(folder / "background.fa", letters)
     spec = {"length": len(letters[0]), "fasta": fasta, "max_unknown": None, **sections.pop("backgrounds", {})}
-    return resolved(elements={"motifs": [table]}, backgrounds=spec, **sections)
+    elements = {"motifs": [table]} if controls is None else {"motifs": [table], "controls": controls}
+    return resolved(elements=elements, backgrounds=spec, **sections)
 
 
 class Run(NamedTuple):
     """A screen all of whose jobs were run."""
 
     plan: Plan
+    elements: pd.DataFrame
     placed: pd.DataFrame
     backgrounds: pd.DataFrame
     targets: dict
@@ -139,4 +141,4 @@ def run_screen(config: dict, folder: Path) -> Run:
             effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
             profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
     placed = placed_table(elements, config["placement"], spec["length"])
-    return Run(plan, placed, backgrounds, targets, effects, profiles)
+    return Run(plan, elements, placed, backgrounds, targets, effects, profiles)

@@ -58,6 +58,13 @@ FULL = {
                 "max_width": 9,
             }
         ],
+        "controls": {
+            "shuffles": 20,
+            "kind": "dinucleotide",
+            "per": "stratum",
+            "strata": {"width": 3, "gc": 4},
+            "level": 0.1,
+        },
     },
     "backgrounds": {
         "length": 100,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from marginalization.errors import InputError
 from marginalization.merge import find_parts, merge_effects, merge_profiles
+from marginalization.nulls import families
 from marginalization.statistics import agreement, summarize
 from marginalization.tables import STATISTICS
 from screens import run_screen, screen_of
@@ -45,7 +46,7 @@ def folds(request, tmp_path_factory):
 
 def merged(folder, run, groups):
     effects, profiles = (find_parts(paths, run.placed, run.targets, groups) for paths in (run.effects, run.profiles))
-    merge_effects(effects, run.placed, folder / "summary.parquet", {})
+    merge_effects(effects, run.placed, families(run.elements, None), folder / "summary.parquet", {})
     merge_profiles(profiles, run.placed, folder / "profiles.parquet", {})
     return pd.read_parquet(folder / "summary.parquet"), pd.read_parquet(folder / "profiles.parquet")
 

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats
 from marginalization import merge, screen, tables
 from marginalization.merge import find_parts, merge_effects, merge_profiles
+from marginalization.nulls import families
 from marginalization.placement import place
 from marginalization.tables import EFFECTS, PROFILES, STATISTICS, SUMMARY, read_facts
 from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
@@ -54,7 +55,7 @@ def screened(request, tmp_path_factory):
         patch.setattr(tables, "ROW_GROUP_ROWS", 4)
         run = run_screen(config, folder)
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
-        merge_effects(parts[0], run.placed, folder / "summary.parquet", {"seed": 0})
+        merge_effects(parts[0], run.placed, families(run.elements, None), folder / "summary.parquet", {"seed": 0})
         merge_profiles(parts[1], run.placed, folder / "profiles.parquet", {"seed": 0})
     return config, run, folder
 

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from marginalization.statistics import agreement, compare, signed_rank, summarize
+from marginalization.statistics import agreement, signed_rank, summarize
 from marginalization.tables import STATISTICS
 
 NUMBERS = st.floats(-1000, 1000, width=32)
@@ -97,9 +97,3 @@ def test_p_values_of_many_backgrounds(n):
     np.testing.assert_allclose(found, [p_by_itself(row.tolist()) for row in effect], rtol=1e-12)
     # whichever rows come along
     np.testing.assert_array_equal(found[:7], signed_rank(effect[:7]))
-
-
-def test_elements_among_each_other():
-    found = compare(np.array([0.01, 0.04, 0.03, 1.0]), np.array([-3.0, 1.0, -1.0, 0.5]))
-    np.testing.assert_allclose(found["q_value"], [0.04, 0.16 / 3, 0.16 / 3, 1])
-    assert found["rank"].tolist() == [1, 2, 2, 4]

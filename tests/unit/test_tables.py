@@ -48,6 +48,13 @@ def test_the_contracts_columns():
         *STATISTICS,
         "q_value",
         "rank",
+        "n_controls",
+        "control_mean",
+        "control_std",
+        "control_z",
+        "control_p",
+        "control_q",
+        "significant",
     ]
     assert [EFFECTS.field(name).type for name in ("before", "after", "effect")] == [pa.float32()] * 3
 

@@ -138,6 +138,13 @@ def test_summary_equals_brute_force(results, expected):
         *STATISTICS,
         "q_value",
         "rank",
+        "n_controls",
+        "control_mean",
+        "control_std",
+        "control_z",
+        "control_p",
+        "control_q",
+        "significant",
     ]
     keys = [tuple(row) for row in summary[KEYS].to_numpy()]
     assert keys == sorted(keys)

@@ -12,7 +12,8 @@ with job_log(snakemake.log[0]):
         "annotations": len(annotations),
         "annotations_with_unknown_letters": int((annotations["n_unknown"] > 0).sum()),
         "unknown_letters": int(annotations["n_unknown"].sum()),
-        "elements": len(elements),
+        "elements": int((elements["kind"] != "control").sum()),
+        "controls": int((elements["kind"] == "control").sum()),
     }
     made_from = {**facts(snakemake.config), "counts": counts}
     write_table(elements, snakemake.output.elements, ELEMENTS, made_from)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from marginalization.logs import job_log
 from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
+from marginalization.nulls import families
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 
@@ -22,7 +23,11 @@ with job_log(snakemake.log[0]):
             print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
     shutil.rmtree(results / "unfinished", ignore_errors=True)  # of jobs that are not of this plan
     merge_effects(
-        find_parts(snakemake.input.effects, placed, targets, config["groups"]), placed, snakemake.output[0], made_from
+        find_parts(snakemake.input.effects, placed, targets, config["groups"]),
+        placed,
+        families(elements, config["elements"].get("controls")),
+        snakemake.output[0],
+        made_from,
     )
     if snakemake.input.profiles:
         merge_profiles(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .annotations import read_annotations
+from .controls import draw_controls
 from .errors import InputError
 from .motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from .placement import starts
@@ -28,7 +29,8 @@ def read_elements(config: dict[str, Any]) -> Elements:
     """Read the elements of a resolved config.
 
     Returns:
-        elements sorted by element_id; motifs and annotations in the order of the config, with their element_id.
+        elements, controls among them, sorted by element_id; motifs and annotations in the order of the config, with
+        their element_id.
 
     Raises:
         InputError: there are none, or one does not fit into the backgrounds where it is to be placed.
@@ -55,6 +57,9 @@ def read_elements(config: dict[str, Any]) -> Elements:
     clash = shared["sequence"].nunique() > 1
     if clash.any():
         raise InputError(f"two sequences share the element_id {clash.idxmax()}; change either by a base")
+    if spec := config["elements"].get("controls"):
+        controls = draw_controls(elements, spec, config["seed"])
+        elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
     return Elements(elements, motifs, annotations)
 
 

@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from .errors import InputError
+from .nulls import Families, compare
 from .plan import element_bounds, job_labels
-from .statistics import agreement, compare, summarize
+from .statistics import agreement, summarize
 from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
 ROWS = 2**17
@@ -110,19 +111,23 @@ def _together(
         yield Screened(group, readout, members[0].targets, parts)
 
 
-def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
+def merge_effects(
+    screened: list[Screened], placed: pd.DataFrame, among: Families, path: str, facts: dict[str, Any]
+) -> None:
     """Write the summary.
 
     Args:
         screened: sorted by model and readout.
         placed: a row for each placement of each element, sorted, with the columns element_id, strand, start, name,
             kind and sequence; a part's `first` and `n` are rows of it.
+        among: the families of the elements, in the order of `placed`.
         path: of the summary.
         facts: for its metadata.
 
     Raises:
         InputError: a file of a shard is missing, damaged, or not of this screen.
     """
+    n_elements = placed["element_id"].nunique()
     with parquet_writer(path, SUMMARY, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
             with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
@@ -130,14 +135,15 @@ def merge_effects(screened: list[Screened], placed: pd.DataFrame, path: str, fac
                 spilled = np.memmap(scratch, np.float64, "r", shape=(len(item.targets), len(placed), len(STATISTICS)))
                 for target, statistics in zip(item.targets, spilled, strict=True):
                     by_name = dict(zip(STATISTICS, statistics.T, strict=True))
-                    among = compare(np.array(by_name["p_value"]), np.array(by_name["effect_mean"]))
+                    tested = (np.array(by_name[name]).reshape(n_elements, -1) for name in ("p_value", "effect_mean"))
+                    by_name |= compare(*tested, among)
                     for first in range(0, len(placed), ROWS):
                         part = slice(first, first + ROWS)
                         table = placed.iloc[part].assign(
                             **{"model": item.model, "readout": item.readout, "target": target},
                             n_backgrounds=n_backgrounds,
                             n_models=len(item.parts[0].paths),
-                            **{name: values[part] for name, values in (by_name | among).items()},
+                            **{name: values[part] for name, values in by_name.items()},
                         )
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
@@ -178,7 +184,7 @@ def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, nam
 
 
 def merge_profiles(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
-    """Write the mean profiles over all backgrounds; the arguments are those of `merge_effects`."""
+    """Write the mean profiles over all backgrounds; the arguments are as for `merge_effects`."""
     with parquet_writer(path, PROFILES, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
             for t, target in enumerate(item.targets):

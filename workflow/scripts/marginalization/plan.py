@@ -41,6 +41,7 @@ class Plan(NamedTuple):
     elements_digest: str
     backgrounds_digest: str
     n_elements: int
+    n_controls: int
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
@@ -55,8 +56,9 @@ class Plan(NamedTuple):
 
     def describe(self) -> str:
         """One line for people."""
+        controls = f" ({self.n_controls:,} of them controls)" if self.n_controls else ""
         return (
-            f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements x "
+            f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
             f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
         )
 
@@ -118,7 +120,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
     n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
     element_digests = {
-        label: _digest(elements["sequence"].iloc[rows])
+        label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
         for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
     }
     background_digests = {}
@@ -141,6 +143,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         elements_digest=_digest(elements["element_id"]),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
+        n_controls=int((elements["kind"] == "control").sum()),
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,

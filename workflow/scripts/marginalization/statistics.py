@@ -1,4 +1,4 @@
-"""Statistics of effects over backgrounds, in float64, and of elements among each other."""
+"""Statistics of effects over backgrounds, in float64."""
 
 from __future__ import annotations
 
@@ -88,15 +88,3 @@ def signed_rank(effect: np.ndarray) -> np.ndarray:
         if rows.any():
             p[rows] = scipy.stats.wilcoxon(effect[rows], axis=1, method=method).pvalue
     return p
-
-
-def compare(p_value: np.ndarray, effect_mean: np.ndarray) -> dict[str, np.ndarray]:
-    """What follows from all elements together: `q_value` (Benjamini-Hochberg) and `rank`, 1 for the largest |mean|.
-
-    Args:
-        p_value, effect_mean: of all elements placed, for one model, readout and target.
-    """
-    return {
-        "q_value": scipy.stats.false_discovery_control(p_value),
-        "rank": scipy.stats.rankdata(-np.abs(effect_mean), method="min").astype(np.int64),
-    }

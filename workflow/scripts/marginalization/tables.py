@@ -141,6 +141,13 @@ SUMMARY = pa.schema(
         *((statistic, pa.int64() if statistic.startswith("n_") else pa.float64()) for statistic in STATISTICS),
         ("q_value", pa.float64()),
         ("rank", pa.int64()),
+        ("n_controls", pa.int64()),
+        ("control_mean", pa.float64()),
+        ("control_std", pa.float64()),
+        ("control_z", pa.float64()),
+        ("control_p", pa.float64()),
+        ("control_q", pa.float64()),
+        ("significant", pa.bool_()),
     ]
 )
 

@@ -1,0 +1,118 @@
+"""Controls: shuffled elements, which say what other orders of the same letters do.
+
+Almost any element moves a model a little. Controls tell what its letters do from what their order does; `nulls` is the
+comparison.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .sequence import gc_fraction, identifier, named_generator, reverse_complement
+from .shuffle import dinucleotide_shuffle, shuffle
+
+SHUFFLES = {"mononucleotide": shuffle, "dinucleotide": dinucleotide_shuffle}
+
+ATTEMPTS = 20
+"""Draws for each control, before a sequence counts as one that has no other order left."""
+
+STRATUM_CONTROLS = 1000
+"""The fewest controls for each stratum, when elements have controls of their own: fewer make coarse p-values."""
+
+_PREFIX = 8
+"""Hex digits of the id of an element that its controls' ids begin with."""
+
+
+def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd.DataFrame:
+    """Shuffles of elements.
+
+    Those of an element depend on the seed and its sequence, and on others only where two shuffles would be equal. None
+    equals an element, another control, or the reverse complement of one. The id of a control begins with that of its
+    element, so that both are in one shard.
+
+    Args:
+        elements: sorted by element_id; with name, sequence and source.
+        spec: the section `controls` of the config.
+        seed: the screen's.
+
+    Returns:
+        A table with the columns of `elements`: for each element or stratum as many as `spec` says, or as there are.
+    """
+    draw = SHUFFLES[spec["kind"]]
+    taken = set(itertools.chain.from_iterable(_both_strands(sequence) for sequence in elements["sequence"]))
+    ids = set(elements["element_id"])
+    rows = []
+    for order in _orders(elements, spec, seed):
+        generators: dict[str, np.random.Generator] = {}
+        drawn = 0
+        for _ in range(ATTEMPTS * spec["shuffles"]):
+            if drawn == spec["shuffles"]:
+                break
+            element = next(order)
+            parent = element.element_id
+            if parent not in generators:
+                generators[parent] = named_generator(seed, "control", parent)
+            sequence = draw(element.sequence, generators[parent])
+            element_id = parent[:_PREFIX] + identifier(sequence)[_PREFIX:]
+            if sequence in taken or element_id in ids:
+                continue
+            drawn += 1
+            taken.update(_both_strands(sequence))
+            ids.add(element_id)
+            rows.append((element_id, "control", sequence, element.source, f"{element.name}/shuffle {drawn}", parent))
+    columns = ["element_id", "kind", "sequence", "source", "name", "control_of"]
+    return pd.DataFrame(rows, columns=columns).assign(width=lambda table: table["sequence"].str.len().astype(np.int64))
+
+
+def strata(elements: pd.DataFrame, spec: dict[str, Any]) -> np.ndarray:
+    """The stratum of each element: by quantiles of the width, and within these of the GC content.
+
+    Elements of equal width, or within a width of equal GC content, are never parted. There is one stratum alone when
+    elements with controls of their own are too few for `STRATUM_CONTROLS` in each.
+
+    Args:
+        elements: no controls; with sequence and width.
+        spec: the section `controls` of the config.
+
+    Returns:
+        int64 (elements,), numbers from 0 on, none left out.
+    """
+    n_widths, n_gcs = spec["strata"]["width"], spec["strata"]["gc"]
+    few = len(elements) * spec["shuffles"] < STRATUM_CONTROLS * n_widths * n_gcs
+    if spec["per"] == "element" and few:
+        return np.zeros(len(elements), dtype=np.int64)
+    gc = np.nan_to_num(np.array([gc_fraction(sequence) for sequence in elements["sequence"]]), nan=0.5)
+    wide = _quantile_bins(elements["width"].to_numpy(), n_widths)
+    labels = np.zeros(len(elements), dtype=np.int64)
+    for label in range(n_widths):
+        rows = wide == label
+        if rows.any():
+            labels[rows] = label * n_gcs + _quantile_bins(gc[rows], n_gcs)
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _orders(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> Iterator[Iterator[Any]]:
+    """For each element, or for each stratum, the elements to shuffle for it, without end."""
+    rows = list(elements[["element_id", "name", "sequence", "source"]].itertuples(index=False))
+    if spec["per"] == "element":
+        yield from map(itertools.repeat, rows)
+        return
+    keys = [named_generator(seed, "stratum", row.element_id).random() for row in rows]
+    labels = strata(elements, spec)
+    for stratum in range(labels.max() + 1):
+        yield itertools.cycle([rows[i] for i in sorted(np.flatnonzero(labels == stratum), key=keys.__getitem__)])
+
+
+def _both_strands(sequence: str) -> tuple[str, str]:
+    return sequence, reverse_complement(sequence)
+
+
+def _quantile_bins(values: np.ndarray, n: int) -> np.ndarray:
+    """Which of n bins, with about equally many values each, every value is in; equal values are in the same."""
+    edges = np.quantile(values, np.arange(1, n) / n)
+    return np.searchsorted(edges, values, side="right")

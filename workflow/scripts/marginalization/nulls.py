@@ -1,0 +1,194 @@
+"""Elements among each other: what their effects are against those of their controls, which is the null.
+
+For an element with effect x (its mean over backgrounds) and n controls of mean m and variance s2, all placed alike,
+
+    t = (x - m) / sqrt(v (1 + 1/n)),    v = (d0 s0 + (n - 1) s2) / (d0 + n - 1)
+
+is how far it lies from where another draw from its controls is expected, in units of that draw's standard deviation. v
+is the controls' variance moderated by s0, the variance within the families (an element's controls) of the same stratum
+and placement, as Smyth has it (Stat. Appl. Genet. Mol. Biol. 3:3, 2004), so that a few controls that happen to agree do
+not make a large t; the weight d0 is `PRIOR_DF`.
+
+Each control is put on the same scale, left out of m, s2 and s0: it is compared with its siblings, n - 1 of them. If the
+element is exchangeable with its controls, which is the null hypothesis, its t is one more draw from what the t of the
+controls are drawn from. So with r of the N controls in its stratum (over all placements) at least as far from zero
+
+    p = (r + 1) / (N + 1)
+
+(North, Curtis and Sham, Am. J. Hum. Genet. 71:439, 2002). v needs not be right for that, only alike for both: it sets
+the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from .controls import strata
+
+PRIOR_DF = 10.0
+"""How many controls the variance of the stratum counts for beside an element's own."""
+
+
+CONTROL_COLUMNS = ["n_controls", "control_mean", "control_std", "control_z", "control_p", "control_q", "significant"]
+
+
+class Families(NamedTuple):
+    """Which elements are compared with each other, and with which controls.
+
+    Fields:
+        is_control: bool (elements,).
+        family: int64 (elements,): of an element that of its controls, of a control its own.
+        stratum: int64 (families,); none in a screen without controls.
+        level: `significant` is a `control_q` under it.
+    """
+
+    is_control: np.ndarray
+    family: np.ndarray
+    stratum: np.ndarray
+    level: float
+
+
+def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
+    """The families of a screen: a stratum's controls are one when there are controls for strata alone.
+
+    Args:
+        elements: with element_id, kind, control_of, sequence and width, controls among them.
+        spec: the section `controls` of the config, if there is one.
+    """
+    is_control = (elements["kind"] == "control").to_numpy()
+    family = np.zeros(len(elements), dtype=np.int64)
+    if spec is None:
+        return Families(is_control, family, np.zeros(0, dtype=np.int64), 0.0)
+    others = elements[~is_control]
+    stratum = strata(others, spec)
+    if spec["per"] == "element":
+        own, of_families = np.arange(len(others)), stratum
+    else:
+        own, of_families = stratum, np.arange(stratum.max() + 1)
+    family[~is_control] = own
+    parents = pd.Index(others["element_id"]).get_indexer(elements["control_of"][is_control])
+    family[is_control] = own[parents]
+    return Families(is_control, family, of_families, spec["level"])
+
+
+def compare(p_value: np.ndarray, effect: np.ndarray, among: Families) -> dict[str, Any]:
+    """The columns of the summary that follow from all elements together, for one model, readout and target.
+
+    Args:
+        p_value: float64 (elements, placements), of each element's effects over backgrounds.
+        effect: the same, their means.
+        among: the families.
+
+    Returns:
+        Columns (elements x placements,): `q_value` (Benjamini-Hochberg of p_value), `rank` (1 for the largest |mean|),
+        those of `against_controls`, `control_q` (Benjamini-Hochberg of control_p) and `significant`. All are missing
+        for controls, which are not among the elements compared.
+    """
+    screened = ~among.is_control
+    rank = np.full(effect.shape, np.nan)
+    rank[screened] = scipy.stats.rankdata(-np.abs(effect[screened]), method="min").reshape(-1, effect.shape[1])
+    found = {"q_value": benjamini_hochberg(np.where(screened[:, None], p_value, np.nan)), "rank": rank}
+    found |= dict.fromkeys(CONTROL_COLUMNS, np.full(effect.shape, np.nan))
+    if len(among.stratum):
+        found |= against_controls(effect, among)
+        found["control_q"] = benjamini_hochberg(found["control_p"])
+        known = ~np.isnan(found["control_q"])
+        found["significant"] = np.where(known, found["control_q"] < among.level, np.nan)
+    columns = {name: values.ravel() for name, values in found.items()}
+    whole = {name: pd.array(columns[name], dtype="Int64") for name in ("rank", "n_controls")}
+    return {**columns, **whole, "significant": pd.array(columns["significant"], dtype="boolean")}
+
+
+def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarray]:
+    """Compare elements with their controls.
+
+    Args:
+        effect: float64 (elements, placements), means over backgrounds.
+        among: the families.
+
+    Returns:
+        Arrays of the same shape, NaN for controls: `n_controls`; `control_mean` and `control_std` (ddof 1) of the
+        effects of an element's controls; `control_z`, (effect - mean) / std; `control_p` as above; NaN too where the
+        controls are too few.
+    """
+    columns = [_standardised(effect[:, i], among) for i in range(effect.shape[1])]
+    found = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
+    t = np.abs(found.pop("t"))
+    p = np.full_like(t, np.nan)
+    strata_of = among.stratum[among.family]
+    for stratum in range(among.stratum.max() + 1):
+        rows = strata_of == stratum
+        null = t[rows & among.is_control]
+        null = np.sort(null[~np.isnan(null)])
+        mine = rows & ~among.is_control
+        beyond = len(null) - np.searchsorted(null, t[mine], side="left")
+        p[mine] = np.where(np.isnan(t[mine]) | (len(null) == 0), np.nan, (beyond + 1) / (len(null) + 1))
+    return {**found, "control_p": p}
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """The q-values of p-values of any shape, all one family; NaN where p is."""
+    q = np.full_like(p, np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        q[known] = scipy.stats.false_discovery_control(p[known])
+    return q
+
+
+def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
+    """What there is to say of each element (elements,), and its `t`, for one placement."""
+    n_families, n_strata = len(among.stratum), among.stratum.max() + 1
+    of = among.family[among.is_control]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = np.bincount(of, minlength=n_families).astype(np.float64)
+        mean = np.bincount(of, x[among.is_control], n_families) / n
+        deviation = _difference(x[among.is_control], mean[of])
+        squares = np.bincount(of, deviation**2, n_families)
+        df = np.maximum(n - 1, 0)
+        pooled, pooled_df = (np.bincount(among.stratum, values, n_strata) for values in (squares, df))
+
+        # Elements against all controls of their family.
+        mine = among.family[~among.is_control]
+        std = np.sqrt(squares / np.where(df > 0, df, np.nan))[mine]
+        distance = _difference(x[~among.is_control], mean[mine])
+        stratum = among.stratum[mine]
+        t = _moderated(distance, squares[mine], n[mine], pooled[stratum], pooled_df[stratum])
+
+        # Controls against their siblings, with the sums that leaving one out gives.
+        less = deviation**2 * n[of] / (n[of] - 1)
+        stratum = among.stratum[of]
+        t_control = _moderated(
+            deviation * n[of] / (n[of] - 1),
+            np.maximum(squares[of] - less, 0),
+            n[of] - 1,
+            np.maximum(pooled[stratum] - less, 0),
+            pooled_df[stratum] - 1,
+        )
+        z = distance / std
+    columns = {"n_controls": n[mine], "control_mean": mean[mine], "control_std": std, "control_z": z, "t": t}
+    found = {name: np.full(len(x), np.nan) for name in columns}
+    for name, values in columns.items():
+        found[name][~among.is_control] = values
+    found["t"][among.is_control] = t_control
+    return found
+
+
+def _difference(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """x - mean, zero where that is rounding alone: effects that are all equal have no spread."""
+    return np.where(np.isclose(x, mean, rtol=1e-12, atol=0), 0.0, x - mean)
+
+
+def _moderated(
+    distance: np.ndarray, squares: np.ndarray, n: np.ndarray, pooled: np.ndarray, pooled_df: np.ndarray
+) -> np.ndarray:
+    """t from the sums of squares within a family of n controls and within its stratum; NaN where n or a df is 0."""
+    prior = pooled / np.where(pooled_df > 0, pooled_df, np.nan)
+    variance = (PRIOR_DF * prior + squares) / (PRIOR_DF + n - 1) * (1 + 1 / n)
+    t = distance / np.sqrt(variance)
+    t[(variance == 0) & (distance == 0)] = 0.0
+    t[n < 1] = np.nan
+    return t
