@@ -27,7 +27,6 @@ def load(name: str) -> ModuleType:
 
 
 genome = load("genome")
-recovery = load("recovery")
 
 
 @pytest.fixture(scope="module")
@@ -155,64 +154,86 @@ def test_the_model_knows_each_factors_effect(model: torch.nn.Module):
 # The recovery
 
 
-def identity(consensus: str) -> np.ndarray:
-    """A matrix that allows one sequence only."""
-    return np.eye(4)[codes(consensus)]
+@pytest.fixture(scope="module")
+def recovery(train: ModuleType) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "genome", genome)
+        patch.setitem(sys.modules, "train", train)
+        return load("recovery")
 
 
-def test_similarity_counts_the_planted_columns_that_the_motif_covers():
-    planted = identity("ACCTGA")
-    assert recovery.similarity(planted, planted) == pytest.approx(1)
-    assert recovery.similarity(planted, identity("TCAGGT")) == pytest.approx(1), "reverse complement"
-    assert recovery.similarity(planted, identity("GGACCTGAGG")) == pytest.approx(1), "longer motif"
-    assert recovery.similarity(planted, identity("ACC")) == pytest.approx(0.5), "half of the columns"
-    assert recovery.similarity(np.vstack([planted, np.full((2, 4), 0.25)]), planted) == pytest.approx(1)
+def strongest(matrix_id: str) -> str:
+    """A matrix's consensus."""
+    return "".join("ACGT"[i] for i in genome.probabilities(matrix_id).argmax(axis=1))
 
 
-def test_auroc():
-    positive = np.array([True, False, True, False])
-    assert recovery.auroc([4, 3, 2, 1], positive) == 0.75
-    assert recovery.auroc([1, 1, 1, 1], positive) == 0.5
-    assert np.isnan(recovery.auroc([1, 2, 3, 4], ~positive & positive))
+def test_simulated_effects_are_those_of_the_signal_that_the_model_learns(train, recovery):
+    rng = np.random.default_rng(0)
+    letters = ["".join(rng.choice(list("ACGT"), 400)) for _ in range(3)]
+    sites = [strongest(factor.matrix_id) for factor in genome.FACTORS]
+    found = recovery.simulated_effects(sites, letters)
+    for site, effect in zip(sites, found, strict=True):
+        constructs = [x[: 200 - len(site) // 2] + site + x[200 - len(site) // 2 + len(site) :] for x in letters]
+        signals = [
+            [train.simulate(x).log_fold[100:300].sum().item() for x in sequences] for sequences in (letters, constructs)
+        ]
+        assert effect == pytest.approx(np.mean(np.subtract(signals[1], signals[0])), abs=1e-4)
+    assert found == pytest.approx([factor.effect for factor in genome.FACTORS], abs=0.15)
+    assert recovery.simulated_effects(["AAAAAA"], letters) == pytest.approx([0], abs=0.1)
 
 
 @pytest.fixture
 def screen(tmp_path: Path) -> Path:
-    """A screen of four motifs and three sites: U goes up as planted, D too, but should go down."""
+    """A screen of four motifs, CTCF's twice and GATA1's, and three sites; NRF1's goes down, and should go up."""
     (tmp_path / "truth.tsv").write_text(
-        "factor\tmatrix_id\tdirection\teffect\nU\tMA1.1\tup\t1.0\nD\tMA2.1\tdown\t-1.0\n"
+        "factor\tmatrix_id\tdirection\teffect\nCTCF\tMA0139.2\tup\t1.0\nNRF1\tMA0506.3\tup\t0.8\n"
     )
-    motifs = {"MA1.1 U": "ACCTGAGA", "MA2.1 D": "GGGTTCCA", "MA3.1 X": "TATATATA", "MA4.1 U2": "TTCTCAGGT"}
-    effects = {"MA1.1 U": 0.9, "MA2.1 D": 0.1, "MA3.1 X": -0.5, "MA4.1 U2": 0.7}
-    sites = {"first": ("U", 0.4), "second": ("U", -0.1), "third": ("D", -0.3)}
-    pd.DataFrame(
-        [{"name": name, "element_id": name, "matrix": identity(c).tolist()} for name, c in motifs.items()]
-    ).to_parquet(tmp_path / "motifs.parquet")
-    pd.DataFrame([{"name": factor, "element_id": element} for element, (factor, _) in sites.items()]).to_parquet(
-        tmp_path / "annotations.parquet"
-    )
-    both = effects | {element: effect for element, (_, effect) in sites.items()}
+    ctcf, gata, nrf = (strongest(matrix_id) for matrix_id in ("MA0139.2", "MA0035.5", "MA0506.3"))
+    rows = {  # name: sequence, effect, control_q, significant
+        "MA0139.2 CTCF": (ctcf, 0.9, 0.01, True),
+        "MA1.1 longer": ("AAT" + ctcf, 1.0, 0.001, True),
+        "MA0035.5 GATA1": (gata, 0.7, 0.2, False),
+        "MA0506.3 NRF1": (nrf, -0.1, 0.02, True),
+        "MA2.1 nothing": ("TATATATA", 0.3, 0.04, True),
+        "first": (ctcf, 0.4, 0.01, True),
+        "second": (ctcf, -0.1, 0.2, False),
+        "third": (nrf, 0.3, 0.01, True),
+    }
     keys = {"model": "demo", "readout": "counts", "target": "counts"}
-    rows = [
-        keys | {"element_id": element, "strand": strand, "effect_mean": effect + shift}
-        for element, effect in both.items()
+    summary = [
+        keys
+        | {"element_id": name, "strand": strand, "kind": "motif", "sequence": sequence, "effect_mean": effect + shift}
+        | {"control_q": q if strand == "+" else 1.0, "significant": significant and strand == "+"}
+        for name, (sequence, effect, q, significant) in rows.items()
         for strand, shift in (("+", 0.05), ("-", -0.05))
     ]
-    rows.append(keys | {"readout": "profile", "element_id": "MA1.1 U", "strand": "+", "effect_mean": -99.0})
-    pd.DataFrame(rows).to_parquet(tmp_path / "summary.parquet")
+    summary += [{**summary[0], "readout": "strands", "effect_mean": -99.0}]
+    summary += [{**summary[0], "kind": "control", "element_id": "control", "effect_mean": -99.0}]
+    names = list(rows)
+    tables = {
+        "summary": summary,
+        "motifs": [{"name": name, "element_id": name} for name in names[:5]],
+        "annotations": [{"name": "NRF1" if name == "third" else "CTCF", "element_id": name} for name in names[5:]],
+        "backgrounds": [{"sequence": "AT" * 200}, {"sequence": "CA" * 200}],
+    }
+    for name, table in tables.items():
+        pd.DataFrame(table).to_parquet(tmp_path / f"{name}.parquet")
     return tmp_path
 
 
-def test_recovery_prints_ranks_signs_and_precision(screen: Path, capsys: pytest.CaptureFixture):
+def test_recovery_prints_verdicts_against_the_simulation(recovery, screen: Path, capsys: pytest.CaptureFixture):
     recovery.main(screen, screen / "truth.tsv")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["U", "MA1.1", "1.00", "0.90", "right", "1", "2", "1", "2", "0.50"]
-    assert lines[2].split() == ["D", "MA2.1", "-1.00", "0.10", "wrong", "4", "1", "4", "1", "1.00"]
-    assert lines[4].startswith("4 motifs screened, 3 of them resemble")
-    assert lines[5] == "precision among the 3 largest effects: 0.667"
-    assert lines[6].endswith("0.667")
+    assert lines[1].split() == ["CTCF", "MA0139.2", "1.00", "0.90", "0.01", "right", "2", "2", "0.50", "0.50"]
+    assert lines[2].split() == ["NRF1", "MA0506.3", "0.80", "-0.10", "0.02", "wrong", "5", "1", "1.00", "1.00"]
+    assert lines[4].startswith("5 motifs screened")
+    assert lines[6].split() == ["[0.0,", "0.05)", "1", "1"]
+    assert lines[10].split() == ["[0.35,", "inf)", "4", "3"]
+    assert lines[12] == "precision of significant motifs: 0.750 (3 of 4)"
+    assert lines[13] == "recall of motifs that act: 0.750 (3 of 4)"
+    assert lines[14] == "recall of planted sites: 0.667 (2 of 3)"
 
 
-def test_recovery_names_the_missing_files(tmp_path: Path):
+def test_recovery_names_the_missing_files(recovery, tmp_path: Path):
     with pytest.raises(SystemExit, match=r"no such file: .*truth\.tsv"):
         recovery.main(tmp_path, tmp_path / "truth.tsv")
