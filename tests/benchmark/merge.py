@@ -80,7 +80,8 @@ def merge(folder):
     placed = placed_table(elements, {"strands": "+", "start": "centre"}, LENGTH)
     paths = [str(path) for path in (folder / "effects").rglob("*.parquet")]
     among = families(elements, CONTROLS)
-    merge_effects(find_parts(paths, placed, {"m": {"r": ["counts"]}}), placed, among, folder / "summary.parquet", {})
+    screened = find_parts(paths, placed, {"m": {"r": ["counts"]}})
+    merge_effects(screened, placed, among, {"r": {}}, folder / "summary.parquet", {})
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"merged {len(elements):,} elements in {seconds:.1f} s, peak memory {peak:.2f} GiB")

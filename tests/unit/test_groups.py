@@ -46,7 +46,7 @@ def folds(request, tmp_path_factory):
 
 def merged(folder, run, groups):
     effects, profiles = (find_parts(paths, run.placed, run.targets, groups) for paths in (run.effects, run.profiles))
-    merge_effects(effects, run.placed, families(run.elements, None), folder / "summary.parquet", {})
+    merge_effects(effects, run.placed, families(run.elements, None), READOUTS, folder / "summary.parquet", {})
     merge_profiles(profiles, run.placed, folder / "profiles.parquet", {})
     return pd.read_parquet(folder / "summary.parquet"), pd.read_parquet(folder / "profiles.parquet")
 
@@ -67,7 +67,8 @@ def test_a_group_is_of_averaged_predictions(folds):
             wide = wide.loc[rows[KEYS].itertuples(index=False, name=None)].to_numpy(np.float64)
             sides.append(wide.reshape(len(rows), len(models), 5).transpose(1, 0, 2))
         before, after = sides
-        expected = summarize(before.mean(0), after.mean(0)) | agreement((after - before).mean(2))
+        expected = summarize(before.mean(0), after.mean(0))
+        expected |= agreement((after - before).mean(2), expected["effect_mean"])
         for name in STATISTICS:
             np.testing.assert_allclose(rows[name], expected[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
@@ -80,10 +81,10 @@ def test_a_group_is_of_averaged_predictions(folds):
 
 
 def test_agreement_known_answers():
-    found = agreement(np.array([[1.0, -2.0, 0.0], [3.0, 1.0, 0.0], [-1.0, -5.0, 3.0]]))
+    found = agreement(np.array([[1.0, -2.0, 0.0], [3.0, 1.0, 0.0], [-1.0, -5.0, 3.0]]), np.array([1.0, -2.0, 1.0]))
     np.testing.assert_allclose(found["models_std"], [2, 3, 3**0.5])
     assert found["n_models_agree"].tolist() == [2, 2, 1]
-    assert np.isnan(agreement(np.array([[1.0]]))["models_std"][0])
+    assert np.isnan(agreement(np.array([[1.0]]), np.array([1.0]))["models_std"][0])
 
 
 def test_models_of_different_targets_make_no_group(folds):

@@ -10,6 +10,7 @@ import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config import readouts_of
 from marginalization.merge import find_parts, merge_effects
 from marginalization.nulls import CONTROL_COLUMNS, PRIOR_DF, Families, compare, families
 from marginalization.sequence import identifier
@@ -170,7 +171,8 @@ class Random(nn.Module):
 
 def merged(config, run, path):
     among = families(run.elements, config["elements"].get("controls"))
-    merge_effects(find_parts(run.effects, run.placed, run.targets), run.placed, among, path / "summary.parquet", {})
+    screened = find_parts(run.effects, run.placed, run.targets)
+    merge_effects(screened, run.placed, among, readouts_of(config), path / "summary.parquet", {})
     return pd.read_parquet(path / "summary.parquet")
 
 

@@ -107,6 +107,7 @@ OTHER = {
     "kwargs": {"models": {"toy": {**MODEL, "kwargs": {"n": 3}}}},
     "readouts": {"readouts": {"r": {"output": 1}}},
     "reduce": {"readouts": {"own": {"function": "own.py:read"}, "r": {"reduce": "sum"}}},
+    "effect": {"readouts": {"own": {"function": "own.py:read", "effect": "ratio"}}},
     "start": {"placement": {"start": 3}},
     "strands": {"placement": {"strands": "both"}},
     "average": {"placement": {"average_strands": True}},

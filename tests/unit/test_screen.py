@@ -55,7 +55,8 @@ def screened(request, tmp_path_factory):
         patch.setattr(tables, "ROW_GROUP_ROWS", 4)
         run = run_screen(config, folder)
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
-        merge_effects(parts[0], run.placed, families(run.elements, None), folder / "summary.parquet", {"seed": 0})
+        among = families(run.elements, None)
+        merge_effects(parts[0], run.placed, among, READOUTS, folder / "summary.parquet", {"seed": 0})
         merge_profiles(parts[1], run.placed, folder / "profiles.parquet", {"seed": 0})
     return config, run, folder
 

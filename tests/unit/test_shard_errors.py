@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from marginalization.errors import InputError
 from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
+from marginalization.nulls import families
 from marginalization.sequence import identifier
 from screens import run_screen, screen_of
 
@@ -46,11 +47,12 @@ class Merge:
 
     def merged(self):
         """The bytes of both tables."""
-        for paths, table, merge in (
-            (self.run.effects, "summary", merge_effects),
-            (self.run.profiles, "profiles", merge_profiles),
-        ):
-            merge(find_parts(paths, self.run.placed, self.run.targets), self.run.placed, self.folder / table, {})
+        effects, profiles = (
+            find_parts(paths, self.run.placed, self.run.targets) for paths in (self.run.effects, self.run.profiles)
+        )
+        among = families(self.run.elements, None)
+        merge_effects(effects, self.run.placed, among, READOUTS, self.folder / "summary", {})
+        merge_profiles(profiles, self.run.placed, self.folder / "profiles", {})
         return [(self.folder / table).read_bytes() for table in ("summary", "profiles")]
 
 

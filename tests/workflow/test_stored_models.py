@@ -80,8 +80,10 @@ def test_further_inputs_go_along_with_their_backgrounds(lab, screen):
 
 def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen):
     profile = {"profile": {"logits": 0, "counts": 1}, "positions": 10}
+    scaled = {"profile": {"logits": 0, "counts": 1, "keep": False}, "effect": "log2_fold_change", "pseudocount": 0.5}
     placement = {"strands": "both", "average_strands": True}
-    run(lab, screen | {"models": {"heads": {"factory": "lab.py:TwoHeads"}}, "readouts": {"counts": profile},
+    run(lab, screen | {"models": {"heads": {"factory": "lab.py:TwoHeads"}},
+                       "readouts": {"counts": profile, "folds": {**scaled, "positions": 10}},
                        "placement": placement, "shards": {"backgrounds": 4}})  # fmt: skip
     results = lab / "results/models"
     profiles = pd.read_parquet(results / "profiles.parquet")
@@ -108,5 +110,12 @@ def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen
         assert row.loc[target, "after"] == pytest.approx(after[strand], rel=1e-5)
     summary = pd.read_parquet(results / "summary.parquet")
     found = summary[(summary["name"] == "wide") & (summary["strand"] == "+")].set_index("target")
+    folds, found = found[found["readout"] == "folds"], found[found["readout"] == "counts"]
     assert found.loc["+", "after_mean"] == pytest.approx(after[0, 15:25].sum(), rel=1e-6)
     assert found.loc["-", "before_mean"] == pytest.approx(before[1, 15:25].sum(), rel=1e-6)
+    sides = [
+        np.array([averaged(s)[:, 15:25].sum(axis=1) + 0.5 for s in sequences])
+        for sequences in (backgrounds, [s[:14] + "ACGTACGTACGTA" + s[27:] for s in backgrounds])
+    ]
+    log2_fold_change = np.log2(sides[1] / sides[0]).mean(axis=0)
+    assert folds.loc[["+", "-"], "effect_mean"].tolist() == pytest.approx(log2_fold_change, rel=1e-5)

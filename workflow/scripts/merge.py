@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from marginalization.config import readouts_of
 from marginalization.logs import job_log
 from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
 from marginalization.nulls import families
@@ -26,6 +27,7 @@ with job_log(snakemake.log[0]):
         find_parts(snakemake.input.effects, placed, targets, config["groups"]),
         placed,
         families(elements, config["elements"].get("controls")),
+        readouts_of(config),
         snakemake.output[0],
         made_from,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .scales import WITH_PSEUDOCOUNT, scale_of
 
 DEFAULT_READOUT = {"prediction": {}}
 """The readout of a config without any: every output, flattened."""
@@ -33,6 +34,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error is None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
+            _check_pseudocount(name, readout)
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
         return
@@ -56,6 +58,14 @@ def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
     kinds = [key for key in ("output", "profile", "function") if readout.get(key, 0) != 0]
     if len(kinds) > 1:
         raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
+
+
+def _check_pseudocount(name: str, readout: dict[str, Any]) -> None:
+    effect = scale_of(readout).name
+    if "pseudocount" in readout and effect not in WITH_PSEUDOCOUNT:
+        raise InputError(
+            f"config: readouts.{name}: pseudocount goes only with effect {' or '.join(WITH_PSEUDOCOUNT)}, not {effect}"
+        )
 
 
 def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .errors import InputError
 from .nulls import Families, compare
 from .plan import element_bounds, job_labels
+from .scales import Scale, effect, scale_of
 from .statistics import agreement, summarize
 from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
@@ -112,7 +113,12 @@ def _together(
 
 
 def merge_effects(
-    screened: list[Screened], placed: pd.DataFrame, among: Families, path: str, facts: dict[str, Any]
+    screened: list[Screened],
+    placed: pd.DataFrame,
+    among: Families,
+    readouts: dict[str, dict[str, Any]],
+    path: str,
+    facts: dict[str, Any],
 ) -> None:
     """Write the summary.
 
@@ -121,6 +127,7 @@ def merge_effects(
         placed: a row for each placement of each element, sorted, with the columns element_id, strand, start, name,
             kind and sequence; a part's `first` and `n` are rows of it.
         among: the families of the elements, in the order of `placed`.
+        readouts: their sections of the config by name, for the scales of effects.
         path: of the summary.
         facts: for its metadata.
 
@@ -130,13 +137,14 @@ def merge_effects(
     n_elements = placed["element_id"].nunique()
     with parquet_writer(path, SUMMARY, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
+            scale = scale_of(readouts[item.readout])
             with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
-                n_backgrounds = _spill_statistics(item, len(placed), scratch)
+                n_backgrounds = _spill_statistics(item, scale, len(placed), scratch)
                 spilled = np.memmap(scratch, np.float64, "r", shape=(len(item.targets), len(placed), len(STATISTICS)))
                 for target, statistics in zip(item.targets, spilled, strict=True):
                     by_name = dict(zip(STATISTICS, statistics.T, strict=True))
                     tested = (np.array(by_name[name]).reshape(n_elements, -1) for name in ("p_value", "effect_mean"))
-                    by_name |= compare(*tested, among)
+                    by_name |= compare(*tested, among, scale.neutral)
                     for first in range(0, len(placed), ROWS):
                         part = slice(first, first + ROWS)
                         table = placed.iloc[part].assign(
@@ -148,14 +156,15 @@ def merge_effects(
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
 
-def _spill_statistics(item: Screened, n_placed: int, scratch: Any) -> int:
+def _spill_statistics(item: Screened, scale: Scale, n_placed: int, scratch: Any) -> int:
     """Write (targets, placements, statistics) of float64 to the scratch file; returns the number of backgrounds."""
     n_backgrounds = 0
     for part in item.parts:
         done = part.first
         for before, after in _aligned(part, len(item.targets)):
-            statistics = summarize(before.mean(axis=0), after.mean(axis=0))
-            statistics |= agreement((after - before).mean(axis=2))
+            statistics = summarize(before.mean(axis=0), after.mean(axis=0), scale)
+            means = effect(before, after, scale).mean(axis=2)
+            statistics |= agreement(means - scale.neutral, statistics["effect_mean"] - scale.neutral)
             values = np.stack([statistics[name] for name in STATISTICS], axis=1)
             values = values.reshape(-1, len(item.targets), len(STATISTICS))
             for t in range(len(item.targets)):

@@ -75,22 +75,24 @@ def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
     return Families(is_control, family, of_families, spec["level"])
 
 
-def compare(p_value: np.ndarray, effect: np.ndarray, among: Families) -> dict[str, Any]:
+def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: float = 0.0) -> dict[str, Any]:
     """The columns of the summary that follow from all elements together, for one model, readout and target.
 
     Args:
         p_value: float64 (elements, placements), of each element's effects over backgrounds.
         effect: the same, their means.
         among: the families.
+        neutral: the effect of what changes nothing.
 
     Returns:
-        Columns (elements x placements,): `q_value` (Benjamini-Hochberg of p_value), `rank` (1 for the largest |mean|),
-        those of `against_controls`, `control_q` (Benjamini-Hochberg of control_p) and `significant`. All are missing
-        for controls, which are not among the elements compared.
+        Columns (elements x placements,): `q_value` (Benjamini-Hochberg of p_value), `rank` (1 for the largest
+        |mean - neutral|), those of `against_controls`, `control_q` (Benjamini-Hochberg of control_p) and `significant`.
+        All are missing for controls, which are not among the elements compared.
     """
     screened = ~among.is_control
     rank = np.full(effect.shape, np.nan)
-    rank[screened] = scipy.stats.rankdata(-np.abs(effect[screened]), method="min").reshape(-1, effect.shape[1])
+    size = np.abs(effect[screened] - neutral)
+    rank[screened] = scipy.stats.rankdata(-size, method="min").reshape(size.shape)
     found = {"q_value": benjamini_hochberg(np.where(screened[:, None], p_value, np.nan)), "rank": rank}
     found |= dict.fromkeys(CONTROL_COLUMNS, np.full(effect.shape, np.nan))
     if len(among.stratum):

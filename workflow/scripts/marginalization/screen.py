@@ -22,6 +22,7 @@ import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from .config import readouts_of
 from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
@@ -30,6 +31,7 @@ from .placement import Placed, place
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict, row_count
 from .readouts import PROFILE, ReadoutModel
+from .scales import Scale, effect, scale_of
 from .streams import capturing_pays, stream_motifs
 from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
 
@@ -47,6 +49,7 @@ class Shard(NamedTuple):
         placed: the shard's elements in place, in the order of its rows.
         args: the model's further inputs, a row for each of `backgrounds`.
         targets: the names of each readout's targets.
+        scales: of each readout's effects.
         group: placements in a row group, the same in every background shard, so that the merge can align them.
     """
 
@@ -54,6 +57,7 @@ class Shard(NamedTuple):
     placed: list[Placed]
     args: list[torch.Tensor]
     targets: dict[str, list[str]]
+    scales: dict[str, Scale]
     group: int
 
 
@@ -82,6 +86,7 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shar
         placed=list(place(elements, config["placement"], config["backgrounds"]["length"])),
         args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
         targets=targets,
+        scales={name: scale_of(readout) for name, readout in readouts_of(config).items()},
         group=max(1, ROW_GROUP_ROWS // max(widths)),
     )
 
@@ -107,7 +112,8 @@ def run_shard(
         facts: for the metadata of the files.
 
     Raises:
-        InputError: a readout is NaN or infinite; the message names the background and the element.
+        InputError: a readout is NaN or infinite, or outside the domain of its scale; the message names the background
+            and the element.
         StoppedError: the process was told to stop; the next attempt goes on from the pieces.
     """
     begin = time.monotonic()
@@ -190,6 +196,8 @@ def _reduce(y: dict[str, torch.Tensor], shard: Shard, placed: list[Placed | None
     """The same but for profiles, (placements, backgrounds, strands, positions), summed over backgrounds in float64."""
     for key, value in y.items():
         _check_finite(value, key, shard, placed)
+        if not key.endswith(PROFILE):
+            _check_domain(value, key, shard, placed)
     return {key: value.double().sum(dim=1) if key.endswith(PROFILE) else value for key, value in y.items()}
 
 
@@ -231,7 +239,7 @@ def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed]
             "background_id": np.tile(shard.backgrounds["background_id"].to_numpy(), len(placed) * n),
             "before": before64.ravel().astype(np.float32),
             "after": after64.ravel().astype(np.float32),
-            "effect": (after64 - before64).ravel().astype(np.float32),
+            "effect": effect(before64, after64, shard.scales[key]).ravel().astype(np.float32),
         }
     )
 
@@ -274,10 +282,31 @@ def _check_finite(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed |
     bad = ~torch.isfinite(y).flatten(2).all(dim=-1)
     if bad.any():
         i, j = (int(x) for x in bad.nonzero()[0])
-        background = shard.backgrounds.iloc[j]
-        where = "as it is" if placed[i] is None else f"with element {placed[i].element_id} ({placed[i].sequence})"
         value = y[i, j].flatten()[~torch.isfinite(y[i, j].flatten())][0].item()
         raise InputError(
-            f"readout {key} is {value} for background {background['background_id']} ({background['name']}) {where}; "
-            f"mend the model or its inputs, or leave that background out"
+            f"readout {key} is {value} for {_where(shard, j, placed[i])}; mend the model or its inputs, or leave that "
+            f"background out"
         )
+
+
+def _check_domain(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed | None]) -> None:
+    """Raise for the first of (placements, backgrounds, targets) for which the readout's scale has no meaning."""
+    scale = shard.scales[key]
+    if scale.name == "difference":
+        return
+    low, high = scale.domain
+    # Both as effects are computed here, and as the merge reads predictions, which are written in float32.
+    bad = torch.stack([~((low < x) & (x < high)) for x in (y.double(), y.float().double())]).any(dim=0)
+    if bad.any():
+        i, j, t = (int(x) for x in bad.nonzero()[0])
+        raise InputError(
+            f"readout {key} is {y[i, j, t].item()} for {_where(shard, j, placed[i])}, but its effect {scale.name} "
+            f"needs {scale.needs}"
+        )
+
+
+def _where(shard: Shard, j: int, placed: Placed | None) -> str:
+    """The shard's background j and what is in it, in words."""
+    background = shard.backgrounds.iloc[j]
+    where = "as it is" if placed is None else f"with element {placed.element_id} ({placed.sequence})"
+    return f"background {background['background_id']} ({background['name']}) {where}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.stats
 
+from . import scales
+
 QUANTILES = {
     "effect_min": 0.0,
     "effect_q05": 0.05,
@@ -20,21 +22,22 @@ EXACT_UP_TO = 50
 """The most backgrounds for which the Wilcoxon test is exact, as in scipy."""
 
 
-def summarize(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+def summarize(before: np.ndarray, after: np.ndarray, scale: scales.Scale = scales.DIFFERENCE) -> dict[str, np.ndarray]:
     """The statistics of a summary's rows.
 
     Args:
         before: float64, shape (rows, n_backgrounds).
         after: the same.
+        scale: of the effects.
 
     Returns:
         Arrays (rows,) by the name of the summary's column. Quantiles interpolate linearly (numpy's default); the
         standard deviation has ddof 1; `effect_ci_low` and `effect_ci_high` are the 95 % interval of the mean by
-        Student's t; `effect_size` is Cohen's d of paired samples, mean / standard deviation; `p_value` is the
-        two-sided one of `signed_rank`. All that needs a spread is NaN for a single background, and `effect_size`
-        where there is none.
+        Student's t; `effect_size` is Cohen's d of paired samples, (mean - neutral) / standard deviation; `p_value` is
+        the two-sided one of `signed_rank` of effect - neutral; `fraction_positive` is of effects above neutral. All
+        that needs a spread is NaN for a single background, and `effect_size` where there is none.
     """
-    effect = after - before
+    effect = scales.effect(before, after, scale)
     n = effect.shape[1]
     std = effect.std(axis=1, ddof=1) if n > 1 else np.full(len(effect), np.nan)
     mean, sem = effect.mean(axis=1), std / np.sqrt(n)
@@ -49,24 +52,25 @@ def summarize(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
         "effect_ci_low": mean - half_width,
         "effect_ci_high": mean + half_width,
         **dict(zip(QUANTILES, quantiles, strict=True)),
-        "fraction_positive": (effect > 0).mean(axis=1),
-        "effect_size": np.divide(mean, std, out=np.full(len(mean), np.nan), where=std > 0),
-        "p_value": signed_rank(effect),
+        "fraction_positive": (effect > scale.neutral).mean(axis=1),
+        "effect_size": np.divide(mean - scale.neutral, std, out=np.full(len(mean), np.nan), where=std > 0),
+        "p_value": signed_rank(effect - scale.neutral),
     }
 
 
-def agreement(means: np.ndarray) -> dict[str, np.ndarray]:
+def agreement(means: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
     """How far the models of a group agree.
 
     Args:
-        means: effects' means over backgrounds, shape (models, rows).
+        means: effects' means over backgrounds less the scale's neutral value, shape (models, rows).
+        mean: the same of the group, (rows,): on another scale than `difference` no mean of the models'.
 
     Returns:
         Arrays (rows,): `models_std`, the standard deviation between models (ddof 1; NaN for one), and
         `n_models_agree`, how many have the sign of the group's mean.
     """
     std = means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
-    agree = np.sign(means) == np.sign(means.mean(axis=0))
+    agree = np.sign(means) == np.sign(mean)
     return {"models_std": std, "n_models_agree": agree.sum(axis=0).astype(np.float64)}
 
 
