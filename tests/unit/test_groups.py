@@ -47,7 +47,7 @@ def folds(request, tmp_path_factory):
 def merged(folder, run, groups):
     effects, profiles = (find_parts(paths, run.placed, run.targets, groups) for paths in (run.effects, run.profiles))
     merge_effects(effects, run.placed, families(run.elements, None), READOUTS, folder / "summary.parquet", {})
-    merge_profiles(profiles, run.placed, folder / "profiles.parquet", {})
+    merge_profiles(profiles, run.placed, 12, folder / "profiles.parquet", {})
     return pd.read_parquet(folder / "summary.parquet"), pd.read_parquet(folder / "profiles.parquet")
 
 

@@ -57,7 +57,7 @@ def screened(request, tmp_path_factory):
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
         among = families(run.elements, None)
         merge_effects(parts[0], run.placed, among, READOUTS, folder / "summary.parquet", {"seed": 0})
-        merge_profiles(parts[1], run.placed, folder / "profiles.parquet", {"seed": 0})
+        merge_profiles(parts[1], run.placed, 12, folder / "profiles.parquet", {"seed": 0})
     return config, run, folder
 
 

@@ -52,7 +52,7 @@ class Merge:
         )
         among = families(self.run.elements, None)
         merge_effects(effects, self.run.placed, among, READOUTS, self.folder / "summary", {})
-        merge_profiles(profiles, self.run.placed, self.folder / "profiles", {})
+        merge_profiles(profiles, self.run.placed, 12, self.folder / "profiles", {})
         return [(self.folder / table).read_bytes() for table in ("summary", "profiles")]
 
 

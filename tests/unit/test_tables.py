@@ -19,6 +19,7 @@ from marginalization.tables import (
     BACKGROUNDS,
     EFFECTS,
     ELEMENTS,
+    PROFILES,
     STATISTICS,
     SUMMARY,
     parquet_writer,
@@ -56,6 +57,8 @@ def test_the_contracts_columns():
         "control_q",
         "significant",
     ]
+    measures = ["log2_fold_change", "jensen_shannon", "footprint_before", "footprint_after", "largest_change"]
+    assert PROFILES.names == [*keys, "name", "before", "after", *measures]
     assert [EFFECTS.field(name).type for name in ("before", "after", "effect")] == [pa.float32()] * 3
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.spatial.distance import jensenshannon
 from workflows import run
 
 
@@ -88,6 +89,7 @@ def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen
     results = lab / "results/models"
     profiles = pd.read_parquet(results / "profiles.parquet")
     columns = ["model", "readout", "target", "element_id", "strand", "start", "name", "before", "after"]
+    columns += ["log2_fold_change", "jensen_shannon", "footprint_before", "footprint_after", "largest_change"]
     assert profiles.columns.tolist() == columns
     assert len(profiles) == 3 * 2 * 2
 
@@ -108,6 +110,14 @@ def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen
     for strand, target in enumerate("+-"):
         assert row.loc[target, "before"] == pytest.approx(before[strand], rel=1e-5)
         assert row.loc[target, "after"] == pytest.approx(after[strand], rel=1e-5)
+        measured = {
+            "log2_fold_change": np.log2(after[strand].sum() / before[strand].sum()),
+            "jensen_shannon": jensenshannon(before[strand], after[strand], base=2),
+            "footprint_before": before[strand].max() / before[strand].sum(),
+            "footprint_after": after[strand].max() / after[strand].sum(),
+            "largest_change": np.abs(after[strand] - before[strand]).argmax(),
+        }
+        assert row.loc[target, list(measured)].to_dict() == pytest.approx(measured, rel=1e-5)
     summary = pd.read_parquet(results / "summary.parquet")
     found = summary[(summary["name"] == "wide") & (summary["strand"] == "+")].set_index("target")
     folds, found = found[found["readout"] == "folds"], found[found["readout"] == "counts"]

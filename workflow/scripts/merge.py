@@ -35,6 +35,7 @@ with job_log(snakemake.log[0]):
         merge_profiles(
             find_parts(snakemake.input.profiles, placed, targets, config["groups"]),
             placed,
+            config["backgrounds"]["length"],
             snakemake.output[1],
             made_from,
         )

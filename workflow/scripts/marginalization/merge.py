@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .errors import InputError
 from .nulls import Families, compare
 from .plan import element_bounds, job_labels
+from .profile_measures import profile_measures
 from .scales import Scale, effect, scale_of
 from .statistics import agreement, summarize
 from .tables import EFFECTS, PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
@@ -192,35 +193,43 @@ def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, nam
     return np.concatenate(columns, axis=1)
 
 
-def merge_profiles(screened: list[Screened], placed: pd.DataFrame, path: str, facts: dict[str, Any]) -> None:
-    """Write the mean profiles over all backgrounds; the arguments are as for `merge_effects`."""
+def merge_profiles(
+    screened: list[Screened], placed: pd.DataFrame, length: int, path: str, facts: dict[str, Any]
+) -> None:
+    """Write the mean profiles over all backgrounds, of `length`, and what is measured of them.
+
+    The other arguments are as for `merge_effects`, but that `placed` also has the column width.
+    """
     with parquet_writer(path, PROFILES, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
             for t, target in enumerate(item.targets):
                 for part in item.parts:
                     rows = placed.iloc[part.first : part.first + part.n]
-                    for table in _mean_profiles(part, t, len(item.targets), rows):
+                    for table in _mean_profiles(part, t, len(item.targets), rows, length):
                         table = table.assign(model=item.model, readout=item.readout, target=target)
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
 
-def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Mean profiles of one target, row group after row group."""
+def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, length: int) -> Iterator[pd.DataFrame]:
+    """Mean profiles of one target and their measures, row group after row group."""
     paths = [path for of_model in part.paths for path in of_model]
     files = [open_part(path, part.n * n_targets, per_background=False) for path in paths]
     n_summed = sum(map(background_count, files))
     done = 0
     for group in range(files[0].num_row_groups):
-        rows = {}
+        means = {}
         for name in ("before", "after"):
             sums = 0.0
             for file, path in zip(files, paths, strict=True):
                 lists = _read(file, path, group, name).combine_chunks()
                 sums = sums + lists.values.to_numpy().reshape(-1, n_targets, len(lists[0]))[:, t]
-            rows[name] = list((sums / n_summed).astype(np.float32))
-        n = len(rows["before"])
-        yield placed.iloc[done : done + n].assign(**rows)
-        done += n
+            means[name] = sums / n_summed
+        rows = placed.iloc[done : done + len(means["before"])]
+        centres = (rows["start"] + rows["width"] // 2).to_numpy()
+        measures = profile_measures(**means, centres=centres, length=length)
+        profiles = {name: list(values.astype(np.float32)) for name, values in means.items()}
+        yield rows.assign(**profiles, **measures)
+        done += len(rows)
 
 
 def open_part(path: str, n: int, per_background: bool = True) -> pq.ParquetFile:

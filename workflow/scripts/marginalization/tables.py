@@ -102,6 +102,11 @@ PROFILES = pa.schema(
         ("name", pa.string()),
         ("before", pa.list_(pa.float32())),
         ("after", pa.list_(pa.float32())),
+        ("log2_fold_change", pa.float64()),
+        ("jensen_shannon", pa.float64()),
+        ("footprint_before", pa.float64()),
+        ("footprint_after", pa.float64()),
+        ("largest_change", pa.int64()),
     ]
 )
 STATISTICS = [
