@@ -15,7 +15,7 @@ controls are drawn from. So with r of the N controls in its stratum (over all pl
 
     p = (r + 1) / (N + 1)
 
-(North, Curtis and Sham, Am. J. Hum. Genet. 71:439, 2002). v needs not be right for that, only alike for both: it sets
+(Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9:39, 2010). v needs not be right for that, only alike for both: it sets
 the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
 """
 

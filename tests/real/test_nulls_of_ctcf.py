@@ -1,0 +1,57 @@
+"""What the published CTCF model says of random sequences, of CTCF's motif, and of its shuffle, against controls."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from workflows import run
+
+MODEL = {"factory": "published/models/bpnet400.py:BPNet", "weights": "published/models/bpnet400_ctcf.pt"}
+CTCF, SHUFFLED = "TGGCCACCAGGGGGCGCTA", "GCAGTCGCAGGTCGCGACG"
+
+
+def screen(folder, name, sequences, shuffles, n_backgrounds, strands):
+    """The summary of sequences in random backgrounds."""
+    (folder / f"{name}.tsv").write_text("name\tsequence\n" + "".join(f"{s}\t{s}\n" for s in sequences))
+    config = {
+        "screen": name,
+        "models": {"ctcf": MODEL},
+        "readouts": {"log_counts": {"output": 1, "targets": ["log_counts"]}},
+        "elements": {"motifs": [{"file": f"{name}.tsv"}], "controls": {"shuffles": shuffles}},
+        "backgrounds": {"length": 400, "random": {"n": n_backgrounds}},
+        "placement": {"strands": strands},
+        "compute": {"threads": 2},
+    }
+    run(folder, config)
+    return pd.read_parquet(folder / "results" / name / "summary.parquet")
+
+
+@pytest.fixture(scope="module")
+def random_motifs():
+    rng = np.random.default_rng(0)
+    return sorted({"".join(rng.choice(list("ACGT"), 10)) for _ in range(500)})
+
+
+def test_random_motifs_are_like_their_controls(folder, random_motifs):
+    found = screen(folder, "null", random_motifs, shuffles=10, n_backgrounds=20, strands="+")
+    own = found[found["kind"] == "motif"]
+    assert len(own) == 500
+    called = (own["p_value"] < 0.05).mean(), (own["control_p"] < 0.05).mean()
+    uniform = scipy.stats.kstest(own["control_p"], "uniform")
+    print(f"random 10-mers called at p < 0.05: {called[0]:.1%} by Wilcoxon's test over backgrounds, {called[1]:.1%} by")
+    print(f"controls; Kolmogorov-Smirnov p = {uniform.pvalue:.3f}; significant: {own['significant'].sum()} of 500")
+    assert called[0] > 0.15
+    assert 0.03 <= called[1] <= 0.07
+    assert uniform.pvalue > 0.001
+    assert own["significant"].sum() <= 2
+
+
+def test_ctcf_is_significant_on_both_strands_and_its_shuffle_is_not(folder, random_motifs):
+    sequences = [CTCF, SHUFFLED, *random_motifs[:30]]
+    found = screen(folder, "verdict", sequences, shuffles=20, n_backgrounds=50, strands="both")
+    found = found.set_index(["name", "strand"])
+    ctcf, shuffled = (found.loc[[(name, "+"), (name, "-")]] for name in (CTCF, SHUFFLED))
+    assert ctcf["significant"].all()
+    assert ctcf["effect_mean"].tolist() == pytest.approx([1.73, 1.78], abs=0.15)  # on 50 other backgrounds
+    assert not shuffled["significant"].any()
+    assert shuffled["effect_mean"].abs().max() < 0.2
