@@ -63,6 +63,11 @@ def read_elements(config: dict[str, Any]) -> Elements:
     return Elements(elements, motifs, annotations)
 
 
+def without_controls(elements: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of elements that are motifs or annotations."""
+    return elements[elements["kind"] != "control"]
+
+
 def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:
     rows = []
     for table in config["elements"].get("motifs", []):

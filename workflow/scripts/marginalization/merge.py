@@ -213,7 +213,7 @@ def merge_profiles(
 def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, length: int) -> Iterator[pd.DataFrame]:
     """Mean profiles of one target and their measures, row group after row group."""
     paths = [path for of_model in part.paths for path in of_model]
-    files = [open_part(path, part.n * n_targets, per_background=False) for path in paths]
+    files = [open_part(path, part.n * n_targets, PROFILE_SUMS) for path in paths]
     n_summed = sum(map(background_count, files))
     done = 0
     for group in range(files[0].num_row_groups):
@@ -221,7 +221,7 @@ def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, len
         for name in ("before", "after"):
             sums = 0.0
             for file, path in zip(files, paths, strict=True):
-                lists = _read(file, path, group, name).combine_chunks()
+                lists = read_column(file, path, group, name).combine_chunks()
                 sums = sums + lists.values.to_numpy().reshape(-1, n_targets, len(lists[0]))[:, t]
             means[name] = sums / n_summed
         rows = placed.iloc[done : done + len(means["before"])]
@@ -232,13 +232,13 @@ def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, len
         done += len(rows)
 
 
-def open_part(path: str, n: int, per_background: bool = True) -> pq.ParquetFile:
+def open_part(path: str, n: int, schema: pa.Schema = EFFECTS) -> pq.ParquetFile:
     """Open a file of a shard and check that it is whole.
 
     Args:
         path: the file.
-        n: its rows, or with `per_background` its rows for each background.
-        per_background: whether it has a row for each background.
+        n: its rows, or of effects its rows for each background.
+        schema: of its columns.
 
     Raises:
         InputError: it can not be read, or has another number of rows than the plan and its own metadata say.
@@ -252,9 +252,9 @@ def open_part(path: str, n: int, per_background: bool = True) -> pq.ParquetFile:
     named = dict(zip(("model", "readout", "job"), _PART.search(path).groups(), strict=True))
     if not named.items() <= facts.items():
         raise _damaged(path, "it was written as " + ", ".join(f"{key} {facts.get(key)}" for key in named))
-    if not file.schema_arrow.equals(EFFECTS if per_background else PROFILE_SUMS):
+    if not file.schema_arrow.equals(schema):
         raise _damaged(path, f"its columns are {', '.join(file.schema_arrow.names)}, or of other types")
-    if not file.metadata.num_rows == rows == (expected if per_background else n) or effects != expected:
+    if not file.metadata.num_rows == rows == (expected if schema is EFFECTS else n) or effects != expected:
         raise _damaged(path, f"it has {file.metadata.num_rows} rows of {effects} effects, not of {expected}")
     return file
 
@@ -270,10 +270,11 @@ def background_count(file: pq.ParquetFile) -> int:
 
 
 def _column(file: pq.ParquetFile, path: str, group: int, name: str) -> np.ndarray:
-    return _read(file, path, group, name).to_numpy()
+    return read_column(file, path, group, name).to_numpy()
 
 
-def _read(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.ChunkedArray:
+def read_column(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.ChunkedArray:
+    """A column of a row group, checked to be whole."""
     try:
         column = file.read_row_group(group, columns=[name]).column(0)
     except (OSError, pa.ArrowException) as error:

@@ -83,10 +83,16 @@ def saturation_mutagenesis(
         done = part.stop
     if raw_outputs:
         return Edits(y0, y_hat)
-    effects = y_hat[:, :, :, target] - y0[:, None, None, target]
-    effects -= effects.mean(dim=1, keepdim=True)
+    effects = centred_effects(y0[:, target], y_hat[:, :, :, target])
     effects = effects.flatten(3).mean(dim=3) if effects.ndim > 3 else effects
     return effects if hypothetical else X[:, :, start:end].cpu() * effects
+
+
+def centred_effects(y0: torch.Tensor, y_hat: torch.Tensor) -> torch.Tensor:
+    """After (n, letters, positions, ...) minus before (n, ...), less the mean over the letters of each position."""
+    effects = y_hat - y0[:, None, None]
+    effects -= effects.mean(dim=1, keepdim=True)
+    return effects
 
 
 def _edits(X: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:

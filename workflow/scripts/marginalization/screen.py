@@ -23,6 +23,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .config import readouts_of
+from .elements import without_controls
 from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
@@ -61,7 +62,7 @@ class Shard(NamedTuple):
     group: int
 
 
-def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shard:
+def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, controls: bool = True) -> Shard:
     """Read what a job computes.
 
     Args:
@@ -69,6 +70,7 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shar
         model: its name.
         job: the job's name.
         paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
+        controls: whether to place the controls among the elements too.
     """
     elements_label, backgrounds_label = job_labels(job)
     probe = json.loads(Path(paths.probe).read_text())
@@ -78,6 +80,7 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shar
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
     low, high = element_bounds(elements_label)
     elements = pd.read_parquet(paths.elements, filters=[("element_id", ">=", low), ("element_id", "<=", high)])
+    elements = elements if controls else without_controls(elements)
     # What the merge holds: a placement's rows in all background shards, or its profiles.
     widths = [len(names) * len(backgrounds) for names in targets.values()]
     widths += [len(targets[readout]) * length for readout, length in probe["profile_length"].items()]
@@ -149,7 +152,7 @@ def run_shard(
             yield from _reduced(stream, shard, done, progress)
 
         done = 0
-        for after in _regroup(resumed(pieces, compute_from), shard.group):
+        for after in regroup(resumed(pieces, compute_from), shard.group):
             n = row_count(after)
             for key, writer in writers.items():
                 rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
@@ -201,7 +204,7 @@ def _reduce(y: dict[str, torch.Tensor], shard: Shard, placed: list[Placed | None
     return {key: value.double().sum(dim=1) if key.endswith(PROFILE) else value for key, value in y.items()}
 
 
-def _regroup(stream: Iterator[dict[str, torch.Tensor]], size: int) -> Iterator[dict[str, torch.Tensor]]:
+def regroup(stream: Iterator[dict[str, torch.Tensor]], size: int) -> Iterator[dict[str, torch.Tensor]]:
     """The same rows in groups of exactly `size`, but for the last."""
     parts: list[dict[str, torch.Tensor]] = []
     held = 0
@@ -235,7 +238,7 @@ def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed]
     before64 = np.broadcast_to(before.double().numpy().transpose(0, 2, 1)[:, order], after64.shape)
     return pa.table(
         {
-            **_keys(placed, [targets[i] for i in order], m),
+            **key_columns(placed, [targets[i] for i in order], m),
             "background_id": np.tile(shard.backgrounds["background_id"].to_numpy(), len(placed) * n),
             "before": before64.ravel().astype(np.float32),
             "after": after64.ravel().astype(np.float32),
@@ -254,14 +257,14 @@ def _profile_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed
     offsets = pa.array(np.arange(0, sums.size + 1, length, dtype=np.int32))
     return pa.table(
         {
-            **_keys(placed, [targets[i] for i in order], 1),
+            **key_columns(placed, [targets[i] for i in order], 1),
             "before": pa.ListArray.from_arrays(offsets, pa.array(before_sums.ravel())),
             "after": pa.ListArray.from_arrays(offsets, pa.array(sums.ravel())),
         }
     )
 
 
-def _keys(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:
+def key_columns(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:
     """The key columns: each placement for each target, `repeat` rows each."""
     each = len(targets) * repeat
     rows = np.repeat(np.arange(len(placed), dtype=np.int32), each)
@@ -282,11 +285,7 @@ def _check_finite(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed |
     bad = ~torch.isfinite(y).flatten(2).all(dim=-1)
     if bad.any():
         i, j = (int(x) for x in bad.nonzero()[0])
-        value = y[i, j].flatten()[~torch.isfinite(y[i, j].flatten())][0].item()
-        raise InputError(
-            f"readout {key} is {value} for {_where(shard, j, placed[i])}; mend the model or its inputs, or leave that "
-            f"background out"
-        )
+        raise not_finite(f"readout {key}", y[i, j], shard.backgrounds.iloc[j], placed[i])
 
 
 def _check_domain(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed | None]) -> None:
@@ -300,13 +299,20 @@ def _check_domain(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed |
     if bad.any():
         i, j, t = (int(x) for x in bad.nonzero()[0])
         raise InputError(
-            f"readout {key} is {y[i, j, t].item()} for {_where(shard, j, placed[i])}, but its effect {scale.name} "
-            f"needs {scale.needs}"
+            f"readout {key} is {y[i, j, t].item()} for {_where(shard.backgrounds.iloc[j], placed[i])}, but its effect "
+            f"{scale.name} needs {scale.needs}"
         )
 
 
-def _where(shard: Shard, j: int, placed: Placed | None) -> str:
-    """The shard's background j and what is in it, in words."""
-    background = shard.backgrounds.iloc[j]
+def not_finite(what: str, y: torch.Tensor, background: pd.Series, placed: Placed | None) -> InputError:
+    """The error for values of which one is NaN or infinite, in a background as it is or with an element in it."""
+    return InputError(
+        f"{what} is {y[~torch.isfinite(y)][0].item()} for {_where(background, placed)}; mend the model or its inputs, or "
+        f"leave that background out"
+    )
+
+
+def _where(background: pd.Series, placed: Placed | None) -> str:
+    """A background and what is in it, in words."""
     where = "as it is" if placed is None else f"with element {placed.element_id} ({placed.sequence})"
     return f"background {background['background_id']} ({background['name']}) {where}"
