@@ -82,6 +82,13 @@ FULL = {
         "maximum": 10,
     },
     "placement": {"start": [3, 5], "strands": "both", "average_strands": True},
+    "attributions": {
+        "function": "own.py:attribute",
+        "readouts": ["own"],
+        "window": 20,
+        "kwargs": {"width": 3},
+        "marginals": 50,
+    },
     "compute": {"device": "cpu", "dtype": "float64", "precision": "high", "batch_size": 3, "threads": 2},
     "shards": {"backgrounds": 5, "marginals": 50, "minutes": 7.5, "max_jobs": 20},
 }
@@ -89,7 +96,7 @@ OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
     "backgrounds.random": {"length": 100, "random": {"n": 2, "gc": 0.4}},
 }
-NAMED = {"models", "groups", "readouts", "models.factory.kwargs"}
+NAMED = {"models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"}
 """Where the keys are names that the person chooses."""
 
 
@@ -234,6 +241,8 @@ TOY = {"factory": "a.b:C"}
         ({"groups": {"g": ["toy", "tor"]}}, "groups.g: there is no model tor; did you mean toy?"),
         ({"groups": {"g": ["toy", "xyz"]}}, "groups.g: there is no model xyz; the models are toy"),
         ({"groups": {"g": ["toy"]}}, r"groups.g: \['toy'\] is too short"),
+        ({"attributions": {}}, "attributions: 'function' is a required property"),
+        ({"attributions": {"function": "deep_lift"}}, "attributions.function: 'deep_lift' does not match .*saturation"),
         ({"readouts": None}, "readouts: None is not of type 'object' .*Scalars to take"),
         ({"seed": True}, "seed: True is not of type 'integer'"),
         ({"screen": "a/b"}, "screen: 'a/b' does not match"),

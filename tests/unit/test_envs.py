@@ -16,9 +16,14 @@ def test_every_environment_has_the_packages_pins():
     assert [path.name for path in ENVIRONMENTS] == ["marginalization.yaml"]
     dependencies = yaml.safe_load(ENVIRONMENTS[0].read_text())["dependencies"]
     from_pip = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
-    asked = {Requirement(line).name: Requirement(line).specifier for line in PYPROJECT["dependencies"]}
+    lines = PYPROJECT["dependencies"] + PYPROJECT["optional-dependencies"]["attributions"]
+    asked = {Requirement(line).name: Requirement(line).specifier for line in lines}
     assert {Requirement(line).name: Requirement(line).specifier for line in from_pip} == asked
     assert len(from_pip) == len(asked) > 5
+
+
+def test_the_tests_compare_with_the_tangermeme_that_attributes():
+    assert set(PYPROJECT["optional-dependencies"]["attributions"]) <= set(PYPROJECT["optional-dependencies"]["test"])
 
 
 def test_the_environments_python_is_one_that_the_package_takes():

@@ -15,8 +15,8 @@ controls are drawn from. So with r of the N controls in its stratum (over all pl
 
     p = (r + 1) / (N + 1)
 
-(Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9:39, 2010). v needs not be right for that, only alike for both: it sets
-the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
+(Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9:39, 2010). v needs not be right for that, only alike for both: it
+sets the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
 """
 
 from __future__ import annotations

@@ -21,10 +21,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from . import __version__
+from .attribution_config import attribution_files
 from .backgrounds import check_copies, select_backgrounds
 from .config import background_files, element_files, model_files
-from .elements import read_elements
+from .elements import read_elements, without_controls
 from .placement import starts, strands
 from .provenance import sha256
 from .tables import write_json
@@ -45,10 +48,15 @@ class Plan(NamedTuple):
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
+    attribution_jobs: dict[str, list[str]]
 
     @property
     def n_jobs(self) -> int:
         return sum(map(len, self.jobs.values()))
+
+    @property
+    def n_attribution_jobs(self) -> int:
+        return sum(map(len, self.attribution_jobs.values()))
 
     @property
     def n_marginals(self) -> int:
@@ -60,6 +68,7 @@ class Plan(NamedTuple):
         return (
             f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
             f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
+            + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
         )
 
     def warning(self, shards: dict[str, Any]) -> str | None:
@@ -69,16 +78,21 @@ class Plan(NamedTuple):
                 f"shards.minutes needs the rate of {', '.join(self.unmeasured)}: run snakemake with target measure. "
                 f"Until then a job computes shards.marginals ({shards['marginals']:,})"
             )
-        if self.n_jobs <= shards["max_jobs"]:
-            return None
-        # Twice the mean, because the number of element shards is rounded up to a power of two.
-        remedy = f"shards.marginals: {2 * math.ceil(self.n_marginals / shards['max_jobs'])}"
-        if self.n_background_shards > 1:
-            remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
-        return (
-            f"this screen takes {self.n_jobs:,} jobs, more than shards.max_jobs ({shards['max_jobs']:,}); "
-            f"larger jobs cost less to start: set {remedy}"
-        )
+        for what, section, n_jobs in (
+            ("this screen takes", "shards", self.n_jobs),
+            ("its attributions take", "attributions", self.n_attribution_jobs),
+        ):
+            if n_jobs <= shards["max_jobs"]:
+                continue
+            # Twice the mean, because the number of element shards is rounded up to a power of two.
+            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards['max_jobs'])}"
+            if self.n_background_shards > 1:
+                remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
+            return (
+                f"{what} {n_jobs:,} jobs, more than shards.max_jobs ({shards['max_jobs']:,}); "
+                f"larger jobs cost less to start: set {remedy}"
+            )
+        return None
 
 
 def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginalization")) -> Plan:
@@ -87,13 +101,13 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
     Raises:
         InputError: an input is missing or bad.
     """
-    files = {*element_files(config), *background_files(config)}
+    files = {*element_files(config), *background_files(config), *attribution_files(config)}
     for model in config["models"]:
         files.update(model_files(config, model))
     if config["shards"]["minutes"]:
         files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
     stats = {path: [Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in sorted(files)}
-    made_from = [__version__, config, stats]
+    made_from = [__version__, Plan._fields, config, stats]  # a cache may be of an earlier commit
     key = _digest([json.dumps(made_from, sort_keys=True)])
     kept = cache / f"plan-{key}.json"
     if kept.is_file():
@@ -118,11 +132,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     if shards["minutes"] and all(rates.values()):
         marginals = 60 * shards["minutes"] * min(rates.values())
     per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
-    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
-    element_digests = {
-        label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
-        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
-    }
+    element_digests = _element_digests(elements, per_element, marginals)
     background_digests = {}
     for label, (first, last) in background_ranges(n_backgrounds, shards["backgrounds"]).items():
         rows = backgrounds.iloc[first // spec["copies"] : -(-last // spec["copies"])]
@@ -130,14 +140,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         made_by = json.dumps([spec["transform"], spec["copies"], config["seed"], first, last])
         background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
     return Plan(
-        jobs={
-            model: [
-                f"{elements_label}-{backgrounds_label}-{_digest([model_digest, of_elements, of_backgrounds])}"
-                for elements_label, of_elements in element_digests.items()
-                for backgrounds_label, of_backgrounds in background_digests.items()
-            ]
-            for model, model_digest in models.items()
-        },
+        jobs=_jobs(models, element_digests, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
         elements_digest=_digest(elements["element_id"]),
@@ -147,6 +150,47 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
+        attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
+    )
+
+
+def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
+    """A digest of each shard of elements by its label, in shards of about so many marginals."""
+    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
+    return {
+        label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
+        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
+    }
+
+
+def _jobs(models: dict[str, str], elements: dict[str, str], backgrounds: dict[str, str]) -> dict[str, list[str]]:
+    """The names of each model's jobs, from the digests of models, and of shards by their labels."""
+    return {
+        model: [
+            f"{elements_label}-{backgrounds_label}-{_digest([model_digest, of_elements, of_backgrounds])}"
+            for elements_label, of_elements in elements.items()
+            for backgrounds_label, of_backgrounds in backgrounds.items()
+        ]
+        for model, model_digest in models.items()
+    }
+
+
+def _attribution_jobs(
+    config: dict[str, Any],
+    elements: pd.DataFrame,
+    per_element: int,
+    models: dict[str, str],
+    background_digests: dict[str, str],
+) -> dict[str, list[str]]:
+    """The jobs of the config's attributions, if there are any; controls have none."""
+    if "attributions" not in config:
+        return {}
+    spec = dict(config["attributions"])
+    element_digests = _element_digests(without_controls(elements), per_element, spec.pop("marginals"))
+    # The digests of backgrounds hold the seed, by which references are drawn.
+    made_by = [json.dumps(spec, sort_keys=True), *(sha256(path) for path in attribution_files(config))]
+    return _jobs(
+        {model: _digest([digest, *made_by]) for model, digest in models.items()}, element_digests, background_digests
     )
 
 

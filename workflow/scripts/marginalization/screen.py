@@ -307,8 +307,8 @@ def _check_domain(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed |
 def not_finite(what: str, y: torch.Tensor, background: pd.Series, placed: Placed | None) -> InputError:
     """The error for values of which one is NaN or infinite, in a background as it is or with an element in it."""
     return InputError(
-        f"{what} is {y[~torch.isfinite(y)][0].item()} for {_where(background, placed)}; mend the model or its inputs, or "
-        f"leave that background out"
+        f"{what} is {y[~torch.isfinite(y)][0].item()} for {_where(background, placed)}; mend the model or its inputs, "
+        f"or leave that background out"
     )
 
 

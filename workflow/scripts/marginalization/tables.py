@@ -109,6 +109,34 @@ PROFILES = pa.schema(
         ("largest_change", pa.int64()),
     ]
 )
+ATTRIBUTION_TOTALS = ["before_inside", "before_outside", "after_inside", "after_outside"]
+ATTRIBUTION_SUMS = pa.schema(
+    [
+        ("element_id", _NAME),
+        ("strand", _NAME),
+        ("start", pa.int64()),
+        ("target", _NAME),
+        ("before", pa.list_(pa.float64())),
+        ("after", pa.list_(pa.float64())),
+        *((total, pa.float64()) for total in ATTRIBUTION_TOTALS),
+    ]
+)
+"""Sums of attributions over the backgrounds of one shard."""
+ATTRIBUTIONS = pa.schema(
+    [
+        ("model", _NAME),
+        ("readout", _NAME),
+        ("target", _NAME),
+        ("element_id", pa.string()),
+        ("strand", _NAME),
+        ("start", pa.int64()),
+        ("name", pa.string()),
+        ("window_start", pa.int64()),
+        ("before", pa.list_(pa.float32())),
+        ("after", pa.list_(pa.float32())),
+        *((total, pa.float64()) for total in ATTRIBUTION_TOTALS),
+    ]
+)
 STATISTICS = [
     "before_mean",
     "after_mean",
