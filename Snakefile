@@ -19,8 +19,14 @@ rule all:
     input:
         RESULT_TABLES,
         f"{RESULTS}/provenance.json",
+        *([f"{RESULTS}/attributions.parquet"] if "attributions" in config else []),
 
 
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/merge.smk"
+
+
+if "attributions" in config:
+
+    include: "workflow/rules/attributions.smk"

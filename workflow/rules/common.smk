@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(
     0,
@@ -18,6 +19,12 @@ sys.path.insert(
 )
 
 from marginalization import __version__
+from marginalization.attribution_config import (
+    attribution_files,
+    attribution_readouts,
+    check_attributions,
+    require_tangermeme,
+)
 from marginalization.config import (
     background_files,
     check_config,
@@ -35,6 +42,9 @@ SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 try:
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
+    check_attributions(config)
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        require_tangermeme(config)  # with it, the jobs' environment has it
     require_writable(f"results/{config['screen']}")
     PLAN = make_plan(config)
     MODEL_FILES = {model: model_files(config, model) for model in config["models"]}
@@ -48,6 +58,13 @@ RESULTS = f"results/{config['screen']}"
 GPUS = 0 if config["compute"]["device"] == "cpu" else 1
 READOUTS = list(readouts_of(config))
 PROFILES = profile_readouts(config)
+INPUT_FILES = sorted(
+    {
+        *background_files(config),
+        *element_files(config),
+        *sum(MODEL_FILES.values(), []),
+    }
+)
 RESULT_TABLES = [
     f"{RESULTS}/{table}.parquet"
     for table in ["summary", *(["profiles"] if PROFILES else [])]
@@ -69,13 +86,13 @@ def part(folder, readout):
     return f"{RESULTS}/{folder}/model={{model}}/readout={readout}/{{job}}.parquet"
 
 
-def all_parts(folder, readouts):
-    """The files of all jobs."""
+def all_parts(folder, readouts, jobs=PLAN.jobs):
+    """The files of all jobs, which are those of the effects unless others are given."""
     return [
         part(folder, readout).format(model=model, job=job)
         for readout in readouts
-        for model, jobs in PLAN.jobs.items()
-        for job in jobs
+        for model, of_model in jobs.items()
+        for job in of_model
     ]
 
 

@@ -18,13 +18,7 @@ rule merge:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        files=sorted(
-            {
-                *background_files(config),
-                *element_files(config),
-                *sum(MODEL_FILES.values(), []),
-            }
-        ),
+        files=INPUT_FILES,
         version=__version__,
     script:
         "../scripts/merge.py"

@@ -22,6 +22,11 @@ with job_log(snakemake.log[0]):
     for folder, paths in (("effects", snakemake.input.effects), ("profile_sums", snakemake.input.profiles)):
         for path in set_aside(results / folder, set(paths), results / "superseded" / folder):
             print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
+    if "attributions" not in config:  # any more: what there is may not be of this plan
+        set_aside(results / "attribution_sums", set(), results / "superseded" / "attribution_sums")
+        if (results / "attributions.parquet").exists():
+            (results / "superseded").mkdir(exist_ok=True)
+            (results / "attributions.parquet").replace(results / "superseded" / "attributions.parquet")
     shutil.rmtree(results / "unfinished", ignore_errors=True)  # of jobs that are not of this plan
     merge_effects(
         find_parts(snakemake.input.effects, placed, targets, config["groups"]),

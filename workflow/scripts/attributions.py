@@ -1,0 +1,32 @@
+"""Merge the shards' sums of attributions into mean attributions."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from marginalization.attribution_merge import merge_attributions
+from marginalization.elements import without_controls
+from marginalization.logs import job_log
+from marginalization.merge import find_parts, set_aside
+from marginalization.placement import placed_table
+from marginalization.provenance import facts
+
+with job_log(snakemake.log[0]):
+    config = snakemake.config
+    length = config["backgrounds"]["length"]
+    placed = placed_table(without_controls(pd.read_parquet(snakemake.input.elements)), config["placement"], length)
+    targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
+    results = Path(snakemake.output[0]).parent
+    superseded = results / "superseded" / "attribution_sums"
+    for path in set_aside(results / "attribution_sums", set(snakemake.input.sums), superseded):
+        print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
+    shutil.rmtree(results / "unfinished_attributions", ignore_errors=True)  # of jobs that are not of this plan
+    merge_attributions(
+        find_parts(snakemake.input.sums, placed, targets, config["groups"]),
+        placed,
+        length,
+        config["attributions"]["window"],
+        snakemake.output[0],
+        facts(config, snakemake.params.files),
+    )
