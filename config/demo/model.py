@@ -38,13 +38,15 @@ class BPNet(nn.Module):
         self.dilated = nn.ModuleList(
             nn.Conv1d(filters, filters, 3, padding=2**i, dilation=2**i) for i in range(1, layers + 1)
         )
+        # Modules, one for each layer, because DeepLIFT puts its rules on those.
+        self.activations = nn.ModuleList(nn.ReLU() for _ in range(layers + 1))
         self.profile = nn.Conv1d(filters, 2, profile_width, padding=profile_width // 2)
         self.counts = nn.Linear(filters, 1)
 
     def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        hidden = torch.relu(self.motifs(X))
-        for convolution in self.dilated:
-            hidden = hidden + torch.relu(convolution(hidden))
+        hidden = self.activations[0](self.motifs(X))
+        for convolution, activation in zip(self.dilated, self.activations[1:], strict=True):
+            hidden = hidden + activation(convolution(hidden))
         margin = (X.shape[-1] - self.window) // 2
         central = slice(margin, margin + self.window)
         profile = self.profile(hidden)[..., central]
