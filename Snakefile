@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         RESULT_TABLES,
+        COOPERATIVITY,
         f"{RESULTS}/provenance.json",
         *([f"{RESULTS}/attributions.parquet"] if "attributions" in config else []),
 

@@ -89,13 +89,24 @@ def write_fasta(path: Path, sequences: list[str]) -> str:
     return str(path)
 
 
-def screen_of(folder: Path, motifs: list[str], letters: list[str], controls: dict | None = None, **sections) -> dict:
-    """A resolved config that substitutes these motifs into these backgrounds, written to FASTA files."""
+def screen_of(
+    folder: Path,
+    motifs: list[str],
+    letters: list[str],
+    controls: dict | None = None,
+    pairs: list[dict] | None = None,
+    **sections,
+) -> dict:
+    """A resolved config that substitutes these motifs into these backgrounds, written to FASTA files.
+
+    The motifs are named motif_0, motif_1 and so on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     table = {"file": write_fasta(folder / "motif.fa", motifs), "sequences": "consensus"}
     fasta = write_fasta(folder / "background.fa", letters)
     spec = {"length": len(letters[0]), "fasta": fasta, "max_unknown": None, **sections.pop("backgrounds", {})}
-    elements = {"motifs": [table]} if controls is None else {"motifs": [table], "controls": controls}
+    elements = {"motifs": [table], "pairs": pairs or []}
+    elements |= {} if controls is None else {"controls": controls}
     return resolved(elements=elements, backgrounds=spec, **sections)
 
 
@@ -104,6 +115,7 @@ class Run(NamedTuple):
 
     plan: Plan
     elements: pd.DataFrame
+    pairs: pd.DataFrame
     placed: pd.DataFrame
     backgrounds: pd.DataFrame
     targets: dict
@@ -114,7 +126,7 @@ class Run(NamedTuple):
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results = folder / "results"
-    elements = read_elements(config).elements
+    elements, _, _, pairs = read_elements(config)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(spec, config["seed"])
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
@@ -141,4 +153,4 @@ def run_screen(config: dict, folder: Path) -> Run:
             effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
             profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
     placed = placed_table(elements, config["placement"], spec["length"])
-    return Run(plan, elements, placed, backgrounds, targets, effects, profiles)
+    return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles)

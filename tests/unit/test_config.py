@@ -60,6 +60,10 @@ FULL = {
                 "max_width": 9,
             }
         ],
+        "pairs": [
+            {"first": "a", "second": "b", "distances": [0, 7], "orientations": ["-+", "++"]},
+            {"first": "b", "second": "b", "distances": {"from": 0, "to": 9, "step": 3}},
+        ],
         "controls": {
             "shuffles": 20,
             "kind": "dinucleotide",
@@ -118,7 +122,8 @@ def dotted(place):
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
 
 
-CONFIGS = [FULL, *({**FULL, "backgrounds": section} for section in OTHERS.values())]
+SCAN = {"start": {"from": 2, "to": 40, "step": 5}, "strands": "-"}
+CONFIGS = [FULL, *({**FULL, "backgrounds": section} for section in OTHERS.values()), {**FULL, "placement": SCAN}]
 KEYS = {
     dotted(place): (config, place)
     for config in CONFIGS
@@ -134,7 +139,7 @@ def properties(part, defs):
         target = defs[child["$ref"].split("/")[-1]] if "$ref" in child else child
         yield key, {**target, **child}
         yield from properties(child, defs)
-    for child in (part.get("items"), part.get("additionalProperties")):
+    for child in (part.get("items"), part.get("additionalProperties"), *part.get("oneOf", [])):
         if isinstance(child, dict):
             yield from properties(child, defs)
 
@@ -198,6 +203,7 @@ def test_a_value_of_a_wrong_type_is_refused_where_it_stands(key):
 
 
 TOY = {"factory": "a.b:C"}
+PAIR = {"first": "a", "second": "b", "distances": [0]}
 
 
 @pytest.mark.parametrize(
@@ -225,6 +231,16 @@ TOY = {"factory": "a.b:C"}
             "placement.start: 'center' is none of what can stand here .*`centre`",
         ),
         ({"placement": {"start": [1, -3]}}, r"placement.start\[1\]: -3 is less than the minimum of 0"),
+        ({"placement": {"start": {"from": -1}}}, "placement.start.from: -1 is less than the minimum of 0"),
+        ({"placement": {"start": {"from": 1, "step": 0}}}, "placement.start.step: 0 is less than the minimum of 1"),
+        ({"placement": {"start": {"to": 5}}}, "placement.start: 'from' is a required property"),
+        ({"elements": {"pairs": [{"first": "a", "distances": [0]}]}}, r"pairs\[0\]: 'second' is a required property"),
+        (
+            {"elements": {"pairs": [{**PAIR, "distances": [3, -1]}]}},
+            r"pairs\[0\].distances\[1\]: -1 is less than the minimum of 0",
+        ),
+        ({"elements": {"pairs": [{**PAIR, "distances": []}]}}, r"pairs\[0\].distances: \[\] should be non-empty"),
+        ({"elements": {"pairs": [{**PAIR, "orientations": ["+"]}]}}, r"orientations\[0\]: '\+' is not one of"),
         ({"placement": {"strands": "x"}}, r"strands: 'x' is not one of \['\+', '-', 'both'\]"),
         ({"readouts": {"r": {"positions": "al"}}}, "readouts.r.positions: 'al' is none of .*a number of central ones"),
         ({"readouts": {"r": {"effect": "fold"}}}, "readouts.r.effect: 'fold' is not one of .*'log2_fold_change'"),

@@ -113,6 +113,20 @@ def test_elements_off_the_end(read, start):
     assert len(read(motifs, placement={"start": 2}).elements) == 3
 
 
+def test_a_range_of_starts(read):
+    motifs = [("fits", "A" * 7), ("off", "A" * 8)]
+    assert len(read(motifs, placement={"start": {"from": 1, "to": 6, "step": 3}}).elements) == 2
+    assert len(read(motifs, placement={"start": {"from": 4}}).elements) == 2
+    with pytest.raises(InputError, match=r"^off .* when it begins at placement.start 5; 1 such: the last .* all is 4$"):
+        read(motifs, placement={"start": {"from": 1, "to": 6, "step": 2}})
+    with pytest.raises(InputError, match=r"begins at placement.start 1000000000000; 2 such"):
+        read(motifs, placement={"start": {"from": 0, "to": 10**12}})
+    with pytest.raises(InputError, match=r"^config: placement.start: there is nothing from 5 to 4; set `from` to 4 or"):
+        read(motifs, placement={"start": {"from": 5}})
+    with pytest.raises(InputError, match=r"^config: placement.start: there is nothing from 3 to 1;"):
+        read(motifs, placement={"start": {"from": 3, "to": 1}})
+
+
 def test_some_too_long_and_some_off_the_end(read):
     """The remedy of the widest mends both, that of the first would ask for a start before the background's."""
     with pytest.raises(InputError, match=r"^long .* has 13 bases, more than the backgrounds' 12"):

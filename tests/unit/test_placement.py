@@ -2,7 +2,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.placement import place, placed_table, resolve_start
+from marginalization.errors import InputError
+from marginalization.placement import (
+    Placed,
+    changed_part,
+    last_start,
+    place,
+    placed_table,
+    resolve_start,
+    steps,
+    written_out,
+)
 from marginalization.sequence import identifier
 
 
@@ -60,3 +70,40 @@ def test_starts(length, width, start):
     else:
         with pytest.raises(ValueError, match="is longer than" if width > length else "off the end of a sequence"):
             resolve_start(length, width, start)
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 7), st.integers(0, 20))
+def test_a_range_is_written_out(first, to, step, last):
+    """As a list of the starts in it; without `to` up to the last that fits."""
+    for end, spec in ((to, {"from": first, "to": to, "step": step}), (last, {"from": first, "step": step})):
+        placement = {"start": spec, "strands": "both"}
+        by_hand = [n for n in range(100) if first <= n <= end and (n - first) % step == 0]
+        if by_hand:
+            assert list(steps(spec, "here", last)) == by_hand
+            assert written_out(placement, last) == {"start": by_hand, "strands": "both"}
+            assert last_start(placement, last) == by_hand[-1]
+        else:
+            with pytest.raises(InputError) as error:
+                written_out(placement, last)
+            assert str(error.value) == (
+                f"config: placement.start: there is nothing from {first} to {end}; set `from` to {end} or less"
+            )
+    for start in ("centre", 3, [5, 2]):
+        assert written_out({"start": start}, last) == {"start": start}
+
+
+def test_a_scan_is_of_all_elements():
+    elements = table(["ACGT", "AC"])
+    scan = {"start": {"from": 1, "step": 2}, "strands": "+"}
+    rows = placed_table(elements, scan, 10)
+    assert rows["start"].tolist() == [1, 3, 5] * 2
+    pd.testing.assert_frame_equal(rows, placed_table(elements, {"start": [1, 3, 5], "strands": "+"}, 10))
+
+
+@given(st.text("ACGTN", min_size=1, max_size=12), st.integers(0, 5))
+def test_only_what_changes_a_background_is_substituted(sequence, start):
+    part, at = changed_part(Placed("id", "+", start, sequence))
+    assert {at + i: x for i, x in enumerate(part) if x != "N"} == {
+        start + i: x for i, x in enumerate(sequence) if x != "N"
+    }
+    assert (part[0] != "N" and part[-1] != "N") or (part, at) == ("N", start)

@@ -139,6 +139,22 @@ def test_names_of_jobs_depend_on_what_they_compute(folder, monkeypatch, what):
     assert after == before if what in SAME else not after & before
 
 
+def test_jobs_of_a_scan_are_named_after_its_starts(folder):
+    """However they are written; without `to` they depend on the widest element, which all shards are to know of."""
+
+    def jobs(start, motifs=MOTIFS):
+        plan = plan_of(base(folder, motifs=motifs, placement={"start": start}))
+        return plan.n_placements, set(plan.jobs["toy"])
+
+    listed = jobs([1, 3, 5])
+    assert jobs({"from": 1, "to": 6, "step": 2}) == jobs({"from": 1, "step": 2}) == listed
+    assert listed[0] == 3
+    wider = [*MOTIFS, "TTTTTTTT"]
+    assert len(jobs([1, 3], wider)[1] & jobs([1, 3])[1]) > 0
+    assert jobs({"from": 1, "step": 2}, wider)[0] == 2
+    assert not jobs({"from": 1, "step": 2}, wider)[1] & listed[1]
+
+
 def test_names_of_jobs_depend_on_the_contents_of_files(folder, monkeypatch):
     monkeypatch.chdir(folder)
     config = base(folder, models={"toy": MODEL, "bare": {"factory": "torch.nn:ReLU"}}, readouts=READOUTS)

@@ -186,3 +186,41 @@ def test_the_same_screen_gives_the_same_bytes(screened, tmp_path):
         assert first.plan == second.plan == run.plan
         for ours, theirs in zip(first.effects + first.profiles, second.effects + second.profiles, strict=True):
             assert Path(ours).read_bytes() == Path(theirs).read_bytes()
+
+
+def test_a_scan_equals_screens_of_single_starts(tmp_path):
+    """A range of starts, up to where the widest element fits, in several shards."""
+    options = {"readouts": READOUTS, "shards": {"marginals": 100}}
+    scan = {"start": {"from": 1, "step": 2}, "strands": "both"}
+    tables = []
+    for name, start in {"scan": scan["start"], **{str(start): start for start in (1, 3, 5)}}.items():
+        folder = tmp_path / name
+        run = run_screen(screen_of(folder, MOTIFS, LETTERS, placement={**scan, "start": start}, **options), folder)
+        parts = find_parts(run.effects, run.placed, run.targets)
+        among = families(run.elements, None)
+        merge_effects(parts, run.placed, among, READOUTS, folder / "summary.parquet", {})
+        tables.append(pd.read_parquet(folder / "summary.parquet").drop(columns=["q_value", "rank"]))
+    keys = ["model", "readout", "target", "element_id", "strand", "start"]
+    whole, *single = tables
+    singles = pd.concat(single).sort_values(keys, ignore_index=True)
+    assert sorted(whole["start"].unique()) == [1, 3, 5]
+    pd.testing.assert_frame_equal(whole, singles, rtol=1e-6, check_categorical=False)
+
+
+def test_unknown_letters_at_the_ends_change_no_number(tmp_path):
+    """Of elements that are the same but for these, and of N alone."""
+    letters = [sequence.replace("N", "A") for sequence in LETTERS]
+    plain, flanked = ["ACGT", "GGNT"], ["NNACGTN", "NNGGNTN"]
+    effects = {}
+    for motifs, start in ((plain, 4), ([*flanked, "NNN"], 2)):
+        folder = tmp_path / str(start)
+        options = {"placement": {"start": start}, "readouts": READOUTS}
+        run = run_screen(screen_of(folder, motifs, letters, **options), folder)
+        table = pd.concat([pq.ParquetFile(path).read().to_pandas() for path in run.effects])
+        assert table["start"].unique().tolist() == [start]
+        sequences = run.elements.set_index("element_id")["sequence"]
+        effects |= dict(list(table.groupby(sequences.loc[table["element_id"]].to_numpy())))
+    for short, long in zip(plain, flanked, strict=True):
+        for name in ("before", "after", "effect"):
+            assert effects[short][name].tolist() == effects[long][name].tolist()
+    assert (effects["NNN"]["effect"] == 0).all()

@@ -17,8 +17,10 @@ from marginalization.errors import InputError
 from marginalization.tables import (
     ANNOTATIONS,
     BACKGROUNDS,
+    COOPERATIVITY,
     EFFECTS,
     ELEMENTS,
+    PAIRS,
     PROFILES,
     STATISTICS,
     SUMMARY,
@@ -37,6 +39,10 @@ def test_the_contracts_columns():
     assert BACKGROUNDS.names == ["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]
     assert ELEMENTS.names == ["element_id", "name", "kind", "sequence", "width", "source", "control_of"]
     assert ANNOTATIONS.names == ["annotation_id", "name", "chrom", "start", "end", "strand", "element_id"]
+    assert PAIRS.names == [
+        *["pair_id", "first", "second", "distance", "orientation"],
+        *["element_id", "first_id", "second_id"],
+    ]
     assert EFFECTS.names == ["element_id", "strand", "start", "target", "background_id", "before", "after", "effect"]
     keys = ["model", "readout", "target", "element_id", "strand", "start"]
     assert SUMMARY.names == [
@@ -56,6 +62,12 @@ def test_the_contracts_columns():
         "control_p",
         "control_q",
         "significant",
+    ]
+    assert COOPERATIVITY.names == [
+        *["model", "readout", "target", "pair_id", "strand", "start"],
+        *["first", "second", "distance", "orientation", "n_backgrounds"],
+        *["effect_pair", "effect_first", "effect_second"],
+        *["cooperativity", "cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high", "p_value", "q_value"],
     ]
     measures = ["log2_fold_change", "jensen_shannon", "footprint_before", "footprint_after", "largest_change"]
     assert PROFILES.names == [*keys, "name", "before", "after", *measures]

@@ -69,6 +69,9 @@ RESULT_TABLES = [
     f"{RESULTS}/{table}.parquet"
     for table in ["summary", *(["profiles"] if PROFILES else [])]
 ]
+COOPERATIVITY = (
+    [f"{RESULTS}/cooperativity.parquet"] if config["elements"]["pairs"] else []
+)
 
 if workflow.is_main_process:
     logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")

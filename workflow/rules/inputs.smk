@@ -1,5 +1,5 @@
 # Reads: what the config's `backgrounds` and `elements` name.
-# Writes: backgrounds.parquet; elements.parquet, motifs.parquet and annotations.parquet.
+# Writes: backgrounds.parquet; elements.parquet, motifs.parquet, annotations.parquet and pairs.parquet.
 
 
 rule backgrounds:
@@ -24,6 +24,7 @@ rule elements:
         elements=f"{RESULTS}/elements.parquet",
         motifs=f"{RESULTS}/motifs.parquet",
         annotations=f"{RESULTS}/annotations.parquet",
+        pairs=f"{RESULTS}/pairs.parquet",
     log:
         f"{RESULTS}/logs/elements.log",
     conda:

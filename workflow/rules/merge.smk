@@ -1,5 +1,5 @@
 # Reads: effects/ and profile_sums/ of all shards.
-# Writes: summary.parquet, profiles.parquet, provenance.json.
+# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, provenance.json.
 
 
 rule merge:
@@ -22,6 +22,27 @@ rule merge:
         version=__version__,
     script:
         "../scripts/merge.py"
+
+
+rule cooperativity:
+    input:
+        effects=all_parts("effects", READOUTS),
+        probes=expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
+        elements=f"{RESULTS}/elements.parquet",
+        pairs=f"{RESULTS}/pairs.parquet",
+    output:
+        f"{RESULTS}/cooperativity.parquet",
+    log:
+        f"{RESULTS}/logs/cooperativity.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cooperativity.tsv"
+    conda:
+        "../../envs/marginalization.yaml"
+    params:
+        files=INPUT_FILES,
+        version=__version__,
+    script:
+        "../scripts/cooperativity.py"
 
 
 rule provenance:

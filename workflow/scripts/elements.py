@@ -1,17 +1,18 @@
-"""Read motifs and annotations; those of equal sequence are one element."""
+"""Read motifs, annotations and pairs; those of equal sequence are one element."""
 
 from marginalization.elements import read_elements
 from marginalization.logs import job_log
 from marginalization.provenance import facts
-from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, write_table
+from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, PAIRS, write_table
 
 with job_log(snakemake.log[0]):
-    elements, motifs, annotations = read_elements(snakemake.config)
+    elements, motifs, annotations, pairs = read_elements(snakemake.config)
     counts = {
         "motifs": len(motifs),
         "annotations": len(annotations),
         "annotations_with_unknown_letters": int((annotations["n_unknown"] > 0).sum()),
         "unknown_letters": int(annotations["n_unknown"].sum()),
+        "pairs": len(pairs),
         "elements": int((elements["kind"] != "control").sum()),
         "controls": int((elements["kind"] == "control").sum()),
     }
@@ -19,6 +20,7 @@ with job_log(snakemake.log[0]):
     write_table(elements, snakemake.output.elements, ELEMENTS, made_from)
     write_table(motifs, snakemake.output.motifs, MOTIFS, made_from)
     write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
+    write_table(pairs, snakemake.output.pairs, PAIRS, made_from)
     print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))
     if counts["unknown_letters"]:
         print("An N in an annotation keeps the background's base there.")

@@ -46,3 +46,5 @@ with job_log(snakemake.log[0]):
         )
     elif (results / "profiles.parquet").exists():
         (results / "profiles.parquet").replace(results / "superseded" / "profiles.parquet")
+    if not config["elements"]["pairs"] and (results / "cooperativity.parquet").exists():
+        (results / "cooperativity.parquet").replace(results / "superseded" / "cooperativity.parquet")

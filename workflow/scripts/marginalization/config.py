@@ -80,9 +80,10 @@ def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:
 
 def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
     """The keys that the schema does not know: where they stand, they themselves, and those known there."""
-    if "$ref" in schema:
-        schema = defs[schema["$ref"].removeprefix("#/$defs/")]
+    schema = _referred(schema, defs)
     if isinstance(value, dict):
+        options = (_referred(option, defs) for option in schema.get("oneOf", []))
+        schema = next((option for option in options if option.get("type") == "object"), schema)
         known = schema.get("properties", {})
         others = schema.get("additionalProperties", True)
         for key, child in value.items():
@@ -96,6 +97,11 @@ def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
         for i, child in enumerate(value):
             yield from _unknown_keys(child, schema["items"], defs, f"{place}[{i}]")
+
+
+def _referred(schema: dict, defs: dict) -> dict:
+    """A part of the schema, or what it refers to."""
+    return defs[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
 
 
 def config_hash(config: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Elements: what a screen substitutes. Motifs and annotations of equal sequence are one element, computed once."""
+"""Elements: what a screen substitutes. Motifs, annotations and pairs of equal sequence are one, computed once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .annotations import read_annotations
 from .controls import draw_controls
 from .errors import InputError
 from .motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
-from .placement import starts
+from .pairs import IDS, Arrangement, read_pairs
+from .placement import last_start
 from .sequence import identifier
 
 NAMES_SHOWN = 8
@@ -18,22 +19,24 @@ NAMES_SHOWN = 8
 
 
 class Elements(NamedTuple):
-    """The tables of a screen's elements, and of the motifs and annotations that they come from."""
+    """The tables of a screen's elements, and of the motifs, annotations and pairs that they come from."""
 
     elements: pd.DataFrame
     motifs: pd.DataFrame
     annotations: pd.DataFrame
+    pairs: pd.DataFrame
 
 
 def read_elements(config: dict[str, Any]) -> Elements:
     """Read the elements of a resolved config.
 
     Returns:
-        elements, controls among them, sorted by element_id; motifs and annotations in the order of the config, with
-        their element_id.
+        elements, controls and pairs and their parts among them, sorted by element_id; motifs, annotations and pairs
+        in the order of the config, with their element_id, pairs also with `first_id` and `second_id` of their parts.
 
     Raises:
-        InputError: there are none, or one does not fit into the backgrounds where it is to be placed.
+        InputError: there are none, one does not fit into the backgrounds where it is to be placed, or a pair is of a
+            motif that there is not.
     """
     motifs = _read_motifs(config)
     annotations = _read_annotations(config)
@@ -46,25 +49,76 @@ def read_elements(config: dict[str, Any]) -> Elements:
         raise InputError("config: elements: give at least one table of motifs or annotations")
     _check_fit(both, config)
 
-    ids = both["element_id"]
-    firsts = ids.drop_duplicates().sort_values().index
-    elements = both.loc[firsts, ["element_id", "kind", "sequence", "source", "name"]].reset_index(drop=True)
-    shared = both[ids.duplicated(keep=False)].groupby("element_id")
-    joined = {element_id: _join_names(names) for element_id, names in shared["name"]}
-    elements["name"] = [joined.get(*row) for row in zip(elements["element_id"], elements["name"], strict=True)]
-    elements["width"] = elements["sequence"].str.len()
-    elements["control_of"] = None
-    clash = shared["sequence"].nunique() > 1
-    if clash.any():
-        raise InputError(f"two sequences share the element_id {clash.idxmax()}; change either by a base")
+    elements = _distinct(both)
     if spec := config["elements"].get("controls"):
         controls = draw_controls(elements, spec, config["seed"])
         elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
-    return Elements(elements, motifs, annotations)
+    pairs = read_pairs(config["elements"]["pairs"], motifs, config["backgrounds"]["length"])
+    rows = _pair_rows(pairs)
+    if len(rows):
+        _check_fit(rows[rows["kind"] == "pair"], config)
+        elements = _with_pairs(elements, rows)
+    ids = elements[elements["sequence"].isin(rows["sequence"])].set_index("sequence")["element_id"]
+    for which, column in zip(Arrangement._fields, IDS, strict=True):
+        pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
+    return Elements(elements, motifs, annotations, pairs)
+
+
+def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of equal element_id as one element, of the first one's kind and source, sorted by element_id."""
+    ids = rows["element_id"]
+    firsts = ids.drop_duplicates().sort_values().index
+    elements = rows.loc[firsts, ["element_id", "kind", "sequence", "source", "name"]].reset_index(drop=True)
+    shared = rows[ids.duplicated(keep=False)]
+    _check_ids(shared.drop_duplicates("sequence"))
+    joined = {element_id: _join_names(names) for element_id, names in shared.groupby("element_id")["name"]}
+    elements["name"] = [joined.get(*row) for row in zip(elements["element_id"], elements["name"], strict=True)]
+    elements["width"] = elements["sequence"].str.len()
+    elements["control_of"] = None
+    return elements
+
+
+def _pair_rows(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows as `_distinct` takes them: of all pairs, then of their parts."""
+    first, second = (pairs[key] + pairs["orientation"].str[i] for i, key in enumerate(("first", "second")))
+    name = first + " " + pairs["distance"].astype("str") + " " + second
+    tables = [
+        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": "pair"}),
+        *(
+            pd.DataFrame(
+                {
+                    "name": name + f"/{part}",
+                    "sequence": pairs[f"{part}_sequence"],
+                    "source": pairs[f"{part}_source"],
+                    "kind": "part",
+                }
+            )
+            for part in ("first", "second")
+        ),
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.assign(element_id=[identifier(sequence) for sequence in rows["sequence"]])
+
+
+def _with_pairs(elements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Elements, and those of the rows of pairs and parts whose sequence none of them has."""
+    new = _distinct(rows[~rows["sequence"].isin(elements["sequence"])])
+    elements = pd.concat([elements, new]).sort_values("element_id", ignore_index=True)
+    _check_ids(elements)
+    return elements
+
+
+def _check_ids(rows: pd.DataFrame) -> None:
+    """Raise when rows of different sequences have the same element_id."""
+    clash = rows["element_id"].duplicated()
+    if clash.any():
+        raise InputError(
+            f"two sequences share the element_id {rows['element_id'][clash].iloc[0]}; change either by a base"
+        )
 
 
 def without_controls(elements: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of elements that are motifs or annotations."""
+    """The rows of a table of elements that are no controls."""
     return elements[elements["kind"] != "control"]
 
 
@@ -123,19 +177,18 @@ def _join_names(names: pd.Series) -> str:
 def _check_fit(rows: pd.DataFrame, config: dict[str, Any]) -> None:
     """Raise for the widest motif or annotation when it does not fit into the backgrounds at every start."""
     length = config["backgrounds"]["length"]
-    latest = starts(config["placement"])[-1] or 0
     width = rows["sequence"].str.len()
-    too_long = rows[width > length - latest]
-    if too_long.empty:
-        return
-    widest = too_long.loc[width.idxmax()]
+    last = length - int(width.max())
+    widest = rows.loc[width.idxmax()]
     place = f"{widest['name']} ({widest['source']}) has {width.max()} bases"
-    if width.max() > length:
+    if last < 0:
         raise InputError(
-            f"{place}, more than the backgrounds' {length}; {len(too_long)} such: clip annotations with max_width, "
-            f"trim motifs, or set backgrounds.length"
+            f"{place}, more than the backgrounds' {length}; {(width > length).sum()} such: clip annotations with "
+            f"max_width, trim motifs, or set backgrounds.length"
         )
-    raise InputError(
-        f"{place} and runs off the end of the backgrounds' {length} when it begins at placement.start {latest}; "
-        f"{len(too_long)} such: the last start that fits all is {length - int(width.max())}"
-    )
+    latest = last_start(config["placement"], last)
+    if latest > last:
+        raise InputError(
+            f"{place} and runs off the end of the backgrounds' {length} when it begins at placement.start {latest}; "
+            f"{(width > length - latest).sum()} such: the last start that fits all is {last}"
+        )

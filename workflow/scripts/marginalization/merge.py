@@ -162,7 +162,7 @@ def _spill_statistics(item: Screened, scale: Scale, n_placed: int, scratch: Any)
     n_backgrounds = 0
     for part in item.parts:
         done = part.first
-        for before, after in _aligned(part, len(item.targets)):
+        for _, before, after in aligned(part, len(item.targets)):
             statistics = summarize(before.mean(axis=0), after.mean(axis=0), scale)
             means = effect(before, after, scale).mean(axis=2)
             statistics |= agreement(means - scale.neutral, statistics["effect_mean"] - scale.neutral)
@@ -177,14 +177,34 @@ def _spill_statistics(item: Screened, scale: Scale, n_placed: int, scratch: Any)
     return n_backgrounds
 
 
-def _aligned(part: Part, n_targets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Before and after, (models, placements x targets, backgrounds), of one row group after another of a part."""
+def aligned(
+    part: Part, n_targets: int, wanted: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """One row group after another of a part.
+
+    Args:
+        part: the files.
+        n_targets: of the readout.
+        wanted: bool (part.n,): row groups that hold none of these placements are not read; all are without it.
+
+    Yields:
+        The placements of the row group, among those of the part; before and after, float64 (models, placements x
+        targets, backgrounds).
+
+    Raises:
+        InputError: a file is missing, damaged, or not of this screen.
+    """
     models = [[(open_part(path, part.n * n_targets), path) for path in paths] for paths in part.paths]
-    for group in range(models[0][0][0].num_row_groups):
-        yield tuple(
-            np.stack([_of_all_backgrounds(files, group, name) for files in models]).astype(np.float64)
-            for name in ("before", "after")
-        )
+    file, done = models[0][0][0], 0
+    for group in range(file.num_row_groups):
+        rows = slice(done, done + file.metadata.row_group(group).num_rows // (n_targets * background_count(file)))
+        done = rows.stop
+        if wanted is None or wanted[rows].any():
+            before, after = (
+                np.stack([_of_all_backgrounds(files, group, name) for files in models]).astype(np.float64)
+                for name in ("before", "after")
+            )
+            yield rows, before, after
 
 
 def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, name: str) -> np.ndarray:

@@ -41,7 +41,8 @@ class Families(NamedTuple):
 
     Fields:
         is_control: bool (elements,).
-        family: int64 (elements,): of an element that of its controls, of a control its own.
+        family: int64 (elements,): of an element that of its controls, of a control its own; -1 for pairs and their
+            parts, which are compared with none.
         stratum: int64 (families,); none in a screen without controls.
         level: `significant` is a `control_q` under it.
     """
@@ -50,6 +51,11 @@ class Families(NamedTuple):
     family: np.ndarray
     stratum: np.ndarray
     level: float
+
+    @property
+    def compared(self) -> np.ndarray:
+        """The elements that are compared with each other, bool (elements,): motifs and annotations."""
+        return ~self.is_control & (self.family >= 0)
 
 
 def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
@@ -60,16 +66,17 @@ def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
         spec: the section `controls` of the config, if there is one.
     """
     is_control = (elements["kind"] == "control").to_numpy()
-    family = np.zeros(len(elements), dtype=np.int64)
+    compared = elements["kind"].isin(["motif", "annotation"]).to_numpy()
+    family = np.where(compared | is_control, 0, -1)
     if spec is None:
         return Families(is_control, family, np.zeros(0, dtype=np.int64), 0.0)
-    others = elements[~is_control]
+    others = elements[compared]
     stratum = strata(others, spec)
     if spec["per"] == "element":
         own, of_families = np.arange(len(others)), stratum
     else:
         own, of_families = stratum, np.arange(stratum.max() + 1)
-    family[~is_control] = own
+    family[compared] = own
     parents = pd.Index(others["element_id"]).get_indexer(elements["control_of"][is_control])
     family[is_control] = own[parents]
     return Families(is_control, family, of_families, spec["level"])
@@ -87,9 +94,9 @@ def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: f
     Returns:
         Columns (elements x placements,): `q_value` (Benjamini-Hochberg of p_value), `rank` (1 for the largest
         |mean - neutral|), those of `against_controls`, `control_q` (Benjamini-Hochberg of control_p) and `significant`.
-        All are missing for controls, which are not among the elements compared.
+        All are missing for controls, pairs and parts, which are not among the elements compared.
     """
-    screened = ~among.is_control
+    screened = among.compared
     rank = np.full(effect.shape, np.nan)
     size = np.abs(effect[screened] - neutral)
     rank[screened] = scipy.stats.rankdata(-size, method="min").reshape(size.shape)
@@ -113,9 +120,9 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
         among: the families.
 
     Returns:
-        Arrays of the same shape, NaN for controls: `n_controls`; `control_mean` and `control_std` (ddof 1) of the
-        effects of an element's controls; `control_z`, (effect - mean) / std; `control_p` as above; NaN too where the
-        controls are too few.
+        Arrays of the same shape, NaN for all but motifs and annotations: `n_controls`; `control_mean` and `control_std`
+        (ddof 1) of the effects of an element's controls; `control_z`, (effect - mean) / std; `control_p` as above; NaN
+        too where the controls are too few.
     """
     columns = [_standardised(effect[:, i], among) for i in range(effect.shape[1])]
     found = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
@@ -126,7 +133,7 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
         rows = strata_of == stratum
         null = t[rows & among.is_control]
         null = np.sort(null[~np.isnan(null)])
-        mine = rows & ~among.is_control
+        mine = rows & among.compared
         beyond = len(null) - np.searchsorted(null, t[mine], side="left")
         p[mine] = np.where(np.isnan(t[mine]) | (len(null) == 0), np.nan, (beyond + 1) / (len(null) + 1))
     return {**found, "control_p": p}
@@ -154,9 +161,9 @@ def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
         pooled, pooled_df = (np.bincount(among.stratum, values, n_strata) for values in (squares, df))
 
         # Elements against all controls of their family.
-        mine = among.family[~among.is_control]
+        mine = among.family[among.compared]
         std = np.sqrt(squares / np.where(df > 0, df, np.nan))[mine]
-        distance = _difference(x[~among.is_control], mean[mine])
+        distance = _difference(x[among.compared], mean[mine])
         stratum = among.stratum[mine]
         t = _moderated(distance, squares[mine], n[mine], pooled[stratum], pooled_df[stratum])
 
@@ -174,7 +181,7 @@ def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
     columns = {"n_controls": n[mine], "control_mean": mean[mine], "control_std": std, "control_z": z, "t": t}
     found = {name: np.full(len(x), np.nan) for name in columns}
     for name, values in columns.items():
-        found[name][~among.is_control] = values
+        found[name][among.compared] = values
     found["t"][among.is_control] = t_control
     return found
 

@@ -28,7 +28,7 @@ from .attribution_config import attribution_files
 from .backgrounds import check_copies, select_backgrounds
 from .config import background_files, element_files, model_files
 from .elements import read_elements, without_controls
-from .placement import starts, strands
+from .placement import starts, strands, written_out
 from .provenance import sha256
 from .tables import write_json
 
@@ -124,9 +124,10 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     spec, shards = config["backgrounds"], config["shards"]
     check_copies(spec["transform"], spec["copies"])
     n_backgrounds = len(backgrounds) * spec["copies"]
-    n_placements = len(strands(config["placement"])) * len(starts(config["placement"]))
+    placement = written_out(config["placement"], spec["length"] - int(elements["width"].max()))
+    n_placements = len(strands(placement)) * len(starts(placement))
 
-    models = {model: _model_digest(config, model) for model in config["models"]}
+    models = {model: _model_digest(config, model, placement) for model in config["models"]}
     rates = {model: measured_rate(config["screen"], model, digest) for model, digest in models.items()}
     marginals = shards["marginals"]
     if shards["minutes"] and all(rates.values()):
@@ -194,9 +195,9 @@ def _attribution_jobs(
     )
 
 
-def _model_digest(config: dict[str, Any], model: str) -> str:
+def _model_digest(config: dict[str, Any], model: str, placement: dict[str, Any]) -> str:
     """A digest of a model, and of what is done with it alike in each job."""
-    settings = [config["models"][model], config["readouts"], config["placement"], config["backgrounds"]["length"]]
+    settings = [config["models"][model], config["readouts"], placement, config["backgrounds"]["length"]]
     settings += [config["compute"]["dtype"], config["compute"]["precision"]]
     hashes = [sha256(path) for path in model_files(config, model)]
     return _digest([__version__, json.dumps(settings, sort_keys=True), *hashes])

@@ -11,7 +11,7 @@ import torch
 
 from .models import load_inputs
 from .onehot import one_hot_encode
-from .placement import place
+from .placement import changed_part, place, written_out
 from .prediction import row_count
 from .readouts import ReadoutModel
 from .streams import stream_motifs
@@ -40,10 +40,12 @@ def marginals_per_second(
     few = backgrounds["sequence"].iloc[: min(BACKGROUNDS, config["shards"]["backgrounds"])]
     X = one_hot_encode(list(few))
     args = [arg[: len(X)] for arg in load_inputs(config["models"][name], name, len(backgrounds))]
-    placed = itertools.cycle(place(elements, config["placement"], config["backgrounds"]["length"]))
+    length = config["backgrounds"]["length"]
+    placement = written_out(config["placement"], length - int(elements["width"].max()))
+    placed = itertools.cycle(map(changed_part, place(elements, placement, length)))
     compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
     done, begin = 0, None
-    for y in stream_motifs(model, X, ((p.sequence, p.start) for p in placed), args=args, device=device, **compute):
+    for y in stream_motifs(model, X, placed, args=args, device=device, **compute):
         if begin is None:
             begin = time.monotonic()
             continue

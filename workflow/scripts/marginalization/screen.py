@@ -28,7 +28,7 @@ from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
 from .pieces import discard, resumed
-from .placement import Placed, place
+from .placement import Placed, changed_part, place, written_out
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict, row_count
 from .readouts import PROFILE, ReadoutModel
@@ -80,13 +80,16 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, control
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
     low, high = element_bounds(elements_label)
     elements = pd.read_parquet(paths.elements, filters=[("element_id", ">=", low), ("element_id", "<=", high)])
+    length = config["backgrounds"]["length"]
+    widest = pd.read_parquet(paths.elements, columns=["width"])["width"].max()
+    placement = written_out(config["placement"], length - int(widest))
     elements = elements if controls else without_controls(elements)
     # What the merge holds: a placement's rows in all background shards, or its profiles.
     widths = [len(names) * len(backgrounds) for names in targets.values()]
-    widths += [len(targets[readout]) * length for readout, length in probe["profile_length"].items()]
+    widths += [len(targets[readout]) * positions for readout, positions in probe["profile_length"].items()]
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
-        placed=list(place(elements, config["placement"], config["backgrounds"]["length"])),
+        placed=list(place(elements, placement, length)),
         args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
         targets=targets,
         scales={name: scale_of(readout) for name, readout in readouts_of(config).items()},
@@ -147,8 +150,7 @@ def run_shard(
 
         def compute_from(done: int) -> Iterator[dict[str, torch.Tensor]]:
             progress.update(done * len(X))
-            placements = ((placed.sequence, placed.start) for placed in shard.placed[done:])
-            stream = clock.timed(stream_motifs(model, X, placements, **options))
+            stream = clock.timed(stream_motifs(model, X, map(changed_part, shard.placed[done:]), **options))
             yield from _reduced(stream, shard, done, progress)
 
         done = 0

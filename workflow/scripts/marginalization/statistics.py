@@ -38,10 +38,7 @@ def summarize(before: np.ndarray, after: np.ndarray, scale: scales.Scale = scale
         that needs a spread is NaN for a single background, and `effect_size` where there is none.
     """
     effect = scales.effect(before, after, scale)
-    n = effect.shape[1]
-    std = effect.std(axis=1, ddof=1) if n > 1 else np.full(len(effect), np.nan)
-    mean, sem = effect.mean(axis=1), std / np.sqrt(n)
-    half_width = scipy.stats.t.ppf(0.975, n - 1) * sem if n > 1 else sem
+    mean, std, sem, low, high = spread(effect)
     quantiles = np.quantile(effect, list(QUANTILES.values()), axis=1)
     return {
         "before_mean": before.mean(axis=1),
@@ -49,13 +46,30 @@ def summarize(before: np.ndarray, after: np.ndarray, scale: scales.Scale = scale
         "effect_mean": mean,
         "effect_std": std,
         "effect_sem": sem,
-        "effect_ci_low": mean - half_width,
-        "effect_ci_high": mean + half_width,
+        "effect_ci_low": low,
+        "effect_ci_high": high,
         **dict(zip(QUANTILES, quantiles, strict=True)),
         "fraction_positive": (effect > scale.neutral).mean(axis=1),
         "effect_size": np.divide(mean - scale.neutral, std, out=np.full(len(mean), np.nan), where=std > 0),
         "p_value": signed_rank(effect - scale.neutral),
     }
+
+
+def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Means and how sure they are.
+
+    Args:
+        values: float64, shape (rows, n).
+
+    Returns:
+        Arrays (rows,): the mean, the standard deviation (ddof 1), the standard error, and the ends of the 95 % interval
+        of the mean by Student's t; all but the mean are NaN where n is 1.
+    """
+    n = values.shape[1]
+    std = values.std(axis=1, ddof=1) if n > 1 else np.full(len(values), np.nan)
+    mean, sem = values.mean(axis=1), std / np.sqrt(n)
+    half_width = scipy.stats.t.ppf(0.975, n - 1) * sem if n > 1 else sem
+    return mean, std, sem, mean - half_width, mean + half_width
 
 
 def agreement(means: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:

@@ -68,6 +68,18 @@ ANNOTATIONS = pa.schema(
         ("element_id", pa.string()),
     ]
 )
+PAIRS = pa.schema(
+    [
+        ("pair_id", pa.int64()),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("distance", pa.int64()),
+        ("orientation", pa.string()),
+        ("element_id", pa.string()),
+        ("first_id", pa.string()),
+        ("second_id", pa.string()),
+    ]
+)
 EFFECTS = pa.schema(
     [
         ("element_id", _NAME),
@@ -181,6 +193,30 @@ SUMMARY = pa.schema(
         ("control_p", pa.float64()),
         ("control_q", pa.float64()),
         ("significant", pa.bool_()),
+    ]
+)
+COOPERATIVITY = pa.schema(
+    [
+        ("model", _NAME),
+        ("readout", _NAME),
+        ("target", _NAME),
+        ("pair_id", pa.int64()),
+        ("strand", _NAME),
+        ("start", pa.int64()),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("distance", pa.int64()),
+        ("orientation", _NAME),
+        ("n_backgrounds", pa.int64()),
+        ("effect_pair", pa.float64()),
+        ("effect_first", pa.float64()),
+        ("effect_second", pa.float64()),
+        ("cooperativity", pa.float64()),
+        ("cooperativity_std", pa.float64()),
+        ("cooperativity_ci_low", pa.float64()),
+        ("cooperativity_ci_high", pa.float64()),
+        ("p_value", pa.float64()),
+        ("q_value", pa.float64()),
     ]
 )
 

@@ -1,0 +1,205 @@
+"""Cooperativity of pairs, against a brute force in float64, and of models whose interactions are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import scipy.stats
+from marginalization import cooperativity, merge, screen
+from marginalization.cooperativity import merge_pairs
+from marginalization.errors import InputError
+from marginalization.merge import find_parts
+from marginalization.tables import COOPERATIVITY
+from screens import expected_activities, run_screen, screen_of
+from torch import nn
+
+MODEL = """
+import torch
+
+
+class Fold(torch.nn.Module):
+    def __init__(self, seed):
+        super().__init__()
+        weights = torch.randint(-99, 99, (4, 16), generator=torch.Generator().manual_seed(seed))
+        self.weights = torch.nn.Parameter(weights.float())
+
+    def forward(self, X):
+        h = X * self.weights
+        return h.sum((1, 2)).unsqueeze(1).square(), h.sum(2)[:, :2].relu()
+"""
+"""Whole numbers, so that no number depends on the batches that a model is run in."""
+FOLDS = ["a", "b", "c"]
+READOUTS = {"square": {"output": 0, "targets": ["x"]}, "letters": {"output": 1, "targets": ["z", "A"]}}
+MOTIFS = ["ACG", "TTTT", "CA", "GGNT"]
+PAIRS = [
+    {"first": "motif_0", "second": "motif_1", "distances": [0, 4]},
+    {"first": "motif_3", "second": "motif_0", "distances": {"from": 1, "to": 7, "step": 3}, "orientations": ["-+"]},
+    {"first": "motif_2", "second": "motif_2", "distances": [2], "orientations": ["++", "--"]},
+]
+PLACEMENT = {"start": {"from": 0, "step": 2}, "strands": "both"}
+KEYS = ["model", "readout", "target", "pair_id", "strand", "start"]
+letters = np.random.default_rng(5)
+LETTERS = ["".join(letters.choice(list("ACGT"), 16)) for _ in range(7)]
+
+
+def merged(folder, run, groups=None):
+    path = folder / "cooperativity.parquet"
+    merge_pairs(find_parts(run.effects, run.placed, run.targets, groups), run.placed, run.pairs, path, {"seed": 0})
+    assert pq.read_schema(path).remove_metadata() == COOPERATIVITY
+    return pd.read_parquet(path).astype(dict.fromkeys(["model", "readout", "target", "strand", "orientation"], str))
+
+
+@pytest.fixture(scope="module", params=[(1000, 10**6), (2, 200), (3, 20)], ids=str)
+def folds(request, tmp_path_factory):
+    """Three models, in one or many shards, in row groups smaller than a shard."""
+    folder = tmp_path_factory.mktemp("folds")
+    (folder / "model.py").write_text(MODEL)
+    models = {name: {"factory": f"{folder / 'model.py'}:Fold", "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)}
+    options = {"shards": dict(zip(("backgrounds", "marginals"), request.param, strict=True)), "pairs": PAIRS}
+    config = screen_of(folder, MOTIFS, LETTERS, models=models, readouts=READOUTS, placement=PLACEMENT, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen, "ROW_GROUP_ROWS", 150)
+        patch.setattr(cooperativity, "AT_ONCE", 50)
+        patch.setattr(cooperativity, "ROWS", 11)
+        run = run_screen(config, folder)
+        return folder, run, merged(folder, run, {"all": FOLDS, "two": ["c", "a"]})
+
+
+def test_every_number_equals_brute_force(folds):
+    """From the effects as they are written."""
+    _, run, table = folds
+    columns = ["model", "readout", "target", "element_id", "strand"]
+    effects = pd.read_parquet(Path(run.effects[0]).parents[2]).astype(dict.fromkeys(columns, str))
+    members = {name: [name] for name in FOLDS} | {"all": FOLDS, "two": ["a", "c"]}
+    keys = ["readout", "target", "element_id", "strand", "start"]
+    by_model = {}
+    for name, models in members.items():
+        rows = effects[effects["model"].isin(models)].astype({"before": float, "after": float})
+        sides = rows.groupby([*keys, "background_id"])[["before", "after"]].mean()
+        by_model[name] = (sides["after"] - sides["before"]).unstack().to_dict("index")
+        by_model[name] = {key: np.array(list(row.values())) for key, row in by_model[name].items()}
+    pairs = run.pairs.set_index("pair_id")
+    assert (table["n_backgrounds"] == 7).all()
+    for row in table.to_dict("records"):
+        of = pairs.loc[row["pair_id"]]
+        for name in ("first", "second", "distance", "orientation"):
+            assert row[name] == of[name]
+        pair, first, second = (
+            by_model[row["model"]][row["readout"], row["target"], of[which], row["strand"], row["start"]]
+            for which in ("element_id", "first_id", "second_id")
+        )
+        values = pair - first - second
+        found = [row[name] for name in ("effect_pair", "effect_first", "effect_second", "cooperativity")]
+        expected = [pair.mean(), first.mean(), second.mean(), values.mean()]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(row["cooperativity_std"], values.std(ddof=1), rtol=1e-9, atol=1e-9)
+        interval = scipy.stats.ttest_1samp(values, 0).confidence_interval()
+        found = [row["cooperativity_ci_low"], row["cooperativity_ci_high"]]
+        np.testing.assert_allclose(found, interval, rtol=1e-9, atol=1e-9)
+        plain = 0 not in values and len(set(np.abs(values))) == len(values)
+        p = scipy.stats.wilcoxon(values, method="exact" if plain else "asymptotic").pvalue if values.any() else 1
+        np.testing.assert_allclose(row["p_value"], p, rtol=1e-9)
+
+
+def test_rows_are_sorted_and_q_values_of_a_target(folds):
+    _, run, table = folds
+    keys = list(table[KEYS].itertuples(index=False, name=None))
+    assert keys == sorted(set(keys))
+    assert run.placed["start"].unique().tolist() == [0, 2]
+    assert len(keys) == 5 * 3 * (8 + 3 + 2) * 2 * 2
+    for _, rows in table.groupby(KEYS[:3]):
+        np.testing.assert_allclose(rows["q_value"], scipy.stats.false_discovery_control(rows["p_value"]), rtol=1e-12)
+
+
+def test_shards_and_row_groups_change_no_number(folds, tmp_path):
+    """Against one shard, and one row group."""
+    folder, _, table = folds
+    models = {name: {"factory": f"{folder / 'model.py'}:Fold", "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)}
+    config = screen_of(tmp_path, MOTIFS, LETTERS, models=models, readouts=READOUTS, placement=PLACEMENT, pairs=PAIRS)
+    again = merged(tmp_path, run_screen(config, tmp_path), {"all": FOLDS, "two": ["c", "a"]})
+    pd.testing.assert_frame_equal(table, again, check_exact=True)
+
+
+def test_effects_that_add_up_have_none(tmp_path):
+    """The toy's activities are sums over letters and positions, whole numbers: cooperativity is zero, exactly."""
+    readouts = {"activity": {"output": 2, "targets": ["a", "b", "c"]}}
+    config = screen_of(tmp_path, MOTIFS, LETTERS, readouts=readouts, placement=PLACEMENT, pairs=PAIRS)
+    run = run_screen(config, tmp_path)
+    table = merged(tmp_path, run)
+    zeros = ["cooperativity", "cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high"]
+    assert (table[zeros] == 0).all(axis=None)
+    assert (table[["p_value", "q_value"]] == 1).all(axis=None)
+    assert (table["effect_pair"] != 0).mean() > 0.9
+    # and its parts by hand: the first motif of a pair, alone where it stands in it
+    row = table[(table["pair_id"] == 5) & (table["strand"] == "+") & (table["start"] == 2)].iloc[0]
+    assert (row["first"], row["second"], row["distance"], row["orientation"]) == ("motif_0", "motif_1", 4, "+-")
+    alone = [sequence[:2] + "ACG" + sequence[5:] for sequence in LETTERS]
+    effect = np.mean([expected_activities(x) - expected_activities(y) for x, y in zip(alone, LETTERS, strict=True)], 0)
+    assert row["effect_first"] == pytest.approx(effect["abc".index(row["target"])])
+
+
+class Product(nn.Module):
+    """The number of A in the left half times that of T in the right one."""
+
+    def forward(self, X):
+        half = X.shape[-1] // 2
+        return X[:, 0, :half].sum(dim=1, keepdim=True) * X[:, 3, half:].sum(dim=1, keepdim=True)
+
+
+def test_a_known_interaction(tmp_path):
+    """In backgrounds of a A on the left and t T on the right, x and y more make x t, a y and x t + a y + x y."""
+    models = {"product": {"factory": "test_cooperativity:Product"}}
+    pairs = [{"first": "motif_0", "second": "motif_1", "distances": [0, 2], "orientations": ["++"]}]
+    backgrounds = ["CCACCCCCTTCC", "CACCCCCCCCCT", "ACCCCCTCTCCT"]
+    config = screen_of(tmp_path, ["AA", "TTT"], backgrounds, models=models, pairs=pairs, placement={"strands": "both"})
+    table = merged(tmp_path, run_screen(config, tmp_path)).set_index(["distance", "strand"])
+    # 12 // 2 - 7 // 2 = 3, so AA at 3 and 4, TTT from 7 on; or from 4 on AA, and TTT at 6
+    assert table.loc[(2, "+"), "start"] == 3
+    assert table.loc[(0, "+"), "start"] == 4
+    # what is added: two A, and of three T those that the background does not have
+    added = {2: [3 - 2, 3, 3 - 1], 0: [3 - 1, 3, 3 - 2]}
+    for distance, more in added.items():
+        row = table.loc[(distance, "+")]
+        assert row["cooperativity"] == pytest.approx(np.mean([2 * y for y in more]))
+        assert row["effect_first"] == pytest.approx(2 * np.mean([2, 1, 3]))
+        assert row["effect_second"] == pytest.approx(np.mean(more))
+        assert row["effect_pair"] == pytest.approx(row["effect_first"] + row["effect_second"] + row["cooperativity"])
+    # The reverse complement, AAANNTT, has the second motif on the left: x is 3, y what two T add at 8 and 9.
+    row = table.loc[(2, "-")]
+    assert row["effect_second"] == pytest.approx(3 * np.mean([2, 1, 3]))
+    assert row["effect_first"] == pytest.approx(np.mean([0, 2, 1]))
+    assert row["cooperativity"] == pytest.approx(3 * np.mean([0, 2, 1]))
+
+
+def test_a_single_background_has_no_spread(tmp_path):
+    config = screen_of(tmp_path, MOTIFS, LETTERS[:1], pairs=PAIRS, readouts={"a": {"output": 2}})
+    table = merged(tmp_path, run_screen(config, tmp_path))
+    missing = ["cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high"]
+    assert table[missing].isna().all(axis=None)
+    assert table["cooperativity"].notna().all()
+
+
+def test_only_row_groups_with_pairs_are_read(tmp_path, monkeypatch):
+    motifs = [*MOTIFS, *("".join(letters.choice(list("ACGT"), 6)) for _ in range(200))]
+    pair = {"first": "motif_0", "second": "motif_1", "distances": [1], "orientations": ["++"]}
+    monkeypatch.setattr(screen, "ROW_GROUP_ROWS", 7)
+    run = run_screen(screen_of(tmp_path, motifs, LETTERS, pairs=[pair], readouts={"a": {"output": 2}}), tmp_path)
+    read = []
+    column = merge._column
+    monkeypatch.setattr(merge, "_column", lambda *args: read.append(args[2]) or column(*args))
+    merged(tmp_path, run)
+    assert pq.ParquetFile(run.effects[0]).num_row_groups > 200
+    assert len(set(read)) == 3
+
+
+def test_a_damaged_file_is_told(folds, tmp_path):
+    _, run, _ = folds
+    broken = tmp_path / Path(*Path(run.effects[0]).parts[-3:])
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(Path(run.effects[0]).read_bytes()[:-100])
+    parts = find_parts([str(broken), *run.effects[1:]], run.placed, run.targets)
+    with pytest.raises(InputError, match="is damaged or not of this screen"):
+        merge_pairs(parts, run.placed, run.pairs, tmp_path / "cooperativity.parquet", {})
+    assert not (tmp_path / "cooperativity.parquet").exists()
