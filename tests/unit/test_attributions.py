@@ -24,7 +24,7 @@ from marginalization.attribution_shard import read_attribution_shard, run_attrib
 from marginalization.attributions import OneReadout, draw_references
 from marginalization.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.config import readouts_of
-from marginalization.elements import read_elements, without_controls
+from marginalization.elements import compared, read_elements
 from marginalization.errors import InputError
 from marginalization.merge import find_parts
 from marginalization.models import load_inputs
@@ -157,7 +157,7 @@ def attribute(config, folder, control=None):
             run_attribution_shard(model, shard, config, torch.device("cpu"), outputs, folder / "pieces", facts)
             files += outputs.values()
     length = config["backgrounds"]["length"]
-    placed = placed_table(without_controls(elements), config["placement"], length)
+    placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
     screened = find_parts(files, placed, targets, config["groups"])
     path = folder / "attributions.parquet"
     merge_attributions(screened, placed, length, config["attributions"]["window"], str(path), {"seed": 0})

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from marginalization import cooperativity, merge, screen
+from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.errors import InputError
 from marginalization.merge import find_parts
@@ -44,9 +45,10 @@ letters = np.random.default_rng(5)
 LETTERS = ["".join(letters.choice(list("ACGT"), 16)) for _ in range(7)]
 
 
-def merged(folder, run, groups=None):
+def merged(folder, run, groups=None, readouts=READOUTS):
     path = folder / "cooperativity.parquet"
-    merge_pairs(find_parts(run.effects, run.placed, run.targets, groups), run.placed, run.pairs, path, {"seed": 0})
+    parts = find_parts(run.effects, run.placed, run.targets, groups)
+    merge_pairs(parts, run.placed, run.pairs, readouts, path, {"seed": 0})
     assert pq.read_schema(path).remove_metadata() == COOPERATIVITY
     return pd.read_parquet(path).astype(dict.fromkeys(["model", "readout", "target", "strand", "orientation"], str))
 
@@ -127,7 +129,7 @@ def test_effects_that_add_up_have_none(tmp_path):
     readouts = {"activity": {"output": 2, "targets": ["a", "b", "c"]}}
     config = screen_of(tmp_path, MOTIFS, LETTERS, readouts=readouts, placement=PLACEMENT, pairs=PAIRS)
     run = run_screen(config, tmp_path)
-    table = merged(tmp_path, run)
+    table = merged(tmp_path, run, readouts=readouts)
     zeros = ["cooperativity", "cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high"]
     assert (table[zeros] == 0).all(axis=None)
     assert (table[["p_value", "q_value"]] == 1).all(axis=None)
@@ -154,7 +156,8 @@ def test_a_known_interaction(tmp_path):
     pairs = [{"first": "motif_0", "second": "motif_1", "distances": [0, 2], "orientations": ["++"]}]
     backgrounds = ["CCACCCCCTTCC", "CACCCCCCCCCT", "ACCCCCTCTCCT"]
     config = screen_of(tmp_path, ["AA", "TTT"], backgrounds, models=models, pairs=pairs, placement={"strands": "both"})
-    table = merged(tmp_path, run_screen(config, tmp_path)).set_index(["distance", "strand"])
+    run = run_screen(config, tmp_path)
+    table = merged(tmp_path, run, readouts=readouts_of(config)).set_index(["distance", "strand"])
     # 12 // 2 - 7 // 2 = 3, so AA at 3 and 4, TTT from 7 on; or from 4 on AA, and TTT at 6
     assert table.loc[(2, "+"), "start"] == 3
     assert table.loc[(0, "+"), "start"] == 4
@@ -175,7 +178,7 @@ def test_a_known_interaction(tmp_path):
 
 def test_a_single_background_has_no_spread(tmp_path):
     config = screen_of(tmp_path, MOTIFS, LETTERS[:1], pairs=PAIRS, readouts={"a": {"output": 2}})
-    table = merged(tmp_path, run_screen(config, tmp_path))
+    table = merged(tmp_path, run_screen(config, tmp_path), readouts=config["readouts"])
     missing = ["cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high"]
     assert table[missing].isna().all(axis=None)
     assert table["cooperativity"].notna().all()
@@ -189,7 +192,7 @@ def test_only_row_groups_with_pairs_are_read(tmp_path, monkeypatch):
     read = []
     column = merge._column
     monkeypatch.setattr(merge, "_column", lambda *args: read.append(args[2]) or column(*args))
-    merged(tmp_path, run)
+    merged(tmp_path, run, readouts={"a": {}})
     assert pq.ParquetFile(run.effects[0]).num_row_groups > 200
     assert len(set(read)) == 3
 
@@ -201,5 +204,31 @@ def test_a_damaged_file_is_told(folds, tmp_path):
     broken.write_bytes(Path(run.effects[0]).read_bytes()[:-100])
     parts = find_parts([str(broken), *run.effects[1:]], run.placed, run.targets)
     with pytest.raises(InputError, match="is damaged or not of this screen"):
-        merge_pairs(parts, run.placed, run.pairs, tmp_path / "cooperativity.parquet", {})
+        merge_pairs(parts, run.placed, run.pairs, READOUTS, tmp_path / "cooperativity.parquet", {})
     assert not (tmp_path / "cooperativity.parquet").exists()
+
+
+@pytest.mark.parametrize("scale", ["ratio", "log2_fold_change"])
+def test_effects_are_on_the_scale_of_the_readout(tmp_path, scale):
+    """Counts that a motif multiplies: ratios multiply, and their logarithms add up, but for what was there before."""
+    readouts = {"letters": {"output": 1, "targets": ["z", "A"], "effect": scale, "pseudocount": 1e4}}
+    (tmp_path / "model.py").write_text(MODEL)
+    models = {"a": {"factory": f"{tmp_path / 'model.py'}:Fold", "kwargs": {"seed": 1}}}
+    run = run_screen(screen_of(tmp_path, MOTIFS, LETTERS, models=models, readouts=readouts, pairs=PAIRS), tmp_path)
+    table = merged(tmp_path, run, readouts=readouts)
+    columns = ["element_id", "target"]
+    effects = pd.read_parquet(Path(run.effects[0]).parents[2]).astype(dict.fromkeys(columns, str))
+    ratios = (effects["after"].astype(float) + 1e4) / (effects["before"].astype(float) + 1e4)
+    effects["on_scale"] = ratios if scale == "ratio" else np.log2(ratios)
+    by_element = effects.groupby(columns)["on_scale"].apply(np.array)
+    pairs = run.pairs.set_index("pair_id")
+    for row in table.to_dict("records"):
+        ids = pairs.loc[row["pair_id"], ["element_id", "first_id", "second_id"]]
+        pair, first, second = (by_element[element_id, row["target"]] for element_id in ids)
+        values = pair / (first * second) if scale == "ratio" else pair - first - second
+        np.testing.assert_allclose(row["effect_pair"], pair.mean(), rtol=1e-9)
+        np.testing.assert_allclose(row["cooperativity"], values.mean(), rtol=1e-9, atol=1e-12)
+        away = values - 1 if scale == "ratio" else values
+        method = "exact" if 0 not in away and len(set(np.abs(away))) == len(away) else "asymptotic"
+        p = scipy.stats.wilcoxon(away, method=method).pvalue if away.any() else 1
+        np.testing.assert_allclose(row["p_value"], p, rtol=1e-9)

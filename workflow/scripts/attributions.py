@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from marginalization.attribution_merge import merge_attributions
-from marginalization.elements import without_controls
+from marginalization.elements import compared
 from marginalization.logs import job_log
 from marginalization.merge import find_parts, set_aside
 from marginalization.placement import placed_table
@@ -15,7 +15,9 @@ from marginalization.provenance import facts
 with job_log(snakemake.log[0]):
     config = snakemake.config
     length = config["backgrounds"]["length"]
-    placed = placed_table(without_controls(pd.read_parquet(snakemake.input.elements)), config["placement"], length)
+    elements = pd.read_parquet(snakemake.input.elements)
+    # Where elements stand can depend on the widest of all.
+    placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     results = Path(snakemake.output[0]).parent
     superseded = results / "superseded" / "attribution_sums"

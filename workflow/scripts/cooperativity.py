@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.logs import job_log
 from marginalization.merge import find_parts
@@ -19,6 +20,7 @@ with job_log(snakemake.log[0]):
         find_parts(snakemake.input.effects, placed, targets, config["groups"]),
         placed,
         pd.read_parquet(snakemake.input.pairs),
+        readouts_of(config),
         snakemake.output[0],
         facts(config, snakemake.params.files),
     )

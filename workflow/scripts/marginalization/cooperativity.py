@@ -4,7 +4,8 @@ In each background, with the effects e of the pair and of its parts,
 
     cooperativity = e(pair) - e(first) - e(second)
 
-which is zero where effects add up. Only the row groups of the effects that hold pairs or parts are read. As these stand
+which is zero where effects add up; or of effects that are ratios, e(pair) / (e(first) e(second)), which is one where they
+multiply. Only the row groups of the effects that hold pairs or parts are read. As these stand
 in all shards, their effects pass through a scratch file; in memory are a few numbers for each row of the table.
 """
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from .merge import Screened, aligned
 from .nulls import benjamini_hochberg
 from .pairs import IDS
+from .scales import Scale, effect, scale_of
 from .statistics import signed_rank, spread
 from .tables import COOPERATIVITY, parquet_writer
 
@@ -32,18 +34,18 @@ ROWS = 2**17
 """Rows written at a time."""
 
 
-def effects_of(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The effect in each background: a difference, whatever the readout's scale."""
-    return after - before
-
-
-def cooperation(pair: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def cooperation(pair: np.ndarray, first: np.ndarray, second: np.ndarray, scale: Scale) -> np.ndarray:
     """The cooperativity in each background, from the effects of a pair and of its parts there."""
-    return pair - first - second
+    return pair / (first * second) if scale.name == "ratio" else pair - first - second
 
 
 def merge_pairs(
-    screened: list[Screened], placed: pd.DataFrame, pairs: pd.DataFrame, path: str, facts: dict[str, Any]
+    screened: list[Screened],
+    placed: pd.DataFrame,
+    pairs: pd.DataFrame,
+    readouts: dict[str, dict[str, Any]],
+    path: str,
+    facts: dict[str, Any],
 ) -> None:
     """Write the table of cooperativity.
 
@@ -51,6 +53,7 @@ def merge_pairs(
         screened: as `merge.find_parts` gives it.
         placed: as for `merge.merge_effects`.
         pairs: the screen's; at least one.
+        readouts: their sections of the config by name, for the scales of effects.
         path: of the table.
         facts: for its metadata.
 
@@ -61,11 +64,12 @@ def merge_pairs(
     keys, rows = _rows(placed.loc[needed], pairs)
     with parquet_writer(path, COOPERATIVITY, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
+            scale = scale_of(readouts[item.readout])
             with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
-                n_backgrounds = _spill_effects(item, needed, scratch)
+                n_backgrounds = _spill_effects(item, scale, needed, scratch)
                 shape = (len(item.targets), int(needed.sum()), n_backgrounds)
                 for target, effects in zip(item.targets, np.memmap(scratch, np.float64, "r", shape=shape), strict=True):
-                    found = _statistics(effects, rows)
+                    found = _statistics(effects, rows, scale)
                     found["q_value"] = benjamini_hochberg(found["p_value"])
                     for first in range(0, len(keys), ROWS):
                         part = slice(first, first + ROWS)
@@ -97,7 +101,7 @@ def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.n
     return keys.join(strands_and_starts), rows
 
 
-def _spill_effects(item: Screened, needed: np.ndarray, scratch: Any) -> int:
+def _spill_effects(item: Screened, scale: Scale, needed: np.ndarray, scratch: Any) -> int:
     """Write (targets, needed placements, backgrounds) of float64 to the scratch file; returns how many backgrounds."""
     n_targets, n_needed = len(item.targets), int(needed.sum())
     n_backgrounds = 0
@@ -107,8 +111,8 @@ def _spill_effects(item: Screened, needed: np.ndarray, scratch: Any) -> int:
         for rows, before, after in aligned(part, n_targets, wanted):
             n_backgrounds = before.shape[2]
             # Of a group of models the predictions are averaged, as in the summary.
-            effects = effects_of(before.mean(axis=0), after.mean(axis=0)).reshape(-1, n_targets, n_backgrounds)
-            effects = effects[wanted[rows]]
+            effects = effect(before.mean(axis=0), after.mean(axis=0), scale)
+            effects = effects.reshape(-1, n_targets, n_backgrounds)[wanted[rows]]
             for t in range(n_targets):
                 scratch.seek((t * n_needed + done) * n_backgrounds * 8)
                 scratch.write(np.ascontiguousarray(effects[:, t]).tobytes())
@@ -117,14 +121,14 @@ def _spill_effects(item: Screened, needed: np.ndarray, scratch: Any) -> int:
     return n_backgrounds
 
 
-def _statistics(effects: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _statistics(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
     """The columns of one target (rows,), from the effects (placements, backgrounds) of pairs and parts."""
     means = ["effect_pair", "effect_first", "effect_second"]
     at_once = max(1, AT_ONCE // effects.shape[1])
     parts = []
     for first in range(0, len(rows), at_once):
         members = [effects[which] for which in rows[first : first + at_once].T]
-        values = cooperation(*members)
+        values = cooperation(*members, scale)
         mean, std, _, low, high = spread(values)
         parts.append(
             {
@@ -133,7 +137,7 @@ def _statistics(effects: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
                 "cooperativity_std": std,
                 "cooperativity_ci_low": low,
                 "cooperativity_ci_high": high,
-                "p_value": signed_rank(values),
+                "p_value": signed_rank(values - scale.neutral),
             }
         )
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -117,9 +117,9 @@ def _check_ids(rows: pd.DataFrame) -> None:
         )
 
 
-def without_controls(elements: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of elements that are no controls."""
-    return elements[elements["kind"] != "control"]
+def compared(elements: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of elements that are motifs or annotations: no controls, pairs or parts of these."""
+    return elements[elements["kind"].isin(["motif", "annotation"])]
 
 
 def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:

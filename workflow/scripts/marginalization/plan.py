@@ -27,7 +27,7 @@ from . import __version__
 from .attribution_config import attribution_files
 from .backgrounds import check_copies, select_backgrounds
 from .config import background_files, element_files, model_files
-from .elements import read_elements, without_controls
+from .elements import compared, read_elements
 from .placement import starts, strands, written_out
 from .provenance import sha256
 from .tables import write_json
@@ -187,7 +187,7 @@ def _attribution_jobs(
     if "attributions" not in config:
         return {}
     spec = dict(config["attributions"])
-    element_digests = _element_digests(without_controls(elements), per_element, spec.pop("marginals"))
+    element_digests = _element_digests(compared(elements), per_element, spec.pop("marginals"))
     # The digests of backgrounds hold the seed, by which references are drawn.
     made_by = [json.dumps(spec, sort_keys=True), *(sha256(path) for path in attribution_files(config))]
     return _jobs(

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .config import readouts_of
-from .elements import without_controls
+from .elements import compared
 from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
@@ -83,7 +83,7 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, control
     length = config["backgrounds"]["length"]
     widest = pd.read_parquet(paths.elements, columns=["width"])["width"].max()
     placement = written_out(config["placement"], length - int(widest))
-    elements = elements if controls else without_controls(elements)
+    elements = elements if controls else compared(elements)
     # What the merge holds: a placement's rows in all background shards, or its profiles.
     widths = [len(names) * len(backgrounds) for names in targets.values()]
     widths += [len(targets[readout]) * positions for readout, positions in probe["profile_length"].items()]
