@@ -1,0 +1,5 @@
+"""`python -m marginalization`."""
+
+from .cli import main
+
+raise SystemExit(main())
