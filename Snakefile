@@ -19,13 +19,15 @@ rule all:
     input:
         RESULT_TABLES,
         COOPERATIVITY,
+        ATTRIBUTIONS,
         f"{RESULTS}/provenance.json",
-        *([f"{RESULTS}/attributions.parquet"] if "attributions" in config else []),
+        f"{RESULTS}/report.html",
 
 
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/merge.smk"
+include: "workflow/rules/report.smk"
 
 
 if "attributions" in config:

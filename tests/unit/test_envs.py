@@ -16,7 +16,8 @@ def test_every_environment_has_the_packages_pins():
     assert [path.name for path in ENVIRONMENTS] == ["marginalization.yaml"]
     dependencies = yaml.safe_load(ENVIRONMENTS[0].read_text())["dependencies"]
     from_pip = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
-    lines = PYPROJECT["dependencies"] + PYPROJECT["optional-dependencies"]["attributions"]
+    extras = PYPROJECT["optional-dependencies"]
+    lines = PYPROJECT["dependencies"] + extras["attributions"] + extras["report"]
     asked = {Requirement(line).name: Requirement(line).specifier for line in lines}
     assert {Requirement(line).name: Requirement(line).specifier for line in from_pip} == asked
     assert len(from_pip) == len(asked) > 5

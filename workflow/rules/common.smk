@@ -69,6 +69,7 @@ RESULT_TABLES = [
     f"{RESULTS}/{table}.parquet"
     for table in ["summary", *(["profiles"] if PROFILES else [])]
 ]
+ATTRIBUTIONS = [f"{RESULTS}/attributions.parquet"] if "attributions" in config else []
 COOPERATIVITY = (
     [f"{RESULTS}/cooperativity.parquet"] if config["elements"]["pairs"] else []
 )

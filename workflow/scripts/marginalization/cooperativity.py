@@ -4,7 +4,7 @@ In each background, with the effects e of the pair and of its parts,
 
     cooperativity = e(pair) - e(first) - e(second)
 
-which is zero where effects add up; or of effects that are ratios, e(pair) / (e(first) e(second)), which is one where they
+which is zero where effects add up; or of ratios e(pair) / (e(first) e(second)), which is one where they
 multiply. Only the row groups of the effects that hold pairs or parts are read. As these stand
 in all shards, their effects pass through a scratch file; in memory are a few numbers for each row of the table.
 """

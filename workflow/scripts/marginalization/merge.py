@@ -216,7 +216,7 @@ def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, nam
 def merge_profiles(
     screened: list[Screened], placed: pd.DataFrame, length: int, path: str, facts: dict[str, Any]
 ) -> None:
-    """Write the mean profiles over all backgrounds, of `length`, and what is measured of them.
+    """Write the mean profiles over all backgrounds, of `length`, of all elements but controls, and their measures.
 
     The other arguments are as for `merge_effects`, but that `placed` also has the column width.
     """
@@ -226,6 +226,7 @@ def merge_profiles(
                 for part in item.parts:
                     rows = placed.iloc[part.first : part.first + part.n]
                     for table in _mean_profiles(part, t, len(item.targets), rows, length):
+                        table = table[table["kind"] != "control"]
                         table = table.assign(model=item.model, readout=item.readout, target=target)
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 

@@ -1,0 +1,1 @@
+"""The report of a screen: one HTML file that stands alone, and its figures for papers."""

@@ -1,0 +1,109 @@
+"""The figures of a report, for papers: what its charts of the whole screen show, each as SVG, PDF and PNG."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from ..tables import whole_file
+from .charts import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, specification
+
+WIDTH = 640
+MOST_RANKED = 1000
+LABELS = 8
+APART = 0.05
+"""The least distance of labelled effects, as a share of their range."""
+
+
+def write_figures(contents: dict[str, Any], folder: Path) -> None:
+    """Write the figures of what `contents.gather` gives."""
+    for name, chart, data in figures(contents):
+        spec = json.dumps(_sized({**specification(chart, data), "background": "white"}))
+        written = {
+            "svg": vl_convert.vegalite_to_svg(spec).encode(),
+            "pdf": vl_convert.vegalite_to_pdf(spec),
+            "png": vl_convert.vegalite_to_png(spec, scale=2),
+        }
+        for suffix, content in written.items():
+            with whole_file(folder / f"{name}.{suffix}") as temporary:
+                Path(temporary).write_bytes(content)
+
+
+def figures(contents: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[dict[str, Any]]]]]:
+    """Each figure's name, chart and data."""
+    views = contents["views"]
+    for i, view in enumerate(views):
+        slug = re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join((view["model"], view["readout"], view["target"])))
+        yield f"ranked-{slug}", "ranked", ranked(contents, i)
+        yield f"null-{slug}", "quantiles", quantiles(contents, i)
+    cells = [{**cell, "view": views[cell["view"]]["label"]} for cell in contents["heatMap"]]
+    yield "heat-map", "heat_map", {"cells": cells}
+    yield "backgrounds-gc", "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
+
+
+def ranked(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `ranked`: each of the strongest elements on the strand where it does most."""
+    effects, here = contents["effects"], contents["views"][view]
+    best: dict[int, dict[str, Any]] = {}
+    significant: set[int] = set()
+    for i in (i for i, of in enumerate(effects["view"]) if of == view and effects["element"][i] < MOST_RANKED):
+        row = {name: effects[name][i] for name in ("element", "effect", "low", "high", "q")}
+        if effects["significant"][i]:
+            significant.add(row["element"])
+        known = best.get(row["element"])
+        if known is None or abs(row["effect"] - here["neutral"]) > abs(known["effect"] - here["neutral"]):
+            best[row["element"]] = row
+    rows = sorted(best.values(), key=lambda row: row["effect"])
+    for position, row in enumerate(rows, 1):
+        verdict = SIGNIFICANT if row["element"] in significant else NOT_SIGNIFICANT
+        name = short(contents["elements"][row["element"]]["name"])
+        row |= {"position": position, "name": name, "verdict": verdict if here["band"] else NO_CONTROLS}
+    _label(rows, "left")
+    _label(rows[::-1], "right")
+    band = here["band"]
+    title = band and f"middle 95 % of controls: {band[0]:.3g} to {band[1]:.3g}"
+    return {
+        "elements": rows,
+        "band": [{"low": band[0], "high": band[1], "title": title}] if band else [],
+        "neutral": [{"value": here["neutral"]}],
+    }
+
+
+def quantiles(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `quantiles`."""
+    points = [
+        {"test": test["test"], "expected": expected, "observed": observed}
+        for test in contents["quality"]["quantiles"]
+        if test["view"] == view
+        for expected, observed in zip(test["expected"], test["observed"], strict=True)
+    ]
+    most = max((point["expected"] for point in points), default=0)
+    return {"quantiles": points, "diagonal": [{"expected": x, "observed": x} for x in (0, most)]}
+
+
+def short(name: str) -> str:
+    """The first of an element's names, and how many more there are."""
+    first, *others = name.split(";")
+    return f"{first} (+{len(others)})" if others else first
+
+
+def _label(rows: list[dict[str, Any]], side: str) -> None:
+    """Give the outermost rows, first to last, a label where there is room and the name is not labelled yet."""
+    room = APART * abs(rows[-1]["effect"] - rows[0]["effect"])
+    last, named = None, set()
+    for row in rows[: len(rows) // 2]:
+        far = last is None or abs(row["effect"] - last) > room
+        if row["verdict"] != NOT_SIGNIFICANT and far and row["name"] not in named and len(named) < LABELS:
+            row[f"label_{side}"] = row["name"]
+            last = row["effect"]
+            named.add(row["name"])
+
+
+def _sized(spec: dict[str, Any]) -> dict[str, Any]:
+    """A specification with a width of its own, where the page gives the width of what contains it."""
+    return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec

@@ -1,0 +1,78 @@
+"""Which motifs are alike, and what JASPAR says of them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+ALIKE = 1e-3
+"""Tomtom's p-value under which two motifs are alike."""
+
+MOST_TARGETS = 1000
+"""Motifs whose columns are the background of those p-values."""
+
+_JASPAR_ID = re.compile(r"^(MA\d{4})\.(\d+)\b")
+NEWEST = "JASPAR2026"
+
+
+def groups_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) -> list[tuple[str, str | None]]:
+    """Elements in the order of a clustered heat map, each with the first element of its group of like motifs.
+
+    Similarity is Tomtom's p-value (Gupta et al., Genome Biol. 8:R24, 2007) as memelite computes it; groups are those of
+    average linkage cut at `ALIKE`. Within groups, and among them by their first member, the order is the given one.
+
+    Args:
+        ids: element_ids, strongest first.
+        matrices: by element_id, (width, 4); elements without any are groups of their own.
+        effects: (elements, views), by which elements without a matrix are put next to each other.
+    """
+    known = [i for i in ids if i in matrices.index and matrices[i] is not None]
+    label = {element_id: -1 - n for n, element_id in enumerate(ids)}
+    if len(known) > 1:
+        every = [np.stack(matrix).T for matrix in matrices.dropna().head(MOST_TARGETS)]
+        label |= dict(zip(known, _alike([np.stack(matrices[i]).T for i in known], every), strict=True))
+    order = leaves_list(linkage(effects, "average")) if len(ids) > 2 else range(len(ids))
+    first: dict[int, str] = {}
+    for element_id in ids:
+        first.setdefault(label[element_id], element_id)
+    members = pd.Series({i: first[label[i]] for i in ids})
+    place = {element_id: n for n, element_id in enumerate(ids[i] for i in order)}
+    # A group stands where the clustering of effects puts its strongest member.
+    ordered = sorted(ids, key=lambda i: (place[members[i]], ids.index(i)))
+    counts = members.value_counts()
+    return [(i, members[i] if counts[members[i]] > 1 else None) for i in ordered]
+
+
+def _alike(matrices: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
+    """The group of each motif (4, width), by p-values for which the columns of all others are the background."""
+    from memelite import tomtom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a screen of few motifs makes a poor background
+        p = tomtom(matrices, [*matrices, *others], n_jobs=1)[0][:, : len(matrices)]
+    distance = np.minimum(p, p.T)
+    np.fill_diagonal(distance, 0)
+    return fcluster(linkage(squareform(distance, checks=False), "average"), ALIKE, "distance")
+
+
+def motif_classes(names: Sequence[str], config: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The `class` and `family` that JASPAR gives the motifs whose names begin with one of its matrix ids."""
+    from pyjaspar import jaspardb
+
+    releases = [table["jaspar"]["release"] for table in config["elements"].get("motifs", []) if "jaspar" in table]
+    database = jaspardb(release=(releases or [NEWEST])[0])
+    found = {}
+    for name in names:
+        if match := _JASPAR_ID.match(name):
+            motif = database.fetch_motif_by_id(match[0]) or database.fetch_motif_by_id(match[1])
+            if motif is not None:
+                kinds = {"class": motif.tf_class, "family": motif.tf_family}
+                found[name] = {kind: "; ".join(filter(None, of or [])) for kind, of in kinds.items()}
+    return found
