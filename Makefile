@@ -5,11 +5,10 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-slurm real bench check format clean
+.PHONY: demo test test-slurm test-browser real pictures bench check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
-	$(BIN)/python config/demo/figure.py results/demo results/demo/demo.png
 	$(BIN)/python config/demo/recovery.py results/demo
 
 test: $(VENV)/.installed  ## Run the fast tests.
@@ -18,8 +17,17 @@ test: $(VENV)/.installed  ## Run the fast tests.
 test-slurm: $(VENV)/.installed $(GENOME)  ## Run on a SLURM that the tests start; they skip where it is not installed.
 	$(BIN)/pytest tests/slurm
 
+test-browser: demo  ## Read the demo's report in Chromium; the tests skip where there is none.
+	$(BIN)/pytest tests/browser
+
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real
+
+pictures: test-browser real  ## Make the pictures of the docs anew.
+	cp results/browser/overview.png docs/report.png
+	cp results/browser/element.png docs/element.png
+	cp results/real/results/scan/figures/scan-*.png docs/scan.png
+	cp results/real/results/spacing/figures/spacing-*.png docs/spacing.png
 
 bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, and time large plans, screens and merges.
 	$(BIN)/python tests/benchmark/marginals.py

@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
-# Install Chromium, as root on Debian or Ubuntu, for the tests of the report.
+# Install Chromium for the tests of the report, from Debian's packages, as root.
 set -euo pipefail
-command -v chromium > /dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
+export DEBIAN_FRONTEND=noninteractive
+command -v chromium > /dev/null && exit
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends chromium > /dev/null

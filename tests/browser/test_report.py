@@ -171,3 +171,24 @@ def test_on_a_phone_and_on_paper(report):
     page.emulate_media(media="print")
     assert not page.get_by_role("navigation", name="Sections").is_visible()
     assert page.locator("#overview .card").first.is_visible()
+
+
+def test_screenshots_are_kept(report, results):
+    """Under results/browser: what the README shows, and what to look at after a change of the page."""
+    kept = results.parent / "browser"
+    wide = report(viewport={"width": 1180, "height": 760}, device_scale_factor=2)
+    for name, page in (
+        ("overview", wide.page),
+        ("dark", report(color_scheme="dark").page),
+        ("phone", report(viewport={"width": 390, "height": 844}, is_mobile=True).page),
+    ):
+        page.wait_for_selector('[data-chart="ranked"] svg')
+        page.screenshot(path=kept / f"{name}.png")
+    page = wide.page
+    page.evaluate("document.getElementById('elements').scrollIntoView({behavior: 'instant'})")
+    page.screenshot(path=kept / "table.png")
+    page.get_by_label("Search").fill("MA0139.2")
+    page.locator("#table tbody button").first.click()
+    page.wait_for_function("document.querySelectorAll('#element-charts svg').length >= 5")
+    page.screenshot(path=kept / "element.png")
+    assert {path.stem for path in kept.glob("*.png")} >= {"overview", "dark", "phone", "table", "element"}

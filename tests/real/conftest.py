@@ -38,6 +38,7 @@ def folder(real_data):
         link.symlink_to(real_data)
     write_once(folder / "genome.fa", (real_data / "genome" / "hg38_chr22_32.0-32.3Mb.fa").read_text())
     tiles = [f"chr22\t{start}\t{start + 400}\n" for start in range(0, 300_000 - 400, 400)]
+    write_once(folder / "ctcf.tsv", "name\tsequence\nCTCF\tTGGCCACCAGGGGGCGCTA\n")
     write_once(folder / "tiles.bed", "".join(tiles))
     rng = np.random.default_rng(1)
     elsewhere = [f"chr22\t{start}\t{start + 31}\telsewhere\n" for start in sorted(rng.integers(0, 299_969, 100))]
@@ -62,3 +63,5 @@ def screen_fixture(name: str):
 ctcf = screen_fixture("ctcf")
 explainn = screen_fixture("explainn")
 deepstarr = screen_fixture("deepstarr")
+scan = screen_fixture("scan")
+spacing = screen_fixture("spacing")

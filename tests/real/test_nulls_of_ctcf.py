@@ -33,21 +33,21 @@ def random_motifs():
 
 
 def test_random_motifs_are_like_their_controls(folder, random_motifs):
-    found = screen(folder, "null", random_motifs, shuffles=10, n_backgrounds=20, strands="+")
+    found = screen(folder, "null", random_motifs, shuffles=10, n_backgrounds=10, strands="+")
     own = found[found["kind"] == "motif"]
     assert len(own) == 500
     called = (own["p_value"] < 0.05).mean(), (own["control_p"] < 0.05).mean()
     uniform = scipy.stats.kstest(own["control_p"], "uniform")
     print(f"random 10-mers called at p < 0.05: {called[0]:.1%} by Wilcoxon's test over backgrounds, {called[1]:.1%} by")
     print(f"controls; Kolmogorov-Smirnov p = {uniform.pvalue:.3f}; significant: {own['significant'].sum()} of 500")
-    assert called[0] > 0.15
+    assert called[0] > 0.1
     assert 0.03 <= called[1] <= 0.07
     assert uniform.pvalue > 0.001
     assert own["significant"].sum() <= 2
 
 
 def test_ctcf_is_significant_on_both_strands_and_its_shuffle_is_not(folder, random_motifs):
-    sequences = [CTCF, SHUFFLED, *random_motifs[:30]]
+    sequences = [CTCF, SHUFFLED, *random_motifs[:10]]
     found = screen(folder, "verdict", sequences, shuffles=20, n_backgrounds=50, strands="both")
     found = found.set_index(["name", "strand"])
     ctcf, shuffled = (found.loc[[(name, "+"), (name, "-")]] for name in (CTCF, SHUFFLED))

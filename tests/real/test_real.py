@@ -117,3 +117,24 @@ def test_profiles_agree_with_counts(ctcf):
     assert both["after"].map(len).unique().tolist() == [300]
     assert both["after"].map(np.sum).to_numpy() == pytest.approx(both["after_mean"].to_numpy(), rel=1e-4)
     assert both["before"].map(np.sum).to_numpy() == pytest.approx(both["before_mean"].to_numpy(), rel=1e-4)
+
+
+def test_ctcf_acts_in_the_middle_on_both_strands(scan):
+    """The model predicts the 300 central positions of 400."""
+    effects = scan.table("summary.parquet")
+    assert effects["start"].tolist() == 2 * list(range(0, 382, 10))
+    by_strand = effects.pivot(index="start", columns="strand", values="effect_mean")
+    middle, ends = by_strand.loc[150:230], by_strand.loc[[0, 380]]
+    assert (middle.min() > 1.3).all()
+    assert (ends.max() < 0.9 * middle.min().min()).all()
+
+
+def test_two_sites_of_ctcf_do_less_than_twice_what_one_does(spacing):
+    """Log counts saturate; a pair is centred, and its halves stand where they do in it."""
+    pairs = spacing.table("cooperativity.parquet")
+    assert sorted(set(pairs["orientation"])) == ["++", "+-", "-+", "--"]
+    assert (pairs["effect_pair"] > pairs[["effect_first", "effect_second"]].max(axis=1)).mean() > 0.9
+    near = pairs[pairs["distance"] <= 50]
+    assert (near["cooperativity_ci_high"] < 0).mean() > 0.9
+    difference = pairs["effect_pair"] - pairs["effect_first"] - pairs["effect_second"]
+    assert pairs["cooperativity"].to_numpy() == pytest.approx(difference.to_numpy(), abs=1e-9)

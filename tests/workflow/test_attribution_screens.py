@@ -44,7 +44,7 @@ def test_attributions_beside_a_finished_screen(finished, config):
     results = finished / "results" / "known"
     effects = {path: path.stat().st_mtime_ns for path in (results / "effects").rglob("*.parquet")}
     config["attributions"] = SECTION
-    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 6, "attributions": 1, "all": 1}
+    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 6, "attributions": 1, "report": 1, "all": 1}
     run(finished, config)
     assert effects == {path: path.stat().st_mtime_ns for path in (results / "effects").rglob("*.parquet")}
 
@@ -72,7 +72,7 @@ def test_attributions_beside_a_finished_screen(finished, config):
 
     # Only what is asked of the attributions is another, so only their jobs run.
     config["attributions"] = SECTION | {"window": 7}
-    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 6, "attributions": 1, "all": 1}
+    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 6, "attributions": 1, "report": 1, "all": 1}
     run(finished, config)
     narrow = pd.read_parquet(results / "attributions.parquet")
     assert narrow["before"].str.len().unique().tolist() == [7]
@@ -91,7 +91,7 @@ def test_a_labs_function_whose_file_changes(finished, config):
     (finished / "own.py").touch()
     assert "Nothing to be done" in run(finished, config, "--dry-run")
     (finished / "own.py").write_text(code.replace("X[:, 0]", "X[:, :, :3]"))
-    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 3, "attributions": 1, "all": 1}
+    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 3, "attributions": 1, "report": 1, "all": 1}
     done = snakemake(finished, config)
     assert done.returncode != 0
     printed = re.sub(r"\s+", " ", done.stdout)
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_named(finished, config):
     assert done.returncode != 0
     assert re.search(rf"Error: \S*{first.name} is damaged.*Delete it and run snakemake again", done.stdout)
     first.unlink()
-    assert jobs(run(finished, config)) == {"attribute": 1, "attributions": 1, "all": 1}
+    assert jobs(run(finished, config)) == {"attribute": 1, "attributions": 1, "report": 1, "all": 1}
     assert (results / "attributions.parquet").read_bytes() == whole
 
 

@@ -13,7 +13,7 @@ from workflows import PROJECT
 OUTER = """
 configfile: "config/config.yaml"
 rule top:
-    input: "strongest.csv", "more/results/few/summary.parquet", "screens/results/known/provenance.json"
+    input: "strongest.csv", "more/results/few/summary.parquet", "screens/results/known/report.html"
 rule strongest:
     input: "screens/results/known/summary.parquet"
     output: "strongest.csv"

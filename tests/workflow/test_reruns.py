@@ -25,7 +25,16 @@ def finished(finished, tmp_path):
 def test_the_first_dry_run_shows_every_job(lab, config):
     printed = run(lab, config, *QUIET)
     shown = jobs(printed)
-    assert shown == {"backgrounds": 1, "elements": 1, "probe": 1, "screen": 6, "merge": 1, "provenance": 1, "all": 1}
+    assert shown == {
+        "backgrounds": 1,
+        "elements": 1,
+        "probe": 1,
+        "screen": 6,
+        "merge": 1,
+        "provenance": 1,
+        "report": 1,
+        "all": 1,
+    }
     assert "512 marginals: 1 models x 8 elements x 4 placements x 16 backgrounds, in 6 jobs" in printed
     assert not (lab / "results").exists()
 
@@ -34,7 +43,14 @@ def test_a_new_motif_runs_its_own_shard_and_the_merge(finished, config):
     assert "Nothing to be done" in run(finished, config, *QUIET)
     (finished / "motifs.tsv").write_text((finished / "motifs.tsv").read_text() + "new\tTTTTT\t.\n")
     shown = jobs(run(finished, config, *QUIET))
-    assert shown == {"elements": 1, "screen": 3, "merge": 1, "provenance": 1, "all": 1}  # 1 of 2 x 3 background shards
+    assert shown == {
+        "elements": 1,
+        "screen": 3,
+        "merge": 1,
+        "provenance": 1,
+        "report": 1,
+        "all": 1,
+    }  # 1 of 2 x 3 background shards
     run(finished, config)
     assert "Nothing to be done" in run(finished, config, *QUIET)
     results = finished / "results" / "known"

@@ -41,7 +41,7 @@ def ranked() -> alt.Chart:
     points = base.mark_circle(size=34, opacity=0.9).encode(
         x=x,
         y=alt.Y("effect:Q", title="mean effect"),
-        color=alt.Color("verdict:N", scale=VERDICTS, title=None),
+        color=alt.Color("verdict:N", scale=VERDICTS, legend=alt.Legend(title=None, values=VERDICTS.domain[:2])),
         tooltip=["name:N", _number("effect"), _number("low"), _number("high"), _number("q"), "verdict:N"],
     )
     labels = [

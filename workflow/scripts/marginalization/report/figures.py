@@ -15,6 +15,9 @@ from .charts import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, specification
 
 WIDTH = 640
 MOST_RANKED = 1000
+MOST_VIEWS = 12
+"""Models, readouts and targets with figures of their own, also on the page; the table has all."""
+MOST_PAIRS = 4
 LABELS = 8
 APART = 0.05
 """The least distance of labelled effects, as a share of their range."""
@@ -37,10 +40,16 @@ def write_figures(contents: dict[str, Any], folder: Path) -> None:
 def figures(contents: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[dict[str, Any]]]]]:
     """Each figure's name, chart and data."""
     views = contents["views"]
-    for i, view in enumerate(views):
-        slug = re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join((view["model"], view["readout"], view["target"])))
+    pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
+    for i, view in enumerate(views[:MOST_VIEWS]):
+        slug = _slug(view["model"], view["readout"], view["target"])
         yield f"ranked-{slug}", "ranked", ranked(contents, i)
         yield f"null-{slug}", "quantiles", quantiles(contents, i)
+        if contents["scan"]:
+            strongest = contents["elements"][0]["name"]
+            yield f"scan-{slug}-{_slug(short(strongest))}", "scan", scan(contents, i)
+        for pair in pairs[:MOST_PAIRS]:
+            yield f"spacing-{slug}-{_slug(pair)}", "spacing", spacing(contents, i, pair)
     cells = [{**cell, "view": views[cell["view"]]["label"]} for cell in contents["heatMap"]]
     yield "heat-map", "heat_map", {"cells": cells}
     yield "backgrounds-gc", "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
@@ -86,10 +95,29 @@ def quantiles(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, A
     return {"quantiles": points, "diagonal": [{"expected": x, "observed": x} for x in (0, most)]}
 
 
+def scan(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `scan`, of the strongest element."""
+    columns = contents["scan"]
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [row for row in rows if row["view"] == view and row["element"] == 0]
+    return {"scan": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
+
+
+def spacing(contents: dict[str, Any], view: int, pair: str) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `spacing`, of one pair of motifs."""
+    rows = [row for row in contents["pairs"] if row["view"] == view and row["pair"] == pair]
+    return {"pairs": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
+
+
 def short(name: str) -> str:
     """The first of an element's names, and how many more there are."""
     first, *others = name.split(";")
     return f"{first} (+{len(others)})" if others else first
+
+
+def _slug(*names: str) -> str:
+    """Names as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(names))
 
 
 def _label(rows: list[dict[str, Any]], side: str) -> None:

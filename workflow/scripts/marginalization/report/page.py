@@ -14,11 +14,8 @@ import vl_convert
 from ..tables import whole_file
 from .charts import CHARTS, specification
 from .contents import gather
-from .figures import quantiles, ranked
+from .figures import MOST_VIEWS, quantiles, ranked
 from .logos import letter_outlines
-
-MOST_CARDS = 12
-"""Views with a figure of their own on the page; the table has all."""
 
 
 def write_report(results: Path, path: Path) -> dict[str, Any]:
@@ -34,7 +31,7 @@ def render(contents: dict[str, Any]) -> str:
     tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
     here = files(__package__)
     n_views = range(len(contents["views"]))
-    shown = {**contents, "ranked": [ranked(contents, i) for i in n_views[:MOST_CARDS]]}
+    shown = {**contents, "ranked": [ranked(contents, i) for i in n_views[:MOST_VIEWS]]}
     shown["quantiles"] = [quantiles(contents, i) for i in n_views]
     template = jinja2.Template((here / "page.html").read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
     return template.render(
@@ -42,7 +39,7 @@ def render(contents: dict[str, Any]) -> str:
         views=contents["views"],
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
-        most_cards=MOST_CARDS,
+        most_cards=MOST_VIEWS,
         contents=_in_script(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
         letters=_in_script(json.dumps(letter_outlines())),
