@@ -2,9 +2,9 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
+from opened import Opened
 from playwright.sync_api import sync_playwright
 from workflows import PROJECT
 
@@ -28,18 +28,6 @@ def browser():
     with sync_playwright() as playwright:
         # Chromium's sandbox does not start for root.
         yield playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-
-
-class Opened:
-    """The report in a page, with all that the console said and the network was asked for."""
-
-    def __init__(self, page, path: Path):
-        self.page, self.said, self.asked = page, [], []
-        page.on("console", lambda message: message.type == "error" and self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.absolute().as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready")
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ import re
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from marginalization.report.contents import gather
+from marginalization.report.page import render
+from opened import Opened
 
 KEYS = {"model": "demo", "readout": "counts", "target": "counts"}
 
@@ -171,6 +174,22 @@ def test_on_a_phone_and_on_paper(report):
     page.emulate_media(media="print")
     assert not page.get_by_role("navigation", name="Sections").is_visible()
     assert page.locator("#overview .card").first.is_visible()
+
+
+def test_names_are_no_markup(browser, results, tmp_path):
+    name = """'"><img src=x onerror="document.title='run'">"""
+    shown = gather(results)
+    for element in shown["elements"]:
+        element["name"] = f"{name} {element['name']}"
+    (tmp_path / "report.html").write_text(render(shown), encoding="utf-8")
+    page = Opened(browser.new_context(offline=True).new_page(), tmp_path / "report.html").page
+    assert rows_of(page)[0]["Name"].startswith(name)
+    page.locator("#table tbody button").first.click()
+    page.wait_for_function("document.querySelectorAll('#element-charts svg').length >= 5")
+    assert name in page.locator("dialog h2").inner_text()
+    assert page.locator("img").count() == 0
+    assert page.title() != "run"
+    page.context.close()
 
 
 def test_screenshots_are_kept(report, results):

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_config, make_lab
+from lab_folder import make_config, make_lab
 from marginalization.report import contents, figures, page
 from marginalization.report.similarity import groups_of, motif_classes
 from workflows import run
@@ -169,6 +169,14 @@ def test_figures_are_written_in_three_formats(results, shown):
         assert (results / "figures" / f"{name}.svg").read_text().startswith("<svg")
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_stands_in_snakemakes_own_report(results, tmp_path):
+    """Offline, with captions and categories."""
+    run(results.parents[1], results.parents[1] / "known.yaml", "--report", str(tmp_path / "report.html"))
+    text = (tmp_path / "report.html").read_text()
+    for part in ("Marginal effects", "results/known/report.html", "do more than their shuffles", "heat-map"):
+        assert part in text
 
 
 def test_ranked_data_has_room_for_its_labels(shown):

@@ -99,14 +99,15 @@ def read_screen(results: Path, config: dict[str, Any]) -> Screen:
     summary["view"] = summary.merge(found.reset_index(), on=KEYS)["index"].to_numpy()
     n_strands = summary["strand"].nunique()
     each = len(found) * n_strands * min(MOST_BACKGROUNDS, int(summary["n_backgrounds"].iloc[0]))
-    return Screen(results, config, summary, found, shown, shown[: min(MOST_DETAILS, MOST_NUMBERS // each)])
+    detailed = shown[: min(MOST_DETAILS, _room(each))]
+    return Screen(results, config, summary, found, shown, detailed)
 
 
 def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     """What was screened, with what, and when."""
     counts = provenance["counts"]
     config = screen.config
-    seconds = sum(sum(jobs.values()) for jobs in provenance["wall_seconds"].values() if jobs)
+    seconds = sum(time or 0 for jobs in provenance["wall_seconds"].values() for time in jobs.values())
     return {
         "screen": config["screen"],
         "models": list(config["models"]),
@@ -267,7 +268,7 @@ def scan(screen: Screen) -> dict[str, list[Any]] | None:
     if screen.summary.groupby("element_id")["start"].nunique().max() == 1:
         return None
     n_rows = len(screen.summary) // len(screen.shown)
-    some = screen.detailed[: max(1, MOST_NUMBERS // (4 * n_rows))]
+    some = screen.detailed[: _room(4 * n_rows)]
     index = {element_id: i for i, element_id in enumerate(screen.shown)}
     table = screen.summary[screen.summary["element_id"].isin(some)]
     columns = {"view": table["view"], "element": table["element_id"].map(index), "strand": table["strand"]}
@@ -286,7 +287,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
     places = strongest_starts(screen).drop_duplicates(["view", "element_id"])
     places = places[places["element_id"].isin(screen.detailed)]
     n_profile_views = screen.views["readout"].isin(_profile_readouts(screen.config)).sum()
-    some = screen.detailed[: MOST_NUMBERS // (2 * PROFILE_FLANK * n_profile_views)]
+    some = screen.detailed[: _room(2 * PROFILE_FLANK * n_profile_views)]
     keys = [*KEYS, "element_id", "strand", "start"]
     columns = [*keys, "before", "after"]
     table = pd.read_parquet(path, columns=columns, filters=[("element_id", "in", some)])
@@ -311,7 +312,7 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
     path = screen.results / "attributions.parquet"
     if not path.is_file() or "attributions" not in screen.config:
         return None
-    some = screen.detailed[: MOST_NUMBERS // (2 * screen.config["attributions"]["window"] * len(screen.views))]
+    some = screen.detailed[: _room(2 * screen.config["attributions"]["window"] * len(screen.views))]
     places = strongest_starts(screen).drop_duplicates(["view", "element_id"])
     keys = [*KEYS, "element_id", "strand", "start"]
     table = pd.read_parquet(path, filters=[("element_id", "in", some)]).astype(dict.fromkeys([*KEYS, "strand"], str))
@@ -386,7 +387,6 @@ def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     """What tells whether the screen can be trusted."""
     backgrounds = pd.read_parquet(screen.results / "backgrounds.parquet", columns=["gc", "sequence"])
     logs = {str(path.relative_to(screen.results)): _lines(path) for path in sorted(screen.results.rglob("*.log"))}
-    seconds = provenance["wall_seconds"]
     return {
         "gc": rounded(backgrounds["gc"].head(2000)),
         "unknown": int(backgrounds["sequence"].str.count("N").sum()),
@@ -401,7 +401,6 @@ def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "checks": sorted({line for lines in logs.values() for line in lines if "first results" in line}),
         "warnings": [f"{path}: {line}" for path, lines in logs.items() for line in lines if line.startswith("WARNING")],
         "rates": _rates(logs),
-        "seconds": {model: rounded(list(jobs.values())) for model, jobs in seconds.items()},
     }
 
 
@@ -440,6 +439,11 @@ def _lines(path: Path) -> list[str]:
     text = path.read_text(errors="replace").replace("\r", "\n")
     found = re.finditer(r"^[\d-]+ [\d:,]+ (?:INFO |(?=WARNING))(.*)$", text, re.MULTILINE)
     return [match[1] for match in found]
+
+
+def _room(each: int) -> int:
+    """Of how many elements there is room for so many numbers."""
+    return max(1, MOST_NUMBERS // each)
 
 
 def _scale(config: dict[str, Any], readout: str) -> Scale:

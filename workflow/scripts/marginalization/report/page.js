@@ -6,6 +6,7 @@ const short = (name) => {
   const [first, ...others] = name.split(";");
   return others.length ? `${first} (+${others.length})` : first;
 };
+const escaped = (text) => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 const number = (x) => (x === null || x === undefined ? "" : Number(x.toPrecision(3)).toString());
 
 // Columns to rows, once: rows[view][element] is {strand: row}.
@@ -171,7 +172,7 @@ function logo(element, label) {
         paths += `<path d="${LETTERS[letter]}" fill="${colours[letter]}" transform="translate(${i + 0.03} ${y}) scale(0.94 ${height})"/>`;
     }
   });
-  const said = label ? `role="img" aria-label="${label}"` : 'aria-hidden="true"';
+  const said = label ? `role="img" aria-label="${escaped(label)}"` : 'aria-hidden="true"';
   return `<svg class="logo" ${said} viewBox="0 0 ${columns.length} 2" preserveAspectRatio="none" width="${13 * columns.length}">${paths}</svg>`;
 }
 
@@ -215,6 +216,7 @@ function fill() {
   const { model, readout, target } = views[view];
   const where = `filters=[("element_id", "==", "${element.id}")]`;
   byId("element-code").textContent =
+    `# At the command line: marginalization show ${facts.folder} ${element.id}\n` +
     `import pandas as pd\n\n` +
     `summary = pd.read_parquet("${facts.folder}/summary.parquet", ${where})\n` +
     `summary[(summary.model == "${model}") & (summary.readout == "${readout}") & (summary.target == "${target}")]\n\n` +
@@ -225,7 +227,7 @@ dialog.addEventListener("close", () => history.replaceState(null, "", "#elements
 
 // The table.
 const source = URL.createObjectURL(new Blob([TABLE_SCRIPT], { type: "text/javascript" }));
-const { default: DataTable, jQuery: $ } = await import(source);
+const { default: DataTable } = await import(source);
 const strands = [...new Set(effects.strand)].sort();
 const grouped = effects.n_models.some((n) => n > 1);
 const tableRows = () => {
@@ -251,9 +253,9 @@ const table = new DataTable("#table", {
   layout: { topStart: "pageLength", topEnd: ["search", { buttons: [{ extend: "csvHtml5", text: "Download CSV", filename: facts.screen, exportOptions: { modifier: { search: "applied", order: "applied" }, orthogonal: "export", columns: ":not(.logo-column)" } }] }] },
   columns: [
     { title: "Logo", data: (row, type) => (type === "display" ? logo(row.element) : row.element.sequence), orderable: false, className: "logo-column" },
-    { title: "Name", data: (row, type) => (type === "display" ? `<button class="link" data-element="${row.i}">${$("<i>").text(short(row.element.name)).html()}</button>` : row.element.name) },
+    { title: "Name", data: (row, type) => (type === "display" ? `<button class="link" data-element="${row.i}">${escaped(short(row.element.name))}</button>` : row.element.name) },
     { title: "Kind", name: "kind", data: "element.kind" },
-    { title: "Family", data: (row) => row.element.family || "" },
+    { title: "Family", data: (row) => escaped(row.element.family || "") },
     { title: "Effect", data: (row, type) => (type === "display" || type === "export" ? number(row.effect) : distance(row.view, row)), type: "num" },
     { title: "95 %", data: (row) => (row.low === null ? "" : `${number(row.low)} to ${number(row.high)}`), orderable: false },
     ...(strands.length > 1 ? strands.map((strand) => numeric(strand, `strand ${strand}`)) : []),
