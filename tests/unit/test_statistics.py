@@ -55,7 +55,7 @@ def test_every_column(drawn):
             "effect_ci_high": scipy.stats.ttest_1samp(effect, 0).confidence_interval().high
             if std > 0
             else mean + 0 * std,
-            "effect_size": mean / std if std > 0 else math.nan,
+            "effect_size": mean / std if std > 1e-12 * abs(mean) else math.nan,
             "p_value": p_by_itself(effect),
             "effect_median": np.median(effect),
             **{f"effect_q{q:02d}": quantile(effect, q / 100) for q in (5, 25, 75, 95)},
@@ -74,6 +74,13 @@ def test_known_answers():
     assert found["effect_q25"].tolist() == [1.75, -0.25]
     assert found["fraction_positive"].tolist() == [1, 0]  # an effect of nothing is not positive
     np.testing.assert_allclose(found["effect_std"], [math.sqrt(5 / 3), 0.5], rtol=1e-15)
+
+
+@pytest.mark.parametrize("n", range(2, 30))
+def test_equal_effects_have_no_size(n):
+    """Also where the mean of equal numbers is rounded."""
+    found = summarize(np.full((1, n), 456.0), np.full((1, n), 9.99999972e-10))
+    assert math.isnan(found["effect_size"][0])
 
 
 def test_a_single_background_has_no_spread(recwarn):

@@ -18,6 +18,9 @@ QUANTILES = {
 }
 
 
+ROUNDING = 1e-12
+"""Effects that are all equal have a standard deviation of up to this share of their mean, by rounding."""
+
 EXACT_UP_TO = 50
 """The most backgrounds for which the Wilcoxon test is exact, as in scipy."""
 
@@ -50,7 +53,9 @@ def summarize(before: np.ndarray, after: np.ndarray, scale: scales.Scale = scale
         "effect_ci_high": high,
         **dict(zip(QUANTILES, quantiles, strict=True)),
         "fraction_positive": (effect > scale.neutral).mean(axis=1),
-        "effect_size": np.divide(mean - scale.neutral, std, out=np.full(len(mean), np.nan), where=std > 0),
+        "effect_size": np.divide(
+            mean - scale.neutral, std, out=np.full(len(mean), np.nan), where=std > ROUNDING * np.abs(mean)
+        ),
         "p_value": signed_rank(effect - scale.neutral),
     }
 
