@@ -29,10 +29,11 @@ pictures: test-browser real  ## Make the pictures of the docs anew.
 	cp results/real/results/scan/figures/scan-*.png docs/scan.png
 	cp results/real/results/spacing/figures/spacing-*.png docs/spacing.png
 
-bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, and time large plans, screens and merges.
+bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large plans, screens and merges, and try the null.
 	$(BIN)/python tests/benchmark/marginals.py
 	$(BIN)/python tests/benchmark/merge.py
 	$(BIN)/python tests/benchmark/screen.py
+	$(BIN)/python tests/benchmark/nulls.py
 
 check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
