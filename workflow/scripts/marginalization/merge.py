@@ -226,13 +226,12 @@ def merge_profiles(
                 for part in item.parts:
                     rows = placed.iloc[part.first : part.first + part.n]
                     for table in _mean_profiles(part, t, len(item.targets), rows, length):
-                        table = table[table["kind"] != "control"]
                         table = table.assign(model=item.model, readout=item.readout, target=target)
                         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
 
 def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, length: int) -> Iterator[pd.DataFrame]:
-    """Mean profiles of one target and their measures, row group after row group."""
+    """Mean profiles of one target and their measures, but for controls, row group after row group."""
     paths = [path for of_model in part.paths for path in of_model]
     files = [open_part(path, part.n * n_targets, PROFILE_SUMS) for path in paths]
     n_summed = sum(map(background_count, files))
@@ -246,11 +245,13 @@ def _mean_profiles(part: Part, t: int, n_targets: int, placed: pd.DataFrame, len
                 sums = sums + lists.values.to_numpy().reshape(-1, n_targets, len(lists[0]))[:, t]
             means[name] = sums / n_summed
         rows = placed.iloc[done : done + len(means["before"])]
+        done += len(rows)
+        kept = (rows["kind"] != "control").to_numpy()
+        rows, means = rows[kept], {name: values[kept] for name, values in means.items()}
         centres = (rows["start"] + rows["width"] // 2).to_numpy()
         measures = profile_measures(**means, centres=centres, length=length)
         profiles = {name: list(values.astype(np.float32)) for name, values in means.items()}
         yield rows.assign(**profiles, **measures)
-        done += len(rows)
 
 
 def open_part(path: str, n: int, schema: pa.Schema = EFFECTS) -> pq.ParquetFile:

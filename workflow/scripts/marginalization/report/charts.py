@@ -65,10 +65,7 @@ def backgrounds() -> alt.Chart:
             tooltip=[_number("before"), _number("after"), "strand:N"],
         )
     )
-    equal = (
-        alt.Chart(alt.NamedData("diagonal")).mark_line(color=GREY, strokeDash=[4, 3]).encode(x="before:Q", y="after:Q")
-    )
-    return alt.layer(equal, points).properties(width="container", height=240)
+    return alt.layer(_diagonal("before", "after"), points).properties(width="container", height=240)
 
 
 def controls() -> alt.Chart:
@@ -217,12 +214,7 @@ def quantiles() -> alt.Chart:
             tooltip=["test:N", _number("expected"), _number("observed")],
         )
     )
-    equal = (
-        alt.Chart(alt.NamedData("diagonal"))
-        .mark_line(color=GREY, strokeDash=[4, 3])
-        .encode(x="expected:Q", y="observed:Q")
-    )
-    return alt.layer(equal, points).properties(width="container", height=260)
+    return alt.layer(_diagonal("expected", "observed"), points).properties(width="container", height=260)
 
 
 def composition() -> alt.Chart:
@@ -312,6 +304,11 @@ def _profile(title: str) -> alt.Chart:
 
 def _strand() -> alt.Color:
     return alt.Color("strand:N", scale=STRANDS, title="strand")
+
+
+def _diagonal(x: str, y: str) -> alt.Chart:
+    """Where the two fields are equal, in data `diagonal` (its ends)."""
+    return alt.Chart(alt.NamedData("diagonal")).mark_line(color=GREY, strokeDash=[4, 3]).encode(x=f"{x}:Q", y=f"{y}:Q")
 
 
 def _zero(axis: str = "y") -> alt.Chart:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from ..config import readouts_of
-from ..results import KEYS, read_config
+from ..results import KEYS
 from ..scales import Scale, scale_of
 from .charts import UNITS
 from .figures import short
@@ -56,6 +57,8 @@ class Screen(NamedTuple):
         views: a row for each model (or group), readout and target, in the order of the summary.
         shown: the element_ids in the report, strongest first.
         detailed: the first of these, with details.
+        index: where each of `shown` stands in it.
+        places: of the summary's rows, for each view, element and strand that at the start with the best rank.
     """
 
     results: Path
@@ -64,12 +67,14 @@ class Screen(NamedTuple):
     views: pd.DataFrame
     shown: list[str]
     detailed: list[str]
+    index: dict[str, int]
+    places: pd.DataFrame
 
 
 def gather(results: Path) -> dict[str, Any]:
     """All that the page shows."""
     provenance = json.loads((results / "provenance.json").read_text())
-    screen = read_screen(results, read_config(results))
+    screen = read_screen(results, provenance["config"])
     return {
         "facts": facts(screen, provenance),
         "views": views(screen),
@@ -100,7 +105,10 @@ def read_screen(results: Path, config: dict[str, Any]) -> Screen:
     n_strands = summary["strand"].nunique()
     each = len(found) * n_strands * min(MOST_BACKGROUNDS, int(summary["n_backgrounds"].iloc[0]))
     detailed = shown[: min(MOST_DETAILS, _room(each))]
-    return Screen(results, config, summary, found, shown, detailed)
+    index = {element_id: i for i, element_id in enumerate(shown)}
+    order = summary.sort_values(["view", "element_id", "strand", "rank"], kind="stable")
+    places = order.drop_duplicates(["view", "element_id", "strand"])
+    return Screen(results, config, summary, found, shown, detailed, index, places)
 
 
 def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -135,17 +143,11 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
 
 def views(screen: Screen) -> list[dict[str, Any]]:
     """Each model (or group), readout and target: its scale, its controls' range, and the verdict in words."""
-    every = ds.dataset(screen.results / "summary.parquet")
+    columns = ["element_id", "name", "kind", "effect_mean", "significant", "rank"]
     found = []
     for row in screen.views.itertuples():
-        here = (
-            (pc.field("model") == row.model) & (pc.field("readout") == row.readout) & (pc.field("target") == row.target)
-        )
-        controls = _all_of(screen, row, "effect_mean", pc.field("kind") == "control")
-        screened = every.to_table(
-            ["element_id", "name", "kind", "effect_mean", "significant", "rank"],
-            filter=here & pc.field("rank").is_valid(),
-        ).to_pandas()
+        controls = _values(screen, row, "effect_mean", pc.field("kind") == "control")
+        screened = _rows(screen, row, columns, pc.field("rank").is_valid()).to_pandas()
         scale = _scale(screen.config, row.readout)
         band = [float(x) for x in np.quantile(controls, [0.025, 0.975])] if len(controls) else None
         found.append(
@@ -212,22 +214,15 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
 
 def effects(screen: Screen) -> dict[str, list[Any]]:
     """Columns, a row for each view, element shown and strand, at the start where the element does most."""
-    table = strongest_starts(screen)
-    index = {element_id: i for i, element_id in enumerate(screen.shown)}
-    columns = {"view": table["view"], "element": table["element_id"].map(index), "strand": table["strand"]}
+    table = screen.places
+    columns = {"view": table["view"], "element": table["element_id"].map(screen.index), "strand": table["strand"]}
     columns |= {"start": table["start"], **{name: table[column] for name, column in NUMBERS.items()}}
     return {name: rounded(values) for name, values in columns.items()}
 
 
-def strongest_starts(screen: Screen) -> pd.DataFrame:
-    """Rows of the summary: of each view, element and strand that at the start with the best rank."""
-    order = screen.summary.sort_values(["view", "element_id", "strand", "rank"], kind="stable")
-    return order.drop_duplicates(["view", "element_id", "strand"])
-
-
 def details(screen: Screen) -> dict[str, Any]:
     """Predictions for each background without and with the detailed elements, and mean effects of their controls."""
-    places = strongest_starts(screen)
+    places = screen.places
     places = places[places["element_id"].isin(screen.detailed)]
     keys = [*KEYS, "element_id", "strand", "start"]
     data = ds.dataset(screen.results / "effects", partitioning="hive")
@@ -235,14 +230,13 @@ def details(screen: Screen) -> dict[str, Any]:
     rows = data.to_table(filter=wanted).to_pandas().astype(dict.fromkeys([*KEYS, "element_id", "strand"], str))
     rows = rows.merge(places[[*keys, "view"]], on=keys).sort_values("background_id", kind="stable")
     before = {int(view): rounded(of.drop_duplicates("background_id")["before"]) for view, of in rows.groupby("view")}
-    index = {element_id: i for i, element_id in enumerate(screen.shown)}
     after: dict[str, list[float]] = {}
     for (view, element_id, strand), of in rows.groupby(["view", "element_id", "strand"]):
-        after[f"{view}/{index[element_id]}/{strand}"] = rounded(of["after"])
-    return {"before": before, "after": after, "controls": _controls(screen, places, index)}
+        after[f"{view}/{screen.index[element_id]}/{strand}"] = rounded(of["after"])
+    return {"before": before, "after": after, "controls": _controls(screen, places)}
 
 
-def _controls(screen: Screen, places: pd.DataFrame, index: dict[str, int]) -> dict[str, list[float]]:
+def _controls(screen: Screen, places: pd.DataFrame) -> dict[str, list[float]]:
     """The mean effects of the controls of each detailed element, placed alike."""
     table = pd.read_parquet(
         screen.results / "elements.parquet",
@@ -260,7 +254,7 @@ def _controls(screen: Screen, places: pd.DataFrame, index: dict[str, int]) -> di
     summary["element_id"] = summary["element_id"].map(parents)
     rows = summary.merge(places[[*KEYS, "element_id", "strand", "start", "view"]])
     found = rows.groupby(["view", "element_id", "strand"])["effect_mean"]
-    return {f"{view}/{index[element]}/{strand}": rounded(of) for (view, element, strand), of in found}
+    return {f"{view}/{screen.index[element]}/{strand}": rounded(of) for (view, element, strand), of in found}
 
 
 def scan(screen: Screen) -> dict[str, list[Any]] | None:
@@ -269,9 +263,8 @@ def scan(screen: Screen) -> dict[str, list[Any]] | None:
         return None
     n_rows = len(screen.summary) // len(screen.shown)
     some = screen.detailed[: _room(4 * n_rows)]
-    index = {element_id: i for i, element_id in enumerate(screen.shown)}
     table = screen.summary[screen.summary["element_id"].isin(some)]
-    columns = {"view": table["view"], "element": table["element_id"].map(index), "strand": table["strand"]}
+    columns = {"view": table["view"], "element": table["element_id"].map(screen.index), "strand": table["strand"]}
     columns |= {name: table[column] for name, column in [("start", "start"), *list(NUMBERS.items())[:3]]}
     return {name: rounded(values) for name, values in columns.items()}
 
@@ -284,7 +277,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
     path = screen.results / "profiles.parquet"
     if not path.is_file():
         return None
-    places = strongest_starts(screen).drop_duplicates(["view", "element_id"])
+    places = screen.places.drop_duplicates(["view", "element_id"])
     places = places[places["element_id"].isin(screen.detailed)]
     n_profile_views = screen.views["readout"].isin(_profile_readouts(screen.config)).sum()
     some = screen.detailed[: _room(2 * PROFILE_FLANK * n_profile_views)]
@@ -292,7 +285,6 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
     columns = [*keys, "before", "after"]
     table = pd.read_parquet(path, columns=columns, filters=[("element_id", "in", some)])
     table = table.astype(dict.fromkeys([*KEYS, "strand"], str)).merge(places[[*keys, "view", "sequence"]], on=keys)
-    index = {element_id: i for i, element_id in enumerate(screen.shown)}
     before: dict[int, Any] = {}
     after: dict[str, Any] = {}
     for row in table.itertuples():
@@ -303,7 +295,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
         around = centre - cropped + np.array([-PROFILE_FLANK, PROFILE_FLANK])
         first, end = (int(x) for x in around.clip(0, len(row.after)))
         values = {"first": first + cropped, "centre": centre, "values": rounded(row.after[first:end])}
-        after[f"{row.view}/{index[row.element_id]}"] = {"strand": row.strand, **values}
+        after[f"{row.view}/{screen.index[row.element_id]}"] = {"strand": row.strand, **values}
     return {"before": before, "after": after}
 
 
@@ -313,13 +305,12 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
     if not path.is_file() or "attributions" not in screen.config:
         return None
     some = screen.detailed[: _room(2 * screen.config["attributions"]["window"] * len(screen.views))]
-    places = strongest_starts(screen).drop_duplicates(["view", "element_id"])
+    places = screen.places.drop_duplicates(["view", "element_id"])
     keys = [*KEYS, "element_id", "strand", "start"]
     table = pd.read_parquet(path, filters=[("element_id", "in", some)]).astype(dict.fromkeys([*KEYS, "strand"], str))
     table = table.merge(places[[*keys, "view"]], on=keys)
-    index = {element_id: i for i, element_id in enumerate(screen.shown)}
     return {
-        f"{row.view}/{index[row.element_id]}": {
+        f"{row.view}/{screen.index[row.element_id]}": {
             "first": int(row.window_start),
             "strand": row.strand,
             "before": rounded(row.before),
@@ -354,7 +345,7 @@ def pairs(screen: Screen) -> list[dict[str, Any]]:
 
 def heat_map(screen: Screen) -> list[dict[str, Any]]:
     """The strongest elements on every view, those of like motifs together, each column over its largest effect."""
-    rows = strongest_starts(screen).sort_values("rank").drop_duplicates(["view", "element_id"])
+    rows = screen.places.sort_values("rank").drop_duplicates(["view", "element_id"])
     # Of sites that share a name the strongest.
     some = rows.drop_duplicates("name")["element_id"].drop_duplicates().head(HEAT_MAP_ROWS).tolist()
     rows = rows[rows["element_id"].isin(some)]
@@ -396,7 +387,7 @@ def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
             {"view": view, "test": name, **_against_uniform(p)}
             for view, row in enumerate(screen.views.itertuples())
             for column, name in (("control_p", "against controls"), ("p_value", "over backgrounds"))
-            if len(p := _all_of(screen, row, column, pc.field("rank").is_valid()))
+            if len(p := _values(screen, row, column, pc.field("rank").is_valid()))
         ],
         "checks": sorted({line for lines in logs.values() for line in lines if "first results" in line}),
         "warnings": [f"{path}: {line}" for path, lines in logs.items() for line in lines if line.startswith("WARNING")],
@@ -404,12 +395,16 @@ def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _all_of(screen: Screen, view: Any, column: str, rows: pc.Expression) -> np.ndarray:
-    """The values of a column of the whole summary that are not missing, for one view and some of its rows."""
+def _rows(screen: Screen, view: Any, columns: list[str], rows: pc.Expression) -> pa.Table:
+    """Columns of the whole summary, for one view and some of its rows."""
     for key in KEYS:
         rows &= pc.field(key) == getattr(view, key)
-    table = ds.dataset(screen.results / "summary.parquet").to_table([column], filter=rows)
-    return table[column].drop_null().to_numpy()
+    return ds.dataset(screen.results / "summary.parquet").to_table(columns, filter=rows)
+
+
+def _values(screen: Screen, view: Any, column: str, rows: pc.Expression) -> np.ndarray:
+    """The values of one such column that are not missing."""
+    return _rows(screen, view, [column], rows)[column].drop_null().to_numpy()
 
 
 def _against_uniform(p: np.ndarray) -> dict[str, list[float]]:
