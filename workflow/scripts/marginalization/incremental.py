@@ -18,11 +18,10 @@ computed as usual. The result is that of a full forward pass up to the rounding 
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import logging
-import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -30,14 +29,14 @@ from torch import nn
 from torch.fx import Node
 
 from .capturing import capture
-from .operations.base import is_size
 from .prediction import map_tree
-from .programs import Planner, Program, Step, last_uses, merged, size_of
-from .windows import Window, narrow, rows_within
+from .programs import Planner, Program, last_uses, merged, size_of
+from .runs import Run
+from .windows import Window, narrow
 
 logger = logging.getLogger(__name__)
 
-WORK_BYTES = {"cpu": 2**24, "cuda": 2**29}
+WORK_BYTES = {"cpu": 3 * 2**23, "cuda": 2**29}
 """How large a step may be: on a CPU, not much larger than the cache."""
 
 
@@ -68,11 +67,7 @@ class Incremental:
         self.covered: set[Window] = set()
         self.infinite: set[Node] = set()
         self.planner = Planner(self.nodes, self.outputs, self.infinite)
-        self.rows = slice(0, 1)
-        self.n_rows = 1
-        self.step: Step | None = None
-        self.buffers: dict[Any, torch.Tensor] = {}
-        self.slices: dict[Any, torch.Tensor] = {}
+        self.run = Run(self)
 
     def program(self, lo: int, hi: int) -> Program:
         """What to compute for substitutions at the positions `lo` to `hi`."""
@@ -91,7 +86,8 @@ class Incremental:
             batch_size: backgrounds to run at a time.
         """
         if self.prepared != rows:
-            self.cache, self.covered, self.slices = {}, set(), {}
+            self.cache, self.covered = {}, set()
+            self.run.forget()
         self.prepared, self.inputs, self.batch_size = rows, inputs, batch_size
         self._cover(lo, hi)
 
@@ -108,142 +104,36 @@ class Incremental:
             rows: the backgrounds: one for all rows, or one for each.
         """
         program = self._cover(lo, lo + delta.shape[2])
-        first = self.placeholders[0]
+        used = program.windows.get(self.placeholders[0])
+        delta = delta if used is None else narrow(delta, used, lo)
         while True:
-            env = {first: narrow(delta, program.windows[first], lo)} if first in program.windows else {}
             try:
-                return self._unflatten(self._run(program, 0, env, rows, len(delta)))
+                return self._unflatten(self._after(program, delta, rows))
             except torch.OutOfMemoryError:
-                if self.work_bytes < self.itemsize * max(size or 1 for size in program.sizes):
+                if program.size is None or self.work_bytes < self.itemsize * program.size:
                     raise  # a row at a time is too much already
                 self.work_bytes //= 2
-                self.buffers = {}
+                self.run = Run(self)
                 logger.warning("out of memory: going on with batches of %.3g MiB a step", self.work_bytes / 2**20)
 
     def floats_per_background(self, lo: int, hi: int) -> int:
         """How many numbers are kept of each background."""
         return sum(size_of(node, window) for node, window in self.program(lo, hi).reads.items())
 
-    # What the rules ask for.
-
-    def background(self, node: Node, window: Window | None = None) -> torch.Tensor:
-        """An activation of the backgrounds of this run, 1 row or as many as differences."""
-
-        def make() -> torch.Tensor:
-            value, kept = self.cache[node]
-            value = value[self.rows]
-            return value if window is None else narrow(value, window, kept.lo if kept else 0)
-
-        return self.once((node, window), make)
-
-    def may_overwrite(self, node: Node) -> bool:
-        """Whether the step at hand may write its output over this input."""
-        return node in self.step.spare
-
-    def comes_added(self, node: Node) -> bool:
-        """Whether an input of the step at hand comes added to the base that its rule wants."""
-        return node in self.step.added
-
-    def base(self, out: Window) -> torch.Tensor | None:
-        """What the step at hand is to add its output's difference to, if anything."""
-        return None if self.step.onto is None else self.step.onto.base(self, self.step.node, out)
-
-    def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Something made of these backgrounds' activations, once."""
-        if key not in self.slices:
-            self.slices[key] = make()
-        return self.slices[key]
-
-    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor:
-        """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it."""
-        n = math.prod(shape)
-        held = self.buffers.get(purpose)
-        if held is None or held.numel() < n or held.dtype != like.dtype:
-            self.buffers[purpose] = held = like.new_empty(n)
-        return held[:n].view(shape)
-
-    def constant(self, node: Node, window: Window | None = None) -> Any:
-        """A weight, or what is computed from weights alone."""
-        value = self.values[node]
-        return value if window is None else narrow(value, window)
-
-    def derived(self, node: Node, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Something made of a node's weights, once."""
-        if node not in self.made:
-            self.made[node] = make()
-        return self.made[node]
-
-    # Running.
-
-    def _run(self, program: Program, first: int, env: dict[Node, Any], rows: slice, n_rows: int) -> list[torch.Tensor]:
-        """The outputs for `n_rows` substitutions, from the step `first` on, given what the steps before it left.
-
-        Where a step's work gets too large, it and the rest run for some of the rows after the others: the many small
-        steps then share their cost between many rows, while the few large ones stay in the cache, or in memory.
-        """
-        self._face(rows, n_rows)
-        for i in range(first, len(program.steps)):
-            step, size = program.steps[i], program.sizes[i]
-            if size is not None and n_rows > (most := rows_within(self.work_bytes, size * self.itemsize, self.device)):
-                return self._run_in_parts(program, i, env, rows, n_rows, most)
-            env[step.node] = self._compute(step, program, env)
-            for node in step.last_use_of:
-                del env[node]
-        return [self._whole(node, program, env) for node in self.outputs]
-
-    def _run_in_parts(
-        self, program: Program, first: int, env: dict[Node, Any], rows: slice, n_rows: int, most: int
-    ) -> list[torch.Tensor]:
-        """The same, at most `most` rows at a time."""
+    def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
+        """The outputs for all rows, as many at a time as may be."""
+        n_rows = len(delta)
+        if program.size is None:
+            return self.run.outputs(program, delta, rows)
+        n_batches = min(n_rows, -(-n_rows * program.size * self.itemsize // self.work_bytes))
+        bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
         parts = []
-        for lo in range(0, n_rows, most):
-            hi = min(lo + most, n_rows)
-            own = rows if rows.stop - rows.start == 1 else slice(rows.start + lo, rows.start + hi)
-            some = {node: value[lo:hi] for node, value in env.items() if not is_size(node)}
-            parts.append(self._run(program, first, some, own, hi - lo))
+        for first, last in itertools.pairwise(bounds):
+            own = rows if rows.stop - rows.start == 1 else slice(rows.start + first, rows.start + last)
+            parts.append(self.run.outputs(program, delta[first:last], own))
         return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
 
-    def _face(self, rows: slice, n_rows: int) -> None:
-        """Have the backgrounds `rows` at hand: one for all of `n_rows` substitutions, or one for each."""
-        if rows != self.rows:
-            self.slices = {}
-        self.rows, self.n_rows = rows, n_rows
-
-    def _compute(self, step: Step, program: Program, env: dict[Node, Any]) -> Any:
-        if step.rule is not None:
-            deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
-            self.step = step
-            with products(self.precision):
-                return step.rule.apply(self, deltas, step.out)
-        args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
-        return step.node.target(*args, **kwargs)
-
-    def _size(self, node: Node) -> int | float:
-        """A size, or what is computed of sizes, for the rows of this run."""
-        value = node.meta["val"]
-        if not isinstance(value, (torch.SymInt, torch.SymFloat)):
-            return value
-        expression = value.node.expr
-        expression = expression.subs(dict.fromkeys(expression.free_symbols, self.n_rows))
-        return int(expression) if isinstance(value, torch.SymInt) else float(expression)
-
-    def _whole(self, node: Node, program: Program, env: dict[Node, Any]) -> Any:
-        """The whole value of a node for the rows of this run."""
-        window = program.windows.get(node)
-        if node in env and window is None:
-            return env[node]
-        if not node.meta["of_batch"]:
-            return self.constant(node)
-        if is_size(node):
-            return self._size(node)
-        before = self.background(node)
-        before = before.expand(self.n_rows, *before.shape[1:])
-        if node not in env:
-            return before
-        whole = before.clone(memory_format=torch.contiguous_format)
-        shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)
-        narrow(shaped, window).add_(env[node])
-        return whole
+    # The backgrounds.
 
     def _cover(self, lo: int, hi: int) -> Program:
         """A program for the positions `lo` to `hi`, all that it reads of the backgrounds being kept.
@@ -271,7 +161,7 @@ class Incremental:
                 missing[node] = both
         for node in missing:
             self.cache.pop(node, None)
-        self.slices = {}
+        self.run.forget()
         ruled = {step.node for step in program.steps if step.rule is not None}
         n = len(self.inputs[0]) if missing else 0
         for first in range(0, n, self.batch_size):
@@ -308,17 +198,3 @@ class Incremental:
     def _unflatten(self, leaves: list[torch.Tensor]) -> Any:
         remaining = iter(leaves)
         return map_tree(lambda _: next(remaining), self.tree)
-
-
-@contextlib.contextmanager
-def products(precision: str) -> Iterator[None]:
-    """Matrix products in float32 of a precision, as `torch.set_float32_matmul_precision` has it."""
-    before = torch.get_float32_matmul_precision()
-    if before == precision:
-        yield
-        return
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -37,8 +37,8 @@ class Program(NamedTuple):
     steps: list[Step]
     windows: dict[Node, Window]
     reads: dict[Node, Window | None]
-    sizes: list[int | None]
-    """How many numbers the steps from each on work on for a row; None where rows can not be told apart."""
+    size: int | None
+    """How many numbers the largest step works on for a row; None where the outputs' rows can not be told apart."""
 
 
 class Planner(NamedTuple):
@@ -98,23 +98,15 @@ class Planner(NamedTuple):
             for step in steps
         ]
         changed = {n: w for n, w in needed.items() if n in windows}
-        return Program(window, steps, changed, reads, self._sizes(steps))
+        return Program(window, steps, changed, reads, self._size(steps))
 
-    def _sizes(self, steps: list[Step]) -> list[int | None]:
-        """See `Program.sizes`: from each step to before the next where the rows of all that is at hand can be told."""
-        at_hand = {self.input}
-        separable = []
-        for step in steps:
-            separable.append(all(in_rows(node) or is_size(node) for node in at_hand))
-            at_hand = (at_hand | {step.node}).difference(step.last_use_of)
-        sizes: list[int | None] = []
-        largest = 1
-        for step, separate in zip(reversed(steps), reversed(separable), strict=True):
-            size = size_of(step.node, step.out) + sum(size_of(node, part) for node, part in step.inputs.items())
-            largest = max(largest, size)
-            sizes.append(largest if separate else None)
-            largest = 1 if separate else largest
-        return sizes[::-1] if all(map(in_rows, self.outputs)) else [None] * len(steps)
+    def _size(self, steps: list[Step]) -> int | None:
+        if not all(map(in_rows, self.outputs)):
+            return None
+        return max(
+            (size_of(step.node, step.out) + sum(size_of(*part) for part in step.inputs.items()) for step in steps),
+            default=1,
+        )
 
     def _onto(self, steps: list[Step]) -> dict[Node, Rule]:
         """What is to be added to the base of the rule that alone takes it, and all of it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 
@@ -33,13 +34,6 @@ class Window(NamedTuple):
         return self._replace(lo=lo, hi=max(lo, min(self.hi, hi)))
 
 
-def rows_within(n_bytes: int, row_bytes: int, device: torch.device) -> int:
-    """How many rows to work on at a time: as many as fit, as far as they can the same number for each CPU thread."""
-    rows = max(1, n_bytes // max(1, row_bytes))
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    return rows if rows < threads else rows - rows % threads
-
-
 def narrow(x: torch.Tensor, window: Window, offset: int = 0) -> torch.Tensor:
     """The window of a tensor whose first position is `offset`."""
     return x.narrow(window.axis, window.lo - offset, window.width)
@@ -56,13 +50,38 @@ def fit(delta: torch.Tensor, have: Window, lo: int, hi: int) -> torch.Tensor:
     return torch.nn.functional.pad(delta, [0, 0] * after + [left, right])
 
 
+def by_position(x: torch.Tensor) -> bool:
+    """Whether (rows, channels, positions) lie in memory position by position, each with its rows of channels."""
+    return x.ndim == 3 and x.stride(1) == 1 and x.stride(2) >= x.stride(0) >= x.shape[1] > 1
+
+
+def lay_out(x: torch.Tensor) -> torch.Tensor:
+    """The same numbers, position by position in memory with nothing in between; itself where it lies so."""
+    dense = by_position(x) and x.stride(2) == x.shape[0] * x.shape[1]
+    return x if dense else x.permute(2, 0, 1).contiguous().permute(1, 2, 0)
+
+
+def matrix(x: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
+    """Positions of (rows, channels, positions), which lies by position in memory, as (positions x rows, channels)."""
+    return _view(x, (lo, hi), lambda: x.permute(2, 0, 1)[lo:hi].view(-1, x.shape[1]))
+
+
+def _view(x: torch.Tensor, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """A view that is made once and stays with the tensor: most are buffers that see thousands of batches."""
+    views = x.__dict__.setdefault("views", {})
+    if key not in views:
+        views[key] = make()
+    return views[key]
+
+
 def add_into(total: torch.Tensor, window: Window, delta: torch.Tensor, have: Window) -> None:
     """Add a difference on the window `have` to a tensor on `window`, where they overlap."""
     lo, hi = max(window.lo, have.lo), min(window.hi, have.hi)
     if lo >= hi:
         return
     if hi - lo < window.width:
-        total = total.narrow(window.axis, lo - window.lo, hi - lo)
+        whole = total
+        total = _view(whole, (window, lo, hi), lambda: narrow(whole, window._replace(lo=lo, hi=hi), window.lo))
     if hi - lo < have.width:
         delta = delta.narrow(have.axis, lo - have.lo, hi - lo)
     total.add_(delta)

@@ -18,7 +18,9 @@ Deltas = dict[Node, tuple[Window, torch.Tensor]]
 class Backgrounds(Protocol):
     """What a rule may ask of a run: values of the backgrounds (1 or as many rows as differences) and of constants."""
 
-    def background(self, node: Node, window: Window | None = None) -> torch.Tensor: ...
+    def background(
+        self, node: Node, window: Window | None = None, like: torch.Tensor | None = None
+    ) -> torch.Tensor: ...
 
     def constant(self, node: Node, window: Window | None = None) -> Any: ...
 
@@ -28,11 +30,11 @@ class Backgrounds(Protocol):
 
     def comes_added(self, node: Node) -> bool: ...
 
-    def base(self, out: Window) -> torch.Tensor | None: ...
+    def base(self, out: Window, like: torch.Tensor) -> torch.Tensor | None: ...
 
     def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor: ...
 
-    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int) -> torch.Tensor: ...
+    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int, by_position: bool = False) -> torch.Tensor: ...
 
 
 class Rule:
@@ -66,8 +68,8 @@ class Rule:
         """The backgrounds' activations that `apply` asks for, whole where the window is None."""
         return []
 
-    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
-        """What the difference of an input is to be added to, before anything else."""
+    def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
+        """What the difference of an input, laid out in memory as `like` is, is to be added to before anything else."""
         raise NotImplementedError
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from ..windows import Window, add_into, fit, rows_within
+from ..windows import Window, fit, lay_out, matrix
 from .base import Backgrounds, Deltas, Inputs, Rule, shape_of, single
 
 PARTS_BYTES = {"cpu": 2**21, "cuda": 2**28}
@@ -85,7 +85,9 @@ class Convolution(Local):
         have, delta = deltas[self.source]
         weight = run.constant(self.args["weight"])
         by_taps = weight.ndim == 3 and self.stride == 1 and self.args["groups"] == 1 and weight.shape[1] >= 16
-        if by_taps and (have.width < out.width or weight.shape[0] <= 8):
+        if by_taps and weight.shape[0] <= 8:
+            return self._to_few(run, delta, have, out)
+        if by_taps and (have.width < out.width or self.kernel == 1):
             return self._by_taps(run, delta, have, out)
         delta = fit(delta, have, *self.need(self.source, out, {}))
         if any(self.further):
@@ -94,30 +96,57 @@ class Convolution(Local):
         paddings[self.at] = 0
         convolve = functional.conv1d if weight.ndim == 3 else functional.conv2d
         y = convolve(delta, weight, None, self.strides, paddings, self.dilations, self.args["groups"])
-        base = run.base(out)
+        base = run.base(out, y)
         return y if base is None else y.add_(base)
 
+    def _begin(self, run: Backgrounds, out: Window, difference: torch.Tensor) -> None:
+        """Set an output to what the difference is to be added to."""
+        base = run.base(out, difference)
+        difference.zero_() if base is None else difference.copy_(base)
+
     def _by_taps(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
-        """The convolution as one matrix product of all taps with the changed inputs, whose parts then add up shifted.
+        """The convolution as a matrix product for each tap, added up shifted.
 
         It costs taps x changed inputs, where a convolution costs taps x changed outputs: in a dilated layer up to half.
+        Position by position in memory, what a tap adds to is one matrix, whose product needs no further pass.
         """
         weight = run.constant(self.args["weight"])
+        taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
+        changed = lay_out(delta)
+        difference = run.buffer(self.node, delta, len(delta), len(weight), out.width, by_position=True)
+        self._begin(run, out, difference)
+        for i, tap in enumerate(taps):
+            shift = self.padding - i * self.dilation
+            lo, hi = max(out.lo, have.lo + shift), min(out.hi, have.hi + shift)
+            if lo < hi:
+                into = matrix(difference, lo - out.lo, hi - out.lo)
+                some = matrix(changed, lo - shift - have.lo, hi - shift - have.lo)
+                torch.addmm(into, some, tap, out=into)
+        return difference
+
+    def _to_few(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
+        """The same where there are few outputs: one matrix product of all taps, whose parts then add up shifted."""
+        weight = run.constant(self.args["weight"])
+        n_outputs, _, n_taps = weight.shape
         taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
-        total = run.buffer(self.node, delta, len(delta), weight.shape[0], out.width)
-        base = run.base(out)
-        base = total.new_zeros(1, 1, 1) if base is None else base
-        row_bytes = len(taps) * have.width * delta.element_size()
-        rows = rows_within(PARTS_BYTES[delta.device.type], row_bytes, delta.device)
-        for first in range(0, len(delta), rows):
-            some = slice(first, min(first + rows, len(delta)))
-            parts = run.buffer("parts", delta, some.stop - some.start, len(taps), have.width)
-            torch.bmm(taps.expand(len(parts), -1, -1), delta[some], out=parts)
-            sums = total[some].copy_(base if len(base) == 1 else base[some])
-            for i, part in enumerate(parts.unflatten(1, (self.kernel, -1)).unbind(1)):
+        n_rows = len(delta)
+        changed = lay_out(delta)
+        total = run.buffer(self.node, delta, n_outputs, out.width, n_rows)
+        difference = total.permute(2, 0, 1)
+        self._begin(run, out, difference)
+        at_once = max(1, PARTS_BYTES[delta.device.type] // (len(taps) * n_rows * delta.element_size()))
+        for lo in range(have.lo, have.hi, at_once):
+            some = have.clip(lo, lo + at_once)
+            x = matrix(changed, some.lo - have.lo, some.hi - have.lo)
+            parts = run.buffer("parts", delta, n_taps, n_outputs, some.width, n_rows)
+            torch.mm(taps, x.T, out=parts.view(len(taps), len(x)))
+            for i, part in enumerate(parts):
                 shift = self.padding - i * self.dilation
-                add_into(sums, out, part, have._replace(lo=have.lo + shift, hi=have.hi + shift))
-        return total
+                first, last = max(out.lo, some.lo + shift), min(out.hi, some.hi + shift)
+                if first < last:
+                    shifted = part[:, first - shift - some.lo : last - shift - some.lo]
+                    total[:, first - out.lo : last - out.lo].add_(shifted)
+        return difference
 
 
 class Pool(Local):

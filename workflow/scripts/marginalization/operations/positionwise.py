@@ -44,8 +44,8 @@ class Positionwise(Rule):
         changed = [(node, out) for node in inputs]
         return [(self.node, out), *changed, *((node, self._facing(node, out)) for node in self._others(inputs))]
 
-    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
-        return run.background(source, out)
+    def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
+        return run.background(source, out, like)
 
     def added(self, run: Backgrounds, deltas: Deltas, out: Window) -> dict[Node, torch.Tensor]:
         """The inputs' differences, each added to its base."""
@@ -56,20 +56,22 @@ class Positionwise(Rule):
                 continue
             fitting = fit(delta, have, out.lo, out.hi)
             spare = fitting is not delta or run.may_overwrite(node)
-            values[node] = (fitting.add_ if spare else fitting.add)(self.base(run, node, out))
+            values[node] = (fitting.add_ if spare else fitting.add)(self.base(run, node, out, fitting))
         return values
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         values = self.added(run, deltas, out)
+        like = next(iter(values.values()))
 
         def value(node: Node) -> Any:
             if node in values:
                 return values[node]
             facing = self._facing(node, out)
-            return run.background(node, facing) if node.meta["of_batch"] else run.constant(node, facing)
+            return run.background(node, facing, like) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
-        return self.node.target(*args, **kwargs) - run.background(self.node, out)
+        after = self.node.target(*args, **kwargs)
+        return after - run.background(self.node, out, after)
 
     def _others(self, inputs: Any) -> list[Node]:
         """The inputs that are as in the background, but differ between backgrounds."""
@@ -89,12 +91,12 @@ class Positionwise(Rule):
 class Relu(Positionwise):
     """The most frequent of them, in a single pass: relu(x + d) - relu(x) = max(min(x, 0) + d, -relu(x))."""
 
-    def base(self, run: Backgrounds, source: Node, out: Window) -> torch.Tensor:
-        return run.once((self, "base", out), lambda: run.background(source, out).clamp(max=0))
+    def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
+        return run.once((self, "base", out), lambda: run.background(source, out, like).clamp(max=0))
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        least = run.once((self, "least", out), lambda: -run.background(self.node, out))
         (value,) = self.added(run, deltas, out).values()
+        least = run.once((self, "least", out), lambda: -run.background(self.node, out, value))
         return torch.maximum(value, least, out=value)
 
 
@@ -153,7 +155,7 @@ class Scale(Positionwise):
             if node is changed:
                 return fit(delta, have, out.lo, out.hi)
             facing = self._facing(node, out)
-            return run.background(node, facing) if node.meta["of_batch"] else run.constant(node, facing)
+            return run.background(node, facing, delta) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
         return self.node.target(*args, **kwargs)

@@ -1,0 +1,169 @@
+"""Runs of a program: the differences of some rows of substitutions, from the input's to the outputs'."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch.fx import Node
+
+from .operations.base import is_size
+from .programs import Program, Step
+from .windows import Window, by_position, lay_out, narrow
+
+
+class Engine(Protocol):
+    """What a run asks for: the model's nodes and weights, and what is kept of the backgrounds."""
+
+    outputs: list[Node]
+    precision: str
+    values: dict[Node, Any]
+    made: dict[Node, torch.Tensor]
+    cache: dict[Node, tuple[torch.Tensor, Window | None]]
+
+
+class Run:
+    """What is at hand while a program runs: the rows' backgrounds, the step, and the memory to work in.
+
+    Args:
+        engine: the model, and the backgrounds that are prepared.
+    """
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self.buffers: dict[Any, tuple[torch.Tensor, dict[Any, torch.Tensor]]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was made of backgrounds: there are others now."""
+        self.rows = slice(0, 1)
+        self.n_rows = 1
+        self.slices: dict[Any, torch.Tensor] = {}
+
+    def outputs(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
+        """The outputs for substitutions.
+
+        Args:
+            program: for the window of the differences, or a wider one.
+            delta: differences of the input where the program has it differ, shape (n_rows, letters, width).
+            rows: the backgrounds: one for all rows, or one for each.
+        """
+        if rows != self.rows:
+            self.slices = {}
+        self.rows, self.n_rows = rows, len(delta)
+        env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
+        for step in program.steps:
+            env[step.node] = self._compute(step, program, env)
+            for node in step.last_use_of:
+                del env[node]
+        return [self._whole(node, program, env) for node in self.engine.outputs]
+
+    # What the rules ask for.
+
+    def background(self, node: Node, window: Window | None = None, like: torch.Tensor | None = None) -> torch.Tensor:
+        """An activation of the backgrounds of this run, 1 row or as many as differences; in memory as `like` is."""
+
+        def make() -> torch.Tensor:
+            value, kept = self.engine.cache[node]
+            if like is not None and by_position(like) and not by_position(value):
+                self.engine.cache[node] = (value := lay_out(value), kept)  # for all windows to come
+            value = value[self.rows]
+            return value if window is None else narrow(value, window, kept.lo if kept else 0)
+
+        return self.once((node, window), make)
+
+    def may_overwrite(self, node: Node) -> bool:
+        """Whether the step at hand may write its output over this input."""
+        return node in self.step.spare
+
+    def comes_added(self, node: Node) -> bool:
+        """Whether an input of the step at hand comes added to the base that its rule wants."""
+        return node in self.step.added
+
+    def base(self, out: Window, like: torch.Tensor) -> torch.Tensor | None:
+        """What the step at hand is to add its output's difference to, if anything; in memory as `like` is."""
+        return None if self.step.onto is None else self.step.onto.base(self, self.step.node, out, like)
+
+    def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Something made of these backgrounds' activations, once."""
+        if key not in self.slices:
+            self.slices[key] = make()
+        return self.slices[key]
+
+    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int, by_position: bool = False) -> torch.Tensor:
+        """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it."""
+        n = math.prod(shape)
+        held, views = self.buffers.get(purpose, (None, {}))
+        if held is None or held.numel() < n or held.dtype != like.dtype:
+            held, views = self.buffers[purpose] = like.new_empty(n), {}
+        if (shape, by_position) not in views:
+            rows, *others = shape
+            view = held[:n].view(others[-1], rows, *others[:-1]) if by_position else held[:n].view(shape)
+            views[shape, by_position] = view.permute(1, 2, 0) if by_position else view
+        return views[shape, by_position]
+
+    def constant(self, node: Node, window: Window | None = None) -> Any:
+        """A weight, or what is computed from weights alone."""
+        value = self.engine.values[node]
+        return value if window is None else narrow(value, window)
+
+    def derived(self, node: Node, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Something made of a node's weights, once."""
+        if node not in self.engine.made:
+            self.engine.made[node] = make()
+        return self.engine.made[node]
+
+    # The steps.
+
+    def _compute(self, step: Step, program: Program, env: dict[Node, Any]) -> Any:
+        if step.rule is not None:
+            deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
+            self.step = step
+            with products(self.engine.precision):
+                return step.rule.apply(self, deltas, step.out)
+        args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
+        return step.node.target(*args, **kwargs)
+
+    def _size(self, node: Node) -> int | float:
+        """A size, or what is computed of sizes, for the rows of this run."""
+        value = node.meta["val"]
+        if not isinstance(value, (torch.SymInt, torch.SymFloat)):
+            return value
+        expression = value.node.expr
+        expression = expression.subs(dict.fromkeys(expression.free_symbols, self.n_rows))
+        return int(expression) if isinstance(value, torch.SymInt) else float(expression)
+
+    def _whole(self, node: Node, program: Program, env: dict[Node, Any]) -> Any:
+        """The whole value of a node for the rows of this run."""
+        window = program.windows.get(node)
+        if node in env and window is None:
+            return env[node]
+        if not node.meta["of_batch"]:
+            return self.constant(node)
+        if is_size(node):
+            return self._size(node)
+        before = self.background(node)
+        before = before.expand(self.n_rows, *before.shape[1:])
+        if node not in env:
+            return before
+        whole = before.clone(memory_format=torch.contiguous_format)
+        shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)
+        narrow(shaped, window).add_(env[node])
+        return whole
+
+
+@contextlib.contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Matrix products in float32 of a precision, as `torch.set_float32_matmul_precision` has it."""
+    before = torch.get_float32_matmul_precision()
+    if before == precision:
+        yield
+        return
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
