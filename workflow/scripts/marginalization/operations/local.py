@@ -12,8 +12,8 @@ from torch.nn import functional
 from ..windows import Window, fit, lay_out, matrix
 from .base import Backgrounds, Deltas, Inputs, Rule, shape_of, single
 
-PARTS_BYTES = {"cpu": 2**21, "cuda": 2**28}
-"""How large the parts of a convolution may be before they are added up: on a CPU, so that they stay in the cache."""
+PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
+"""How large the parts of a convolution may be before they are added up: on a CPU, not much larger than the cache."""
 
 
 class Local(Rule):
