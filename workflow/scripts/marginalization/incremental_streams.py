@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from .constructs import Placement, constructs
 from .incremental import Incremental
@@ -181,22 +182,19 @@ def _run_window(
     before = X[chunk, :, lo:hi]
     backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
     order = torch.arange(len(placements), device=X.device)
-    motifs = (_in_window(motif, start, window, X) for motif, start in placements)
+    own = [(motif if len(motif) == 1 else motif[chunk], start) for motif, start in placements]
+    around = [functional.pad(motif, (start - lo, hi - start - motif.shape[2])) for motif, start in own]
+    motifs = torch.stack(torch.broadcast_tensors(*around)).to(X.device)  # at once: each copy has its latency
+
+    def differences(motif: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+        motif = motif.to(before.dtype)
+        return (motif - before) * motif.sum(dim=1, keepdim=True)
+
     if n <= len(placements):
-        whole = torch.stack(torch.broadcast_tensors(*motifs))
-        known = whole.sum(dim=2, keepdim=True)
         for i in range(n):
-            own = i + chunk.start if whole.shape[1] > 1 else 0
-            delta = (whole[:, own] - before[i]) * known[:, own]
+            delta = differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
             yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
     else:
         for j, motif in enumerate(motifs):
-            motif = motif if motif.shape[0] == 1 else motif[backgrounds]
-            delta = (motif - before) * motif.sum(dim=1, keepdim=True)
+            delta = differences(motif, before)
             yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))
-
-
-def _in_window(motif: torch.Tensor, start: int, window: tuple[int, int], X: torch.Tensor) -> torch.Tensor:
-    """A motif as one-hot over a window, unknown around it."""
-    lo, hi = window
-    return torch.nn.functional.pad(motif.to(X), (start - lo, hi - start - motif.shape[2]))
