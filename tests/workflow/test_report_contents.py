@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab_folder import make_config, make_lab
-from marginalization.report import contents, figures, page
+from marginalization.report import contents, figures, page, screens
 from marginalization.report.similarity import groups_of, motif_classes
 from workflows import run
 
@@ -62,7 +62,7 @@ def test_effects_are_those_of_the_strongest_start(shown, summary):
         rows = rows[(rows["element_id"] == ids[row["element"]]) & (rows["strand"] == row["strand"])]
         expected = rows[rows["start"] == row["start"]].iloc[0]
         assert expected["rank"] == rows["rank"].min()
-        for name, column in contents.NUMBERS.items():
+        for name, column in screens.NUMBERS.items():
             value = expected[column]
             if pd.isna(value) or not np.isfinite(float(value)):
                 assert row[name] is None or pd.isna(row[name]), name
@@ -141,8 +141,8 @@ def test_quality_is_of_all_elements(shown, summary):
 
 
 def test_a_large_screen_shows_its_strongest(results, monkeypatch):
-    monkeypatch.setattr(contents, "MOST_ELEMENTS", 3)
-    monkeypatch.setattr(contents, "MOST_DETAILS", 2)
+    monkeypatch.setattr(screens, "MOST_ELEMENTS", 3)
+    monkeypatch.setattr(screens, "MOST_DETAILS", 2)
     few = contents.gather(results)
     every = contents.gather(results)
     assert [element["id"] for element in few["elements"]] == [element["id"] for element in every["elements"]]
