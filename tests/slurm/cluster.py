@@ -49,8 +49,8 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 GRES_CONF = "NodeName={host} Name=gpu File=/dev/null\nNodeName={host} Name=gpu File=/dev/zero\n"
 
 
-# A small machine's share, and a signal that leaves some of the shortest time limit there is: SLURM looks at limits every
-# half minute, and sends it up to that much earlier.
+# A small machine's share, and a signal that leaves some of the shortest time limit there is: SLURM looks at limits
+# every half minute, and sends it up to that much earlier.
 SMALL = [
     *("--default-resources", "slurm_account=test", "mem_mb=500", "runtime=10"),
     *("--set-resources", "screen:mem_mb=500", "screen:runtime=attempt", "screen:slurm_extra='--signal=TERM@5'"),
