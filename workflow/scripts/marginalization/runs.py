@@ -35,13 +35,14 @@ class Run:
     def __init__(self, engine: Engine):
         self.engine = engine
         self.buffers: dict[Any, tuple[torch.Tensor, dict[Any, torch.Tensor]]] = {}
-        self.forget()
+        self.slices: dict[Any, torch.Tensor] = {}
+        self.rows = slice(0, 1)
+        self.n_rows = 1
+        self.step: Step | None = None
 
     def forget(self) -> None:
         """Drop what was made of backgrounds: there are others now."""
-        self.rows = slice(0, 1)
-        self.n_rows = 1
-        self.slices: dict[Any, torch.Tensor] = {}
+        self.slices = {}
 
     def outputs(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
         """The outputs for substitutions.
@@ -52,7 +53,7 @@ class Run:
             rows: the backgrounds: one for all rows, or one for each.
         """
         if rows != self.rows:
-            self.slices = {}
+            self.forget()
         self.rows, self.n_rows = rows, len(delta)
         env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
         for step in program.steps:
@@ -93,17 +94,20 @@ class Run:
             self.slices[key] = make()
         return self.slices[key]
 
-    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int, by_position: bool = False) -> torch.Tensor:
-        """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it."""
+    def buffer(
+        self, purpose: Any, like: torch.Tensor, *shape: int, order: tuple[int, ...] | None = None
+    ) -> torch.Tensor:
+        """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it.
+
+        The shape is that in memory; with an `order`, its dimensions are given in that order, as one tensor each time.
+        """
         n = math.prod(shape)
         held, views = self.buffers.get(purpose, (None, {}))
         if held is None or held.numel() < n or held.dtype != like.dtype:
             held, views = self.buffers[purpose] = like.new_empty(n), {}
-        if (shape, by_position) not in views:
-            rows, *others = shape
-            view = held[:n].view(others[-1], rows, *others[:-1]) if by_position else held[:n].view(shape)
-            views[shape, by_position] = view.permute(1, 2, 0) if by_position else view
-        return views[shape, by_position]
+        if (shape, order) not in views:
+            views[shape, order] = held[:n].view(shape).permute(order or tuple(range(len(shape))))
+        return views[shape, order]
 
     def constant(self, node: Node, window: Window | None = None) -> Any:
         """A weight, or what is computed from weights alone."""

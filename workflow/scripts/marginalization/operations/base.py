@@ -34,7 +34,9 @@ class Backgrounds(Protocol):
 
     def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor: ...
 
-    def buffer(self, purpose: Any, like: torch.Tensor, *shape: int, by_position: bool = False) -> torch.Tensor: ...
+    def buffer(
+        self, purpose: Any, like: torch.Tensor, *shape: int, order: tuple[int, ...] | None = None
+    ) -> torch.Tensor: ...
 
 
 class Rule:

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from ..windows import Window, fit, lay_out, matrix
+from ..windows import Window, add_into, fit, lay_out, matrix
 from .base import Backgrounds, Deltas, Inputs, Rule, shape_of, single
 
 PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
@@ -113,7 +113,7 @@ class Convolution(Local):
         weight = run.constant(self.args["weight"])
         taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
         changed = lay_out(delta)
-        difference = run.buffer(self.node, delta, len(delta), len(weight), out.width, by_position=True)
+        difference = run.buffer(self.node, delta, out.width, len(delta), len(weight), order=(1, 2, 0))
         self._begin(run, out, difference)
         for i, tap in enumerate(taps):
             shift = self.padding - i * self.dilation
@@ -142,10 +142,7 @@ class Convolution(Local):
             torch.mm(taps, x.T, out=parts.view(len(taps), len(x)))
             for i, part in enumerate(parts):
                 shift = self.padding - i * self.dilation
-                first, last = max(out.lo, some.lo + shift), min(out.hi, some.hi + shift)
-                if first < last:
-                    shifted = part[:, first - shift - some.lo : last - shift - some.lo]
-                    total[:, first - out.lo : last - out.lo].add_(shifted)
+                add_into(total, out._replace(axis=1), part, Window(1, some.lo + shift, some.hi + shift))
         return difference
 
 
