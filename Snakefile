@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         RESULT_TABLES,
+        all_parts("effects", READOUTS),  # they are results too: one that is deleted is computed again
         COOPERATIVITY,
         ATTRIBUTIONS,
         f"{RESULTS}/provenance.json",

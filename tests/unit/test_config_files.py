@@ -1,9 +1,10 @@
 """The files that a config names: which they are, and what is said of those that are not there."""
 
+from pathlib import Path
+
 import pytest
 from marginalization.config import (
     background_files,
-    code_file,
     element_files,
     model_files,
     require_file,
@@ -21,21 +22,20 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).touch()
 
 
-def test_code_files():
-    assert code_file("folder/model.py:Class.make") == "folder/model.py"
-    assert code_file("package.module:make") is None
-
-
 def test_files_of_a_model():
     spec = {
         "factory": "model.py:Net",
-        "kwargs": {"table": "table.txt", "other": "no file", "n": 3},
+        "kwargs": {"table": "table.txt", "other": "no file", "n": 3, "more": [{"peaks": ["peaks.bed"]}, None]},
         "weights": "weights.pt",
         "inputs": [{"constant": 1, "shape": [1]}, {"file": "input.npy"}],
     }
     readouts = {"own": {"function": "own.py:read"}, "installed": {"function": "torch:sum"}}
     config = resolved(models={"m": spec}, readouts=readouts)
-    assert model_files(config, "m") == ["input.npy", "model.py", "own.py", "table.txt", "weights.pt"]
+    files = ["input.npy", "model.py", "own.py", "peaks.bed", "table.txt", "weights.pt"]
+    assert model_files(config, "m") == files
+    Path("model.py").write_text("import layers")
+    Path("layers.py").touch()
+    assert model_files(config, "m") == sorted([*files, "layers.py"])
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,56 @@ def test_names_of_jobs_depend_on_the_contents_of_files(folder, monkeypatch):
     assert {job_labels(job)[1] for job in set(changed) - set(first.jobs["toy"])} == {"0001of0002"}
 
 
+def jobs_after(config, change):
+    """The names of jobs before a change and after it, by plans that are kept where that is possible."""
+    with tempfile.TemporaryDirectory() as cache:
+        before = make_plan(config, Path(cache)).jobs["toy"]
+        change()
+        return set(before), set(make_plan(config, Path(cache)).jobs["toy"])
+
+
+FACTORY = "import layers\ndef make(**kwargs): return layers.Net(**kwargs)"
+
+
+@pytest.mark.parametrize("path", ["layers.py", "parts/norm.py", "table.tsv", "lab_package/nets.py"])
+def test_names_of_jobs_depend_on_what_models_import_and_are_given(tmp_path, monkeypatch, path):
+    """Also when a file is replaced by one of the same size and time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    files = {"make.py": FACTORY, "layers.py": "from parts.norm import scale\n", "parts/norm.py": "scale = 1"}
+    files |= {"table.tsv": "1", "lab_package/__init__.py": "", "lab_package/nets.py": "width = 1"}
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text)
+    factory = "lab_package.nets:Net" if "package" in path else "make.py:make"
+    kwargs = {"tables": [{"first": ["table.tsv"]}, 3, None]}
+    config = base(tmp_path, models={"toy": {"factory": factory, "kwargs": kwargs}})
+
+    def replace():
+        stat = Path(path).stat()
+        new = Path("new")
+        new.write_text(Path(path).read_text().replace("1", "2").replace("scale\n", "scael\n"))
+        os.utime(new, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert (new.stat().st_size, new.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+        new.replace(path)
+
+    before, after = jobs_after(config, replace)
+    assert not before & after
+    before, after = jobs_after(config, Path(path).touch)
+    assert before == after
+
+
+def test_tables_that_do_not_name_jobs_have_a_digest_too(folder):
+    """By which they are written anew, also where no time of a file tells that it has changed."""
+    config = base(folder)
+    before = plan_of(config)
+    table = Path(config["elements"]["motifs"][0]["file"])
+    table.write_text(table.read_text().replace(">motif_0", ">motif_9"))
+    after = plan_of(config)
+    assert after.jobs == before.jobs
+    assert after.elements_digest != before.elements_digest
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20))
 @example(n=1, copies=30, size=8, other_size=9)  # four shards of the same original either way
@@ -224,7 +274,13 @@ def test_the_plan_is_kept_until_a_file_changes(folder, tmp_path):
     config = base(folder)
     plan = make_plan(config, tmp_path / "cache")
     assert make_plan(config, tmp_path / "cache") == plan
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    (kept,) = (tmp_path / "cache").iterdir()
+    text = kept.read_text()
+    for damaged in (text[:-9], "", "[]", "{}", text.replace('"n_elements": 5', '"n_elements": 6')):
+        kept.write_text(damaged)
+        assert damaged != text
+        assert make_plan(config, tmp_path / "cache") == plan
+        assert kept.read_text() == text
     write_fasta(folder / "motif.fa", ["ACGT"])
     assert make_plan(config, tmp_path / "cache").n_elements == 1
     (tmp_path / "file").touch()

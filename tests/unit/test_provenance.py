@@ -4,12 +4,15 @@ import platform
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marginalization import __version__, provenance
 from marginalization.config import config_hash
-from marginalization.provenance import commit, facts, packages, sha256, wall_seconds
+from marginalization.dependencies import code_digest, sha256
+from marginalization.provenance import commit, facts, made_by, packages, wall_seconds
+from marginalization.tables import BACKGROUNDS, write_table
 from screens import resolved
 
 
@@ -64,11 +67,28 @@ def test_facts(tmp_path):
         "seed": 3,
         "marginalization": __version__,
         "commit": commit(),
+        "code": code_digest(),
         "inputs": {path: hashlib.sha256(path.encode()).hexdigest() for path in paths},
         "packages": packages(),
     }
     assert list(found["inputs"]) == sorted(paths)
     assert facts(config)["inputs"] == {}
+
+
+def test_a_table_names_what_computed_the_parts_that_it_is_of(tmp_path):
+    earlier = {"marginalization": "0.0.1", "commit": None, "code": "0123"}
+    for name, made in (("a", made_by()), ("b", earlier), ("c", made_by())):
+        write_table(pd.DataFrame(columns=BACKGROUNDS.names), tmp_path / name, BACKGROUNDS, made)
+    found = facts(resolved(), parts=[str(tmp_path / name) for name in "abc"])
+    assert found["computed_by"] == [earlier | {"files": 1}, made_by() | {"files": 2}]
+    assert found["commit"] == commit()
+
+
+def test_versions_of_the_packages_that_models_are_of():
+    config = resolved(models={"toy": {"factory": "tangermeme.tools:fimo"}})
+    assert facts(config)["packages"]["tangermeme"] == importlib.metadata.version("tangermeme")
+    config = resolved(readouts={"own": {"function": "Bio.Seq:Seq"}})
+    assert "tangermeme" not in facts(config)["packages"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("s\th:m:s\tmax_rss\n12.5\t0:00:12\t3\n", 12.5), (None, None)])

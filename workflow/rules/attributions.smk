@@ -43,6 +43,6 @@ rule attributions:
         "../../envs/marginalization.yaml"
     params:
         files=sorted({*INPUT_FILES, *attribution_files(config)}),
-        version=__version__,
+        code=CODE,
     script:
         "../scripts/attributions.py"

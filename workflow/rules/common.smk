@@ -18,13 +18,13 @@ sys.path.insert(
     ),
 )
 
-from marginalization import __version__
 from marginalization.attribution_config import (
     attribution_files,
     attribution_readouts,
     check_attributions,
     require_tangermeme,
 )
+from marginalization.checksums import check_all
 from marginalization.config import (
     background_files,
     check_config,
@@ -34,8 +34,10 @@ from marginalization.config import (
     readouts_of,
     require_writable,
 )
+from marginalization.dependencies import code_digest
 from marginalization.errors import InputError
 from marginalization.plan import make_plan, rate_file
+from marginalization.stale import check_reads, other_code
 
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 
@@ -45,7 +47,12 @@ try:
     check_attributions(config)
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         require_tangermeme(config)  # with it, the jobs' environment has it
-    require_writable(f"results/{config['screen']}")
+    # Where they lie when this is a module with a prefix; in rules Snakemake itself sees to that.
+    WHERE = str(workflow.modifier.modify_path(f"results/{config['screen']}"))
+    require_writable(WHERE)
+    if workflow.is_main_process:
+        check_reads(WHERE, list(config["models"]))
+        check_all(Path(WHERE))
     PLAN = make_plan(config)
     MODEL_FILES = {model: model_files(config, model) for model in config["models"]}
 except InputError as error:
@@ -55,6 +62,7 @@ except InputError as error:
 os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 RESULTS = f"results/{config['screen']}"
+CODE = code_digest()
 GPUS = 0 if config["compute"]["device"] == "cpu" else 1
 READOUTS = list(readouts_of(config))
 PROFILES = profile_readouts(config)
@@ -77,6 +85,8 @@ COOPERATIVITY = (
 if workflow.is_main_process:
     logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
     if warning := PLAN.warning(config["shards"]):
+        logger.warning(warning)
+    if warning := other_code(WHERE):
         logger.warning(warning)
 
 

@@ -13,6 +13,7 @@ rule backgrounds:
         "../../envs/marginalization.yaml"
     params:
         digest=PLAN.backgrounds_digest,
+        code=CODE,
     script:
         "../scripts/backgrounds.py"
 
@@ -32,5 +33,6 @@ rule elements:
     params:
         tables=config["elements"],
         digest=PLAN.elements_digest,
+        code=CODE,
     script:
         "../scripts/elements.py"

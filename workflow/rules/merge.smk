@@ -19,7 +19,7 @@ rule merge:
         "../../envs/marginalization.yaml"
     params:
         files=INPUT_FILES,
-        version=__version__,
+        code=CODE,
     script:
         "../scripts/merge.py"
 
@@ -40,7 +40,7 @@ rule cooperativity:
         "../../envs/marginalization.yaml"
     params:
         files=INPUT_FILES,
-        version=__version__,
+        code=CODE,
     script:
         "../scripts/cooperativity.py"
 

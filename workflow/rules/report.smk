@@ -30,6 +30,6 @@ rule report:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        version=__version__,
+        code=CODE,
     script:
         "../scripts/report.py"

@@ -15,10 +15,7 @@ rule probe:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        model=lambda wildcards: config["models"][wildcards.model],
-        readouts=config["readouts"],
-        average_strands=config["placement"]["average_strands"],
-        length=config["backgrounds"]["length"],
+        digest=lambda wildcards: PLAN.models[wildcards.model],
         n_backgrounds=PLAN.n_backgrounds,
     script:
         "../scripts/probe.py"

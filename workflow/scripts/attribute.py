@@ -6,10 +6,11 @@ import torch
 from marginalization.attribution_config import attribution_readouts
 from marginalization.attribution_shard import read_attribution_shard, run_attribution_shard
 from marginalization.devices import claimed_device, device_name
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.probe import load_readout_model
+from marginalization.provenance import made_by
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
@@ -18,5 +19,5 @@ with job_log(snakemake.log[0]):
     results = Path(snakemake.output[0]).parents[3]
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished_attributions" / name / job
-        facts = {"model": name, "job": job, "device": device_name(device)}
+        facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
         run_attribution_shard(model, shard, config, device, paths, pieces, facts)

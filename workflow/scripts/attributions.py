@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 from marginalization.attribution_merge import merge_attributions
 from marginalization.elements import compared
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.merge import find_parts, set_aside
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     config = snakemake.config
     length = config["backgrounds"]["length"]
     elements = pd.read_parquet(snakemake.input.elements)
@@ -30,5 +30,5 @@ with job_log(snakemake.log[0]):
         length,
         config["attributions"]["window"],
         snakemake.output[0],
-        facts(config, snakemake.params.files),
+        facts(config, snakemake.params.files, snakemake.input.sums),
     )

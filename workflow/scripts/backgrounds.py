@@ -1,11 +1,11 @@
 """Select and transform the backgrounds."""
 
 from marginalization.backgrounds import select_backgrounds, transform_backgrounds
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.provenance import facts
 from marginalization.tables import BACKGROUNDS, write_table
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     config = snakemake.config
     spec = config["backgrounds"]
     selected, counts = select_backgrounds(spec, config["seed"])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.merge import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     config = snakemake.config
     elements = pd.read_parquet(snakemake.input.elements)
     placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
@@ -22,5 +22,5 @@ with job_log(snakemake.log[0]):
         pd.read_parquet(snakemake.input.pairs),
         readouts_of(config),
         snakemake.output[0],
-        facts(config, snakemake.params.files),
+        facts(config, snakemake.params.files, snakemake.input.effects),
     )

@@ -1,11 +1,11 @@
 """Read motifs, annotations and pairs; those of equal sequence are one element."""
 
 from marginalization.elements import read_elements
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.provenance import facts
 from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, PAIRS, write_table
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     elements, motifs, annotations, pairs = read_elements(snakemake.config)
     counts = {
         "motifs": len(motifs),

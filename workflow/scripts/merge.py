@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 from marginalization.config import readouts_of
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
 from marginalization.nulls import families
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     config = snakemake.config
     elements = pd.read_parquet(snakemake.input.elements)
     placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
-    made_from = facts(config, snakemake.params.files)
+    made_from = facts(config, snakemake.params.files, [*snakemake.input.effects, *snakemake.input.profiles])
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     results = Path(snakemake.output[0]).parent
     for folder, paths in (("effects", snakemake.input.effects), ("profile_sums", snakemake.input.profiles)):

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.provenance import devices, wall_seconds
 from marginalization.tables import read_facts, write_json
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     *tables, backgrounds, annotations = (path for path in snakemake.input if path.endswith(".parquet"))
     results = Path(snakemake.output[0]).parent
     benchmarks = results / "benchmarks" / "screen"

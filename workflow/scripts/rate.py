@@ -2,12 +2,12 @@
 
 import torch
 from marginalization.devices import claimed_device, device_name
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.probe import load_readout_model
 from marginalization.rate import marginals_per_second
 from marginalization.tables import write_json
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)
     config, name = snakemake.config, snakemake.wildcards.model
     model = load_readout_model(config, name)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.report.figures import write_figures
 from marginalization.report.page import write_report
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     page, figures = Path(snakemake.output.page), Path(snakemake.output.figures)
     contents = write_report(page.parent, page)
     figures.mkdir(parents=True, exist_ok=True)

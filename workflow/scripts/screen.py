@@ -5,12 +5,13 @@ from pathlib import Path
 import torch
 from marginalization.config import profile_readouts, readouts_of
 from marginalization.devices import claimed_device, device_name
-from marginalization.logs import job_log
+from marginalization.job import as_job
 from marginalization.probe import load_readout_model
+from marginalization.provenance import made_by
 from marginalization.readouts import PROFILE
 from marginalization.screen import read_shard, run_shard
 
-with job_log(snakemake.log[0]):
+with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
@@ -21,5 +22,5 @@ with job_log(snakemake.log[0]):
     results = Path(snakemake.output[0]).parents[3]
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished" / name / job
-        facts = {"model": name, "job": job, "device": device_name(device)}
+        facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
         run_shard(model, shard, config["compute"], device, paths, pieces, facts)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from pathlib import Path
 from typing import Any
 
-from .config import code_file, readouts_of, require_file
+from .config import code_files, readouts_of
+from .dependencies import named_files
 from .errors import InputError
 
 DEEP_LIFT_SHAP = "deep_lift_shap"
@@ -76,10 +76,13 @@ def attribution_files(config: dict[str, Any]) -> list[str]:
         InputError: the function's file does not exist.
     """
     spec = config.get("attributions", {"function": "", "kwargs": {}})
-    files = {value for value in spec["kwargs"].values() if isinstance(value, str) and Path(value).is_file()}
-    if path := code_file(spec["function"]):
-        files.add(require_file(path, "attributions.function"))
-    return sorted(files)
+    return sorted(code_files(spec["function"], "attributions.function") | named_files(spec["kwargs"]))
+
+
+def attribution_callable(config: dict[str, Any]) -> str:
+    """The function of the attributions as `package.module:callable` or `path/to/file.py:callable`."""
+    function = config["attributions"]["function"]
+    return {DEEP_LIFT_SHAP: "tangermeme.deep_lift_shap:deep_lift_shap"}.get(function, function)
 
 
 def _check_kwargs(function: str, kwargs: dict[str, Any]) -> None:

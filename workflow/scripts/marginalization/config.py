@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .dependencies import code_file, imported_files, named_files
 from .errors import InputError
 from .scales import WITH_PSEUDOCOUNT, scale_of
 
@@ -119,10 +120,14 @@ def profile_readouts(config: dict[str, Any]) -> list[str]:
     return [name for name, readout in readouts_of(config).items() if readout.get("profile", {}).get("keep", False)]
 
 
-def code_file(reference: str) -> str | None:
-    """The file of `path/to/file.py:callable`; None for `package.module:callable`."""
-    path = reference.rpartition(":")[0]
-    return path if path.endswith(".py") else None
+def code_files(reference: str, place: str) -> set[str]:
+    """The files of a callable of the lab's own: that which is named, and those that it imports from beside itself.
+
+    Raises:
+        InputError: the file does not exist; the message names the `place` in the config.
+    """
+    path = code_file(reference)
+    return {require_file(path, place), *imported_files(path)} if path else set()
 
 
 def model_files(config: dict[str, Any], model: str) -> list[str]:
@@ -133,13 +138,17 @@ def model_files(config: dict[str, Any], model: str) -> list[str]:
     """
     spec = config["models"][model]
     named = [spec.get("file"), spec.get("weights"), *(item.get("file") for item in spec["inputs"])]
-    named.append(code_file(spec.get("factory", "")))
     files = {require_file(path, f"models.{model}") for path in named if path}
+    files |= code_files(spec.get("factory", ""), f"models.{model}")
     for name, readout in config["readouts"].items():
-        if path := code_file(readout.get("function", "")):
-            files.add(require_file(path, f"readouts.{name}"))
-    kwargs = [value for value in spec.get("kwargs", {}).values() if isinstance(value, str) and Path(value).is_file()]
-    return sorted({*files, *kwargs})
+        files |= code_files(readout.get("function", ""), f"readouts.{name}")
+    return sorted(files | named_files(spec.get("kwargs", {})))
+
+
+def model_callables(config: dict[str, Any], model: str) -> list[str]:
+    """The factory of a model and the functions of the readouts, as the config names them."""
+    named = [config["models"][model].get("factory"), *(of.get("function") for of in config["readouts"].values())]
+    return sorted({reference for reference in named if reference})
 
 
 def element_files(config: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .config import code_file
+from .dependencies import code_file
 from .errors import InputError
 
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
+from .dependencies import code_digest
 from .prediction import row_count
 from .tables import whole_file
 
@@ -50,9 +51,14 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
     for path in sorted(folder.glob("*.safetensors")):
         first = int(path.stem)
         try:
-            piece = load_file(path)
+            with safe_open(path, "pt") as file:
+                code = file.metadata()["code"]
+                piece = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, it is no dict
         except (SafetensorError, OSError) as error:
             logger.warning("%s can not be read, so what follows it is computed again: %s", path, error)
+            break
+        if code != code_digest():
+            logger.warning("%s was computed by other code than this, so it is computed again", path)
             break
         if first != done:
             break
@@ -96,4 +102,5 @@ def _told_to_stop() -> Iterator[threading.Event]:
 
 def _write(path: Path, groups: list[dict[str, torch.Tensor]]) -> None:
     with whole_file(path) as temporary:
-        save_file({key: torch.cat([group[key] for group in groups]).contiguous() for key in groups[0]}, temporary)
+        tensors = {key: torch.cat([group[key] for group in groups]).contiguous() for key in groups[0]}
+        save_file(tensors, temporary, {"code": code_digest()})

@@ -17,19 +17,19 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from . import __version__
-from .attribution_config import attribution_files
+from .attribution_config import attribution_callable, attribution_files
 from .backgrounds import check_copies, select_backgrounds
-from .config import background_files, element_files, model_files
+from .config import background_files, element_files, model_callables, model_files
+from .dependencies import code_digest, file_stamp, package_files, sha256
 from .elements import compared, read_elements
 from .placement import starts, strands, written_out
-from .provenance import sha256
 from .tables import write_json
 
 ID_BITS = 64
@@ -106,20 +106,26 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
         files.update(model_files(config, model))
     if config["shards"]["minutes"]:
         files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
-    stats = {path: [Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in sorted(files)}
-    made_from = [__version__, Plan._fields, config, stats]  # a cache may be of an earlier commit
+    callables = {reference for model in config["models"] for reference in model_callables(config, model)}
+    callables |= {attribution_callable(config)} if "attributions" in config else set()
+    files.update(path for reference in callables for path in package_files(reference))
+    stamps = {path: file_stamp(path) for path in sorted(files)}
+    made_from = [code_digest(), config, stamps]
     key = _digest([json.dumps(made_from, sort_keys=True)])
     kept = cache / f"plan-{key}.json"
-    if kept.is_file():
-        return Plan(**json.loads(kept.read_text()))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none is there, or it is damaged
+        found = json.loads(kept.read_text())
+        if found["digest"] == _digest([json.dumps(found["plan"])]):
+            return Plan(**found["plan"])
     plan = _read_plan(config)
     with contextlib.suppress(ValueError):  # without a cache, for want of space or rights, the next parse reads again
-        write_json(plan._asdict(), kept)
+        write_json({"plan": plan._asdict(), "digest": _digest([json.dumps(plan._asdict())])}, kept)
     return plan
 
 
 def _read_plan(config: dict[str, Any]) -> Plan:
-    elements = read_elements(config).elements
+    read = read_elements(config)
+    elements = read.elements
     backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
     spec, shards = config["backgrounds"], config["shards"]
     check_copies(spec["transform"], spec["copies"])
@@ -144,7 +150,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         jobs=_jobs(models, element_digests, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
-        elements_digest=_digest(elements["element_id"]),
+        elements_digest=_digest(_columns(read)),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
         n_controls=int((elements["kind"] == "control").sum()),
@@ -153,6 +159,14 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         n_placements=n_placements,
         attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
     )
+
+
+def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
+    """The columns of tables as text, but for sequences, which the ids stand for."""
+    for table in tables:
+        for column in table:
+            if not column.endswith("sequence"):
+                yield "\x1f".join([column, *map(str, table[column])])
 
 
 def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
@@ -189,7 +203,8 @@ def _attribution_jobs(
     spec = dict(config["attributions"])
     element_digests = _element_digests(compared(elements), per_element, spec.pop("marginals"))
     # The digests of backgrounds hold the seed, by which references are drawn.
-    made_by = [json.dumps(spec, sort_keys=True), *(sha256(path) for path in attribution_files(config))]
+    files = [*attribution_files(config), *package_files(attribution_callable(config))]
+    made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]
     return _jobs(
         {model: _digest([digest, *made_by]) for model, digest in models.items()}, element_digests, background_digests
     )
@@ -199,8 +214,9 @@ def _model_digest(config: dict[str, Any], model: str, placement: dict[str, Any])
     """A digest of a model, and of what is done with it alike in each job."""
     settings = [config["models"][model], config["readouts"], placement, config["backgrounds"]["length"]]
     settings += [config["compute"]["dtype"], config["compute"]["precision"]]
-    hashes = [sha256(path) for path in model_files(config, model)]
-    return _digest([__version__, json.dumps(settings, sort_keys=True), *hashes])
+    files = model_files(config, model)
+    files += [path for reference in model_callables(config, model) for path in package_files(reference)]
+    return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
 
 
 def rate_file(screen: str, model: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .config import config_hash
+from .attribution_config import attribution_callable
+from .config import config_hash, model_callables
+from .dependencies import code_digest, code_file, sha256
 from .tables import read_facts
 
 PACKAGES = [
@@ -28,33 +30,55 @@ PACKAGES = [
 ]
 
 
-def facts(config: dict[str, Any], files: Iterable[str] = ()) -> dict[str, Any]:
+def facts(config: dict[str, Any], files: Iterable[str] = (), parts: Iterable[str] = ()) -> dict[str, Any]:
     """The facts that stand in the metadata of every table: they are the same whenever the screen is run again.
 
     Args:
         config: as resolved.
         files: inputs and models, whose SHA-256 to give.
+        parts: files of shards that the table is merged from, whose makers to name.
     """
-    return {
+    found = {
         "screen": config["screen"],
         "config_sha256": config_hash(config),
         "seed": config["seed"],
-        "marginalization": __version__,
-        "commit": commit(),
+        **made_by(),
         "inputs": {path: sha256(path) for path in sorted(files)},
-        "packages": packages(),
+        "packages": packages(_of_the_lab(config)),
     }
+    return {**found, "computed_by": computed_by(parts)} if parts else found
 
 
-def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
+def made_by() -> dict[str, Any]:
+    """Which version, commit and code of this package make what is made now."""
+    return {"marginalization": __version__, "commit": commit(), "code": code_digest()}
+
+
+def computed_by(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """By which version, commit and code the files of shards were computed, and how many by each; sorted."""
+    makers = list(made_by())
+    found = Counter(tuple(read_facts(path).get(key) for key in makers) for path in paths)
+    return [dict(zip(makers, made, strict=True), files=n) for made, n in sorted(found.items(), key=str)]
+
+
+def packages(others: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on; of `others`, by what they are imported as."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    distributions = packages_distributions() if others else {}
+    for package in [*PACKAGES, *sorted({of for other in others for of in distributions.get(other, ())})]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _of_the_lab(config: dict[str, Any]) -> set[str]:
+    """The packages that the config's models, readouts and attributions are of, by what they are imported as."""
+    callables = {reference for model in config["models"] for reference in model_callables(config, model)}
+    if "attributions" in config:
+        callables.add(attribution_callable(config))
+    return {reference.partition(":")[0].partition(".")[0] for reference in callables if not code_file(reference)}
 
 
 def commit() -> str | None:
@@ -66,12 +90,6 @@ def commit() -> str | None:
         return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def sha256(path: str) -> str:
-    """SHA-256 of a file, in hex."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def wall_seconds(benchmark: str) -> float | None:
