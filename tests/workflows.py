@@ -10,8 +10,8 @@ import yaml
 PROJECT = Path(__file__).parents[1]
 
 
-def snakemake(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> subprocess.CompletedProcess:
-    """Run the workflow in a folder, on a config or a file with one; returns its exit status and what it printed."""
+def start(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> subprocess.Popen:
+    """Start the workflow in a folder, on a config or a file with one; what it prints, errors too, is its output."""
     if isinstance(config, dict):
         path = folder / f"{config.get('screen', 'config')}.yaml"
         path.write_text(yaml.safe_dump(config))
@@ -19,14 +19,15 @@ def snakemake(folder: Path, config: dict | Path, *options: str, cores: int = 2) 
     command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--configfile", config]
     command += ["--cores", str(cores), "--show-failed-logs", "--nocolor", *options]
     environment = {key: value for key, value in os.environ.items() if key != "MARGINALIZATION_COMMAND"}
-    return subprocess.run(
-        list(map(str, command)),
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(list(map(str, command)), cwd=folder, env=environment, **pipes)
+
+
+def snakemake(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> subprocess.CompletedProcess:
+    """Run it to its end; returns its exit status and what it printed."""
+    process = start(folder, config, *options, cores=cores)
+    printed, _ = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, printed)
 
 
 def run(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> str:
