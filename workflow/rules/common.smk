@@ -34,6 +34,7 @@ from marginalization.config import (
     readouts_of,
     require_writable,
 )
+from marginalization.config_text import check_text
 from marginalization.dependencies import code_digest
 from marginalization.errors import InputError
 from marginalization.plan import make_plan, rate_file
@@ -42,6 +43,8 @@ from marginalization.stale import check_reads, other_code
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 
 try:
+    for path in workflow.configfiles:
+        check_text(path)
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
     check_attributions(config)
