@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-slurm test-browser real pictures bench check format clean
+.PHONY: demo test test-slurm test-browser test-docs real chaos pictures bench check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -19,6 +19,12 @@ test-slurm: $(VENV)/.installed $(GENOME)  ## Run on a SLURM that the tests start
 
 test-browser: demo  ## Read the demo's report in Chromium; the tests skip where there is none.
 	$(BIN)/pytest tests/browser
+
+test-docs: demo  ## Type what the README says.
+	$(BIN)/pytest tests/docs
+
+chaos: $(VENV)/.installed  ## Damage and kill screens at random, 200 times, and run them again.
+	CHAOS_ROUNDS=200 $(BIN)/pytest -s tests/chaos
 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	$(BIN)/pytest tests/real

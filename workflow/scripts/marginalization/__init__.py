@@ -6,7 +6,7 @@ takes seconds to load.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "marginalize": "marginals",
