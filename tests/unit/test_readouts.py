@@ -155,7 +155,7 @@ def test_functions_of_the_lab(tmp_path):
         InputError, match=r"own\.py:wrong must return a tensor of shape \(batch, targets\), not \(batch"
     ):
         read(outputs, function=f"{path}:wrong")
-    with pytest.raises(InputError, match=r"readouts\.r\.function: .*own\.py has no ration; it has ratio, wrong"):
+    with pytest.raises(InputError, match=r"readouts\.r\.function: .*own\.py has no ration; did you mean ratio"):
         read(outputs, function=f"{path}:ration")
     with pytest.raises(InputError, match=r"must return a tensor .*, not tuple"):
         read(outputs, function="builtins:tuple")

@@ -17,7 +17,7 @@ from torch import nn
 
 from .attribution_config import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS
 from .errors import InputError
-from .models import import_callable
+from .factories import import_callable
 from .mutagenesis import centred_effects, saturation_mutagenesis
 from .onehot import one_hot_encode
 from .prediction import as_dtype

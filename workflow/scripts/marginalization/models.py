@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
+import logging
 import os
 import pickle
-import sys
+import re
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from .dependencies import code_file
+from .checkpoints import load_weights
 from .errors import InputError
+from .factories import make
+from .model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_model, zip_entries
+from .process_state import state_kept
+
+logger = logging.getLogger(__name__)
 
 
 def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
@@ -26,43 +29,13 @@ def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
     Raises:
         InputError: it can not be loaded; the message says how to mend that.
     """
-    if "factory" not in spec:
-        return _load_file(spec["file"], spec["trust_pickle"], f"models.{name}")
-    factory = import_callable(spec["factory"], f"models.{name}.factory")
-    try:
-        model = factory(**spec.get("kwargs", {}))
-    except Exception as error:
-        raise InputError(
-            f"config: models.{name}: {spec['factory']} failed with {type(error).__name__}: {error}; "
-            f"its kwargs are {spec.get('kwargs', {})}"
-        ) from error
-    if not callable(model):
-        raise InputError(f"config: models.{name}: {spec['factory']} made a {type(model).__name__}, no model")
-    if "weights" in spec:
-        _load_weights(model, spec["weights"], f"models.{name}")
-    return model
-
-
-def import_callable(reference: str, place: str) -> Callable[..., Any]:
-    """What `package.module:callable` or `path/to/file.py:callable` names; the callable may have dots in it.
-
-    Raises:
-        InputError: the module can not be imported or has nothing of that name.
-    """
-    path, _, attribute = reference.rpartition(":")
-    try:
-        module = _import_file(Path(path)) if code_file(reference) else importlib.import_module(path)
-    except Exception as error:
-        raise InputError(f"config: {place}: importing {path} failed with {type(error).__name__}: {error}") from error
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            public = [key for key in vars(module) if not key.startswith("_")]
-            raise InputError(f"config: {place}: {path} has no {attribute}; it has {', '.join(public)}")
-        found = getattr(found, part)
-    if not callable(found):
-        raise InputError(f"config: {place}: {attribute} of {path} is a {type(found).__name__}, which can not be called")
-    return found
+    place = f"models.{name}"
+    if "factory" in spec:
+        model = _unwrapped(make(spec["factory"], spec.get("kwargs", {}), place), place)
+        if "weights" in spec:
+            load_weights(model, spec["weights"], place)
+        return model
+    return _unwrapped(_load_file(spec["file"], spec["trust_pickle"], place), place)
 
 
 def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[torch.Tensor]:
@@ -101,46 +74,88 @@ def _load_array(item: dict[str, Any], place: str) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _import_file(path: Path) -> Any:
-    """A module from a file, with the file's folder on the path for what it imports from beside itself."""
-    name = f"marginalization_lab_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    sys.modules[name] = module  # torch.export and pickle look classes up by their module
-    spec.loader.exec_module(module)
-    return module
+def _unwrapped(model: Any, place: str) -> Any:
+    """A model without what only spreads it over devices, compiles it, or keeps it with other things."""
+    if isinstance(model, torch.export.ExportedProgram):
+        return model.module()
+    parallel = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    while (inner := model.module if isinstance(model, parallel) else getattr(model, "_orig_mod", None)) is not None:
+        logger.info("%s: a %s; taking the %s in it", place, type(model).__name__, type(inner).__name__)
+        model = inner
+    if isinstance(model, torch.nn.Module) and any(tensor.is_meta for tensor in model.state_dict().values()):
+        raise InputError(f"config: {place}: its tensors are on the meta device, without numbers; make it on the CPU")
+    return model
 
 
 def _load_file(path: str, trust_pickle: bool, place: str) -> Callable[..., Any]:
-    entries = (
-        {entry.split("/", 1)[-1] for entry in zipfile.ZipFile(path).namelist()} if zipfile.is_zipfile(path) else set()
-    )
+    kind = require_model(path, trust_pickle, place)
     try:
-        if "constants.pkl" in entries:
-            return torch.jit.load(path, map_location="cpu")
-        if "archive_format" in entries:
-            with contextlib.nullcontext() if trust_pickle else _no_pickle_in(entries):
-                return torch.export.load(path).module()
+        if kind is TORCHSCRIPT:
+            return _load_torchscript(path)
+        if kind is EXPORT:
+            return _load_export(path, trust_pickle)
     except Exception as error:
         raise InputError(f"config: {place}: {path} can not be loaded: {type(error).__name__}: {error}") from error
-    if not trust_pickle:
-        raise InputError(
-            f"config: {place}: {path} is a pickle, and unpickling a file runs whatever code its author put there. "
-            f"Save the model with torch.export.save or torch.jit.save, or use a `factory` with the `weights`; if you "
-            f"trust the file, set models' `trust_pickle: true`"
-        )
-    model = _unpickle(path, place)
+    with state_kept():
+        try:
+            with open(path, "rb") as file:
+                if kind is PLAIN_PICKLE:
+                    model = pickle.load(file)
+                else:
+                    model = torch.load(file, map_location="cpu", weights_only=False)
+        except (Exception, SystemExit) as error:
+            raise InputError(
+                f"config: {place}: {path} can not be unpickled: {type(error).__name__}: {error}; the classes in it "
+                f"must be importable, and are more safely named as `factory`"
+            ) from error
     if not callable(model):
         raise InputError(
             f"config: {place}: {path} holds a {type(model).__name__}, no model; a state_dict goes to `weights`, beside "
             f"the `factory` that makes its model"
         )
     return model
+
+
+def _load_torchscript(path: str) -> Callable[..., Any]:
+    """The model of a TorchScript file; a RuntimeError where its code, not only its weights, needs a GPU not here."""
+    model = torch.jit.load(path, map_location="cpu")
+    named = re.search(r'value="(cuda[:\d]*)"', str(getattr(model, "inlined_graph", "")))
+    if named and not torch.cuda.is_available():
+        raise RuntimeError(
+            f"its code makes tensors on {named[1]}, and there is no GPU here; save it again from the CPU, with tensors "
+            f"made on the device of the input"
+        )
+    return model
+
+
+def _load_export(path: str, trust_pickle: bool) -> Callable[..., Any]:
+    """The module of a torch.export file; a RuntimeError with the reason that torch.export only logs."""
+    with contextlib.nullcontext() if trust_pickle else _no_pickle_in(zip_entries(path)), _reasons() as reasons:
+        try:
+            return torch.export.load(path).module()
+        except Exception as error:
+            reason = "; ".join(dict.fromkeys(map(str, [*reasons, error])))
+            raise RuntimeError(f"{reason}{_exported_elsewhere(path)}") from error
+
+
+@contextlib.contextmanager
+def _reasons() -> Iterator[list[BaseException]]:
+    """Collect the exceptions that torch.export logs instead of raising them."""
+    reasons: list[BaseException] = []
+
+    class Collector(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            if record.exc_info and record.exc_info[1] is not None:
+                reasons.append(record.exc_info[1])
+            return not record.exc_info
+
+    collector = Collector()
+    log = logging.getLogger("torch.export")
+    log.addFilter(collector)
+    try:
+        yield reasons
+    finally:
+        log.removeFilter(collector)
 
 
 @contextlib.contextmanager
@@ -159,41 +174,16 @@ def _no_pickle_in(entries: set[str]) -> Iterator[None]:
             os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = before
 
 
-def _unpickle(path: str, place: str) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise InputError(
-            f"config: {place}: {path} can not be unpickled: {type(error).__name__}: {error}; the classes in it must be "
-            f"importable, and are more safely named as `factory`"
-        ) from error
-
-
-def _load_weights(model: Any, path: str, place: str) -> None:
-    """Load a state_dict into a model, or say which names or shapes differ."""
-    if not isinstance(model, torch.nn.Module):
-        raise InputError(f"config: {place}: the factory made a {type(model).__name__}, which takes no weights")
-    try:
-        if path.endswith(".safetensors"):
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"config: {place}: {path} holds more than tensors, and unpickling it could run any code; "
-            f"save `model.state_dict()` and use that"
-        ) from error
-    except Exception as error:
-        raise InputError(f"config: {place}: {path} is no state_dict: {type(error).__name__}: {error}") from error
-    if not isinstance(state, dict):
-        raise InputError(f"config: {place}: {path} holds a {type(state).__name__}, no state_dict")
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        details = " ".join(line.strip() for line in str(error).splitlines()[1:4])
-        raise InputError(
-            f"config: {place}: {path} does not fit what {type(model).__name__} expects; check the factory's kwargs. "
-            f"{details}"
-        ) from error
+def _exported_elsewhere(path: str) -> str:
+    """What a torch.export file asks for that is not here, to follow the reason for which it does not load."""
+    with zipfile.ZipFile(path) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist() if name.endswith(".json")}
+    if not torch.cuda.is_available() and any(b'"type": "cuda"' in text for text in texts.values()):
+        return (
+            "; it was exported on a GPU, and there is none here: export it on the CPU, or move the program with "
+            "torch.export.passes.move_to_device_pass(program, 'cpu') and save it again"
+        )
+    versions = [re.search(rb'"torch_version": "([^"]+)"', text) for text in texts.values()]
+    version = next((found[1].decode() for found in versions if found), torch.__version__)
+    here = torch.__version__
+    return "" if version == here else f"; it was exported by PyTorch {version}, and this is {here}: export it again"

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .errors import InputError
-from .models import import_callable
+from .factories import import_callable
 
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
