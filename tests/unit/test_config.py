@@ -214,7 +214,7 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ({"models": {"m": {"file": "x", "weights": "y"}}}, "models.m: weights goes only with factory"),
         (
             {"models": {"m": {"factory": "no_colon"}}},
-            "models.m.factory: 'no_colon' does not match .*What makes",
+            "models.m.factory: 'no_colon' does not end in a colon and a name .*What makes",
         ),
         ({"models": {"a b": TOY}}, "models: 'a b' does not match"),
         ({"models": {1: TOY}}, "models: 1 is not of type 'string'"),

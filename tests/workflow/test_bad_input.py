@@ -119,8 +119,8 @@ def test_weights_that_do_not_fit(lab, config):
 def test_a_pickle_without_permission(lab, config):
     torch.save(torch.nn.Linear(2, 2), lab / "model.pt")
     config["models"] = {"pickled": {"file": "model.pt"}}
-    printed = refused(lab, config)
-    assert "Error: config: models.pickled: model.pt is a pickle, and unpickling a file runs whatever code" in printed
+    printed = refused(lab, config, "--dry-run")
+    assert "config: models.pickled: model.pt is a pickle, and unpickling a file runs whatever code" in printed
     assert "trust_pickle: true" in printed
 
 

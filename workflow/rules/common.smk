@@ -37,6 +37,7 @@ from marginalization.config import (
 from marginalization.config_text import check_text
 from marginalization.dependencies import code_digest
 from marginalization.errors import InputError
+from marginalization.model_config import check_models, require_modules
 from marginalization.plan import make_plan, rate_file
 from marginalization.stale import check_reads, other_code
 
@@ -47,9 +48,12 @@ try:
         check_text(path)
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
+    check_models(config)
     check_attributions(config)
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-        require_tangermeme(config)  # with it, the jobs' environment has it
+        # With it, the jobs' environment has them.
+        require_tangermeme(config)
+        require_modules(config)
     # Where they lie when this is a module with a prefix; in rules Snakemake itself sees to that.
     WHERE = str(workflow.modifier.modify_path(f"results/{config['screen']}"))
     require_writable(WHERE)

@@ -12,6 +12,7 @@ from typing import Any
 from .config import code_files, readouts_of
 from .dependencies import named_files
 from .errors import InputError
+from .model_config import check_reference
 
 DEEP_LIFT_SHAP = "deep_lift_shap"
 SATURATION_MUTAGENESIS = "saturation_mutagenesis"
@@ -43,7 +44,8 @@ def check_attributions(config: dict[str, Any]) -> None:
             f"set it to {length} or less"
         )
     _check_kwargs(spec["function"], spec["kwargs"])
-    attribution_files(config)
+    if spec["function"] not in KWARGS:
+        check_reference(spec["function"], "attributions.function")
     if spec["function"] == DEEP_LIFT_SHAP:
         for name, model in config["models"].items():
             if "file" in model and not model["trust_pickle"]:

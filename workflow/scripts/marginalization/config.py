@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     elif error.validator == "dependentRequired":
         missing = {key: needed for key, needed in error.validator_value.items() if key in error.instance}
         message = ", ".join(f"{key} goes only with {' and '.join(needed)}" for key, needed in missing.items())
+    elif error.validator == "pattern" and re.fullmatch(r"models\..+\.factory|readouts\..+\.function", place):
+        near = re.fullmatch(r"(.+\.py|[a-z0-9_.]+)\W+(?!py$)([A-Za-z_][\w.]*)(\(.*\))?", error.instance)
+        hint = f"; did you mean '{near[1]}:{near[2]}'?" if near else ""
+        message = f"{error.instance!r} does not end in a colon and a name{hint}"
     else:
         message = error.message
     described = error.schema.get("description") if isinstance(error.schema, dict) else None

@@ -67,7 +67,7 @@ def named_files(value: Any) -> set[str]:
 def imported_files(path: str) -> set[str]:
     """The Python files that a file imports from beside itself, by way of others too.
 
-    Its folder is the first place that its imports are looked for in (see `models.import_callable`). An import whose
+    Its folder is the first place that its imports are looked for in (see `factories.import_callable`). An import whose
     name is made at run time is not seen here, but among the `noted_reads`.
     """
     folder = Path(path).parent
