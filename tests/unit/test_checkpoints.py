@@ -1,12 +1,15 @@
 """Weights as labs keep them: taken whole, with the numbers of the model that was saved, or refused in one line."""
 
 import argparse
+import collections
+import enum
 import functools
 import logging
 import pathlib
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from marginalization.checkpoints import load_weights
@@ -67,6 +70,14 @@ def assert_true(model, true=TRUE):
     assert torch.equal(predict(model, X), predict(true, X))
 
 
+class AttributeDict(dict):
+    """A dict of settings, as trainers and config libraries have them."""
+
+
+class Mode(enum.Enum):
+    BINARY = "binary"
+
+
 LIGHTNING = {
     "epoch": 3,
     "global_step": 100,
@@ -85,6 +96,11 @@ LIGHTNING = {
         "mean": np.float64(0.5),
         "bins": np.arange(3),
         "layer": nn.Linear,
+        "counts": collections.defaultdict(list, {"a": [1, 2]}),
+        "settings": AttributeDict(lr=0.1, nested=AttributeDict(n=3)),
+        "mode": Mode.BINARY,
+        "table": pd.DataFrame({"name": ["K562"], "n": [3]}),
+        "model": Net(seed=3),
     },
 }
 

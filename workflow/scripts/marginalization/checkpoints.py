@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,13 @@ class _StandIn:
 
     def __setstate__(self, state: Any) -> None:
         pass
+
+
+class _DictStandIn(dict):
+    """The same for classes that are dicts by their names: PyTorch fills none but its own and Python's plain ones."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> dict:  # type: ignore[misc]
+        return OrderedDict()
 
 
 def load_weights(model: Any, path: str, place: str) -> None:
@@ -104,7 +112,10 @@ def _read_tensors(path: str) -> Any:
     stand_ins: list[Any] = []
     if zipfile.is_zipfile(path):
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        stand_ins = [(type(name, (_StandIn,), {}), name) for name in names]
+        stand_ins = [
+            (type(name, (_DictStandIn if name.lower().endswith(("dict", ".box")) else _StandIn,), {}), name)
+            for name in names
+        ]
     # Of a file by its name torch.load reads .safetensors as such, whatever it is.
     with torch.serialization.safe_globals(stand_ins), open(path, "rb") as file:
         return torch.load(file, map_location="cpu", weights_only=True)
