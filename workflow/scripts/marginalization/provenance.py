@@ -20,7 +20,6 @@ PACKAGES = [
     "pandas",
     "scipy",
     "pyarrow",
-    "pyfaidx",
     "biopython",
     "pyjaspar",
     "safetensors",
