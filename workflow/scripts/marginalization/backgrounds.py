@@ -108,7 +108,7 @@ def check_copies(transform: str, n: int) -> None:
 def _from_loci(config: dict, seed: int, counts: dict[str, int]) -> pd.DataFrame:
     """Windows of the genome centred on loci, less those that the config drops; enters them in `counts`."""
     path, length = config["loci"]["file"], config["length"]
-    table = read_intervals(path)
+    table = read_intervals(path, summits=config["loci"]["summits"])
     table["where"] = places(path, table)
     counts["read"] = len(table)
     with Genome(config["loci"]["genome"]) as genome:
