@@ -29,6 +29,7 @@ from marginalization.config import (
     background_files,
     check_config,
     element_files,
+    expand_home,
     model_files,
     profile_readouts,
     readouts_of,
@@ -42,6 +43,7 @@ SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 try:
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
+    config.update(expand_home(config))
     check_attributions(config)
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         require_tangermeme(config)  # with it, the jobs' environment has it

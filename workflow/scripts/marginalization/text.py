@@ -20,7 +20,7 @@ FOREIGN = {
     (b"version https://git-lfs",): "a pointer of git LFS in place of the file; run `git lfs pull`",
     (b"<!doctype", b"<html", b"<?xml"): "a web page or XML, such as the answer to a failed download",
 }
-"""What files are that people give for tables and genomes, and what to do, by their first bytes, in lower case or not."""
+"""What files are that people give for tables and genomes, and what to do, by their first bytes in either case."""
 
 
 def first_bytes(path: str | Path) -> bytes:
