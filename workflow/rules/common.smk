@@ -78,8 +78,9 @@ COOPERATIVITY = (
 
 if workflow.is_main_process:
     logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
-    if warning := PLAN.warning(config["shards"]):
-        logger.warning(warning)
+    for warning in [*PLAN.input_warnings, PLAN.warning(config["shards"])]:
+        if warning:
+            logger.warning(warning)
 
 
 def lab_files(paths):

@@ -99,6 +99,19 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
     return result[["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]]
 
 
+def equal_backgrounds(table: pd.DataFrame) -> list[str]:
+    """A line on backgrounds (columns name and sequence) that have the sequence of another, if there are any."""
+    equal = table["sequence"].duplicated()
+    if not equal.any():
+        return []
+    name, sequence = table.loc[equal.idxmax(), ["name", "sequence"]]
+    first = table["name"][table["sequence"] == sequence].iloc[0]
+    return [
+        f"{equal.sum():,} of {len(table):,} backgrounds have the sequence of another, such as {name} that of {first}: "
+        "they count again, and make confidence intervals too narrow; leave them out"
+    ]
+
+
 def check_copies(transform: str, n: int) -> None:
     """Raise an InputError when the n copies of each background would be equal."""
     if transform == "none" and n != 1:

@@ -25,7 +25,7 @@ import pandas as pd
 
 from . import __version__
 from .attribution_config import attribution_files
-from .backgrounds import check_copies, select_backgrounds
+from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .config import background_files, element_files, model_files
 from .elements import compared, read_elements
 from .placement import starts, strands, written_out
@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     n_background_shards: int
     n_placements: int
     attribution_jobs: dict[str, list[str]]
+    input_warnings: list[str]
 
     @property
     def n_jobs(self) -> int:
@@ -119,7 +120,8 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
 
 
 def _read_plan(config: dict[str, Any]) -> Plan:
-    elements = read_elements(config).elements
+    read = read_elements(config)
+    elements = read.elements
     backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
     spec, shards = config["backgrounds"], config["shards"]
     check_copies(spec["transform"], spec["copies"])
@@ -152,6 +154,8 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         n_background_shards=len(background_digests),
         n_placements=n_placements,
         attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
+        # Shuffles of equal backgrounds differ.
+        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
     )
 
 
