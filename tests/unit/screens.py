@@ -126,7 +126,7 @@ class Run(NamedTuple):
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results = folder / "results"
-    elements, _, _, pairs = read_elements(config)
+    elements, _, _, pairs, *_ = read_elements(config)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(spec, config["seed"])
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])

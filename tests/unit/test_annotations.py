@@ -63,7 +63,7 @@ def test_without_strands(read):
 @pytest.mark.parametrize("columns", range(3, 13))
 def test_bed_of_any_number_of_columns(read, columns):
     fields = ["chr1", "10", "20", "name", "0", "-", "10", "20", "0", "2", "3,3", "0,7"]
-    table = read("\t".join(fields[:columns]) + "\n", format="bed" if columns == 10 else None)
+    table = read("\t".join(fields[:columns]) + "\n")
     strand = "-" if columns >= 6 else "+"
     assert table["name"].tolist() == ["name" if columns >= 4 else "chr1:10-20(+)"]
     assert table["sequence"].tolist() == [reverse_complement(CHR1[10:20]) if strand == "-" else CHR1[10:20]]
@@ -87,6 +87,39 @@ def test_narrow_peaks_whole_and_by_their_summits(read):
         summits = read(NARROW_PEAK, name, summit_flank=3)
         assert summits["sequence"].tolist() == [CHR1[34:41], CHR1[57:64]]
         assert summits["name"].tolist() == ["peak", "chr1:57-64(+)"]
+
+
+BED10 = "chr1\t30\t50\tgene\t0\t+\t32\t40\t255,0,0\t2\nchr1\t60\t80\t.\t0\t-\t62\t70\t0\t3\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BED10,
+        BED10.replace("255,0,0", "0"),  # all of it could be narrowPeak's
+        BED10.replace("\t2\n", "\ttext\n"),
+        BED10.replace("\t2\n", "\t99\n").replace("\t3\n", "\t\n"),
+    ],
+)
+def test_ten_columns_that_are_not_those_of_a_narrow_peak(read, text):
+    assert read(text)["sequence"].tolist() == [CHR1[30:50], reverse_complement(CHR1[60:80])]
+
+
+def test_a_file_named_a_narrow_peak_is_one(read):
+    with pytest.raises(InputError, match=r"x\.narrowPeak, line 2: summit '30' in column 10 is not within"):
+        read(BED10.replace("\t3\n", "\t30\n"), "x.narrowPeak")
+
+
+def test_summits_asked_of_ten_columns_that_have_none(read):
+    message = (
+        r"x\.bed, line 1: '255,0,0' in column 9 is no number, so this is no narrowPeak file .*`format: narrowpeak`"
+    )
+    with pytest.raises(InputError, match=message):
+        read(BED10, summit_flank=3)
+    without = NARROW_PEAK.replace("\t9.0\t-1\t4.6\t0\n", "\t.\t-1\t4.6\t0\n")
+    with pytest.raises(InputError, match=r"x\.bed, line 2: '\.' in column 7 is no number"):
+        read(without, summit_flank=3)
+    assert read(without, summit_flank=3, format="narrowpeak")["sequence"].tolist() == [CHR1[34:41], CHR1[57:64]]
 
 
 def test_fi_nemo_hits_and_their_bed(read):
@@ -156,7 +189,19 @@ def test_a_bad_row_is_named_with_its_remedy(read, row, message):
             {"summit_flank": 5},
             r"x\.bed, line 3: no summit .*drop the row",
         ),
-        ("chr1\t1\t9\t.\t0\t.\t0\t0\t0\t8\n", {}, r"x\.bed, line 1: summit '8' .*interval of 8 bases; write its dist"),
+        (
+            "chr1\t1\t9\t.\t0\t.\t0\t0\t0\t8\n",
+            {"summit_flank": 0},
+            r"x\.bed, line 1: summit '8' .*interval of 8 bases; write its dist",
+        ),
+        ("1\tchr1\t5\n", {}, r"x\.bed, line 1: start 'chr1' is no position"),
+        ("chr1\t1e6\t2e6\n", {}, r"x\.bed, line 1: start '1e6' is no position; write a whole number"),
+        ("chr1\t1,000\t2,000\n", {}, r"x\.bed, line 1: start '1,000' is no position; .* in digits alone"),
+        ("chr1,1,5\n", {}, r"x\.bed, line 1: 1 columns; .* separated by tabs"),
+        ("chr 1\t1\t5\n", {}, r"x\.bed, line 1: chromosome 'chr 1' is not in .* which has chr1, chr2"),
+        ('"chr1"\t1\t5\n', {}, r"x\.bed, line 1: chromosome '\"chr1\"' is not in"),
+        ("chr1\tHAVANA\texon\t1\t5\t.\t+\t.\tgene\n", {}, r"x\.bed, line 1: start 'HAVANA' is no position"),
+        ("chr1:1-5\n", {}, r"x\.bed, line 1: 1 columns; give at least chrom, start and end"),
         ("chr1\t1\t9\t.\t0\t.\t0\t0\t0\t1\n", {"summit_flank": 5}, r"x\.bed, line 1: chr1:-3-8 is outside"),
     ],
 )

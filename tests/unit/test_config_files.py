@@ -1,11 +1,13 @@
 """The files that a config names: which they are, and what is said of those that are not there."""
 
+import os
 from pathlib import Path
 
 import pytest
 from marginalization.config import (
     background_files,
     element_files,
+    expand_home,
     model_files,
     require_file,
     require_writable,
@@ -79,6 +81,63 @@ def test_files_of_elements_and_backgrounds():
 
 def test_a_file_that_is_there():
     assert require_file("model.py", "models.m") == "model.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("", "the path is empty; give a file"),
+        ("https://example.org/hg38.fa", "https://example.org/hg38.fa is a URL; download it, and give the file"),
+        ("s3://lab/hg38.fa.gz", "s3://lab/hg38.fa.gz is a URL; download it, and give the file"),
+        ("file:///data/hg38.fa", "file:///data/hg38.fa is a URL; download it, and give the file"),
+        ("~nobody-here/hg38.fa", "no file ~nobody-here/hg38.fa: the folder ~nobody-here does not exist"),
+        ("broken.fa", "broken.fa is a link to moved/hg38.fa, which does not exist"),
+        ("round.fa", "round.fa can not be read: Too many levels of symbolic links; mend its path or rights"),
+        ("pipe.bed", "pipe.bed is a pipe or a device, which is read once; save it as a file"),
+        ("/dev/null", "/dev/null is a pipe or a device, which is read once; save it as a file"),
+        ("folder", "folder is a folder; give a file"),
+        ("table.txt/x.bed", "table.txt/x.bed can not be read: Not a directory; mend its path or rights"),
+        ("x" * 300, "x" * 300 + " can not be read: File name too long; mend its path or rights"),
+    ],
+)
+def test_paths_that_are_no_files(tmp_path, path, message):
+    (tmp_path / "folder").mkdir()
+    os.symlink("moved/hg38.fa", tmp_path / "broken.fa")
+    os.symlink("round.fa", tmp_path / "round.fa")
+    os.mkfifo(tmp_path / "pipe.bed")
+    config = resolved(backgrounds={"length": 5, "fasta": path})
+    with pytest.raises(InputError) as error:
+        background_files(config)
+    assert str(error.value) == f"config: backgrounds: {message}"
+
+
+@pytest.mark.parametrize("path", ["closed/peaks.bed", "secret.bed"])
+def test_files_that_may_not_be_read(tmp_path, path):
+    (tmp_path / "closed").mkdir()
+    for name in ("closed/peaks.bed", "secret.bed", "closed"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0)
+    tmp_path.chmod(0o755)
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)  # rights do not stop root
+    try:
+        with pytest.raises(InputError) as error:
+            require_file(path, "elements")
+    finally:
+        os.seteuid(me)
+    assert str(error.value) == f"config: elements: {path} can not be read: Permission denied; mend its path or rights"
+
+
+def test_a_home_folder_in_place_of_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spec = {"factory": "~/model.py:Net", "kwargs": {"table": ["~/table.txt", "~ x", 3]}, "weights": "~/weights.pt"}
+    table = {"file": "~/peaks.bed", "genome": "~/genome.fa"}
+    config = expand_home(resolved(models={"m": spec}, elements={"annotations": [table]}))
+    assert config["models"]["m"]["kwargs"] == {"table": [f"{tmp_path}/table.txt", "~ x", 3]}
+    assert model_files(config, "m") == [f"{tmp_path}/model.py", f"{tmp_path}/weights.pt"]
+    assert element_files(config) == [f"{tmp_path}/genome.fa", f"{tmp_path}/peaks.bed"]
+    assert expand_home(resolved()) == resolved()
 
 
 def test_a_folder_for_results_that_can_not_be(tmp_path):

@@ -1,4 +1,5 @@
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import controls
-from marginalization.controls import draw_controls, strata
+from marginalization.controls import draw_controls, missing_controls, strata
 from marginalization.sequence import gc_fraction, identifier, reverse_complement
 from screens import resolved
 
@@ -104,3 +105,21 @@ def test_each_stratum_has_as_many_controls_as_asked():
     assert np.bincount(found["control_of"].map(label)).tolist() == [30] * 4
     # each of another element, as long as there are any
     assert found["control_of"].is_unique
+
+
+def test_elements_with_fewer_controls_than_asked_are_told():
+    elements, spec = table([*SEQUENCES, "AAAAAA", "CCC", "AC"]), {**SPEC, "shuffles": 7}
+    (line,) = missing_controls(elements, draw_controls(elements, spec, seed=0), spec)
+    assert re.match(
+        "3 of 7 elements have fewer controls than the 7 asked for, 2 of them none, such as name (AAAAAA|CCC|AC)", line
+    )
+    elements = table(SEQUENCES)
+    assert missing_controls(elements, draw_controls(elements, spec, seed=0), spec) == []
+    elements, spec = table(["AAAAAA", "CCCC", "AC"]), {**SPEC, "per": "stratum", "strata": {"width": 1, "gc": 1}}
+    (line,) = missing_controls(elements, draw_controls(elements, spec, seed=0), spec)
+    assert line.startswith(
+        "1 of 1 strata of elements have fewer controls than the 10 asked for, 0 of them none, such as"
+    )
+    elements = random_elements(200)
+    spec = {**SPEC, "per": "stratum", "shuffles": 30}
+    assert missing_controls(elements, draw_controls(elements, spec, seed=0), spec) == []

@@ -63,10 +63,27 @@ def test_names_are_joined_up_to_a_number(read, more):
 
 
 def test_unknown_letters_of_annotations_are_counted(read):
-    found = read(annotations=[("chr1", 8, 14), ("chr1", 0, 4), ("chr1", 10, 12)])
-    assert found.annotations["n_unknown"].tolist() == [2, 0, 2]
-    assert found.annotations["sequence"].tolist() == ["TTNNGA", "ACGT", "NN"]
-    assert set(found.elements["sequence"]) == {"TTNNGA", "ACGT", "NN"}
+    found = read(annotations=[("chr1", 8, 14), ("chr1", 0, 4)])
+    assert found.annotations["n_unknown"].tolist() == [2, 0]
+    assert found.annotations["sequence"].tolist() == ["TTNNGA", "ACGT"]
+    assert set(found.elements["sequence"]) == {"TTNNGA", "ACGT"}
+    assert (found.dropped, found.warnings) == ({"motifs": 0, "annotations": 0}, [])
+
+
+def test_what_is_n_alone_is_left_out(read):
+    sites = [("chr1", 10, 12, "gap", 0, "-"), ("chr1", 12, 19, "site", 0, "+"), ("chr1", 11, 12, "gap", 0, "+")]
+    found = read([("none", "NNN"), ("gata", "GATA"), ("flanked", "NAN")], sites)
+    assert found.motifs[["motif_id", "name"]].values.tolist() == [[0, "gata"], [1, "flanked"]]
+    assert found.annotations[["annotation_id", "name", "start"]].values.tolist() == [[0, "site", 12]]
+    assert set(found.elements["sequence"]) == {"GATA", "NAN", "GATTACA"}
+    assert found.dropped == {"motifs": 1, "annotations": 2}
+    assert found.warnings == [
+        "1 motif and 2 annotations of N alone left out: there is nothing in them to substitute",
+    ]
+    with pytest.raises(
+        InputError, match=r"^config: elements: 1 motif and 2 annotations of N alone left out: .* others$"
+    ):
+        read([("none", "NNN")], sites[::2])
 
 
 def test_sampled_motifs(read, tmp_path):

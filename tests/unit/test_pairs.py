@@ -202,6 +202,11 @@ def test_samples_of_a_motif_are_named_each(tmp_path):
             "config: elements.pairs[0].first: there is no motif GATA. Names are those of motifs.parquet",
         ),
         (
+            {"second": "motif_3"},
+            "config: elements.pairs[0].second: motif motif_3 (motif.fa:7) is N alone, so there is nothing to "
+            "substitute; name another",
+        ),
+        (
             {"distances": [0, 8, 3]},
             "config: elements.pairs[0]: motif_0 and motif_1 with 8 bases between them are wider than the backgrounds' "
             "12; the largest distance that fits is 7",
@@ -225,13 +230,13 @@ def test_samples_of_a_motif_are_named_each(tmp_path):
             "config: elements.pairs[0].distances: the range needs an end; give `to`",
         ),
     ],
-    ids=["near", "no name", "wide", "very wide", "too wide", "empty", "endless"],
+    ids=["near", "no name", "unknown", "wide", "very wide", "too wide", "empty", "endless"],
 )
 def test_bad_pairs(tmp_path, change, message):
     pair = {"first": "motif_0", "second": "motif_1", "distances": [0], **change}
     with pytest.raises(InputError) as error:
-        read_elements(screen_of(tmp_path, ["TGA", "GG", "ACACACACACA"], ["ACGTACGTACGT"], pairs=[pair]))
-    assert str(error.value) == message
+        read_elements(screen_of(tmp_path, ["TGA", "GG", "ACACACACACA", "NN"], ["ACGTACGTACGT"], pairs=[pair]))
+    assert str(error.value).replace(f"{tmp_path}/", "") == message
 
 
 def test_pairs_off_the_end(tmp_path):

@@ -320,6 +320,23 @@ def test_counts(folder):
         plan_of(config)
 
 
+def test_what_is_odd_about_the_inputs_is_told(folder):
+    assert plan_of(base(folder)).input_warnings == []
+    odd = {"motifs": ["ACG", "NNN", "AAAA"], "letters": ["ACGTACGTACGT", "TTTTGGGGCCCC", "acgtacgtacgt"]}
+    config = base(folder, **odd, controls={"shuffles": 2})
+    dropped, controls, backgrounds = plan_of(config).input_warnings
+    assert dropped == "1 motif of N alone left out: there is nothing in them to substitute"
+    assert controls.startswith(
+        "1 of 2 elements have fewer controls than the 2 asked for, 1 of them none, such as motif_2"
+    )
+    assert backgrounds == (
+        "1 of 3 backgrounds have the sequence of another, such as background_2 that of background_0: they count again, "
+        "and make confidence intervals too narrow; leave them out"
+    )
+    config["backgrounds"]["transform"] = "shuffle"  # which gives each an order of its own
+    assert len(plan_of(config).input_warnings) == 2
+
+
 def test_no_torch_is_imported_to_plan():
     code = "import sys, marginalization.plan; assert not {'torch', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,8 @@ class Cropped(torch.nn.Module):
         logits = self.convolution(X)
         return logits, logits.mean((1, 2)).exp().unsqueeze(1)
 """
-MOTIFS = ["ACGTACG", "TT", "GGGCG", "CACGTG", "NN"]
+MOTIFS = ["ACGTACG", "TT", "GGGCG", "CACGTG", "GC"]
+STARTS = [20, 150, 250]
 FOLDS = ["x", "y"]
 
 
@@ -132,7 +134,9 @@ def merged(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("measures")
     (folder / "model.py").write_text(MODEL)
     draw = random.Random(3)
-    letters = ["".join(draw.choices("ACGT", k=300)) for _ in range(5)]
+    # with the last motif where it is placed, so that it changes nothing
+    gaps = [STARTS[0], *(end - start - 2 for start, end in pairwise([*STARTS, 300]))]
+    letters = ["GC".join("".join(draw.choices("ACGT", k=k)) for k in gaps) for _ in range(5)]
     spec = {"factory": f"{folder / 'model.py'}:Cropped"}
     config = screen_of(
         folder,
@@ -140,7 +144,7 @@ def merged(request, tmp_path_factory):
         letters,
         models={name: {**spec, "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)},
         readouts={"counts": {"profile": {"logits": 0, "counts": 1}}},
-        placement={"start": [20, 150, 250], "strands": "both"},
+        placement={"start": STARTS, "strands": "both"},
         shards=dict(zip(("backgrounds", "marginals"), request.param, strict=True)),
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -29,9 +29,10 @@ def test_an_unknown_key(lab, config):
     assert "config: unknown key 'transfrom' in backgrounds; did you mean 'transform'?" in printed
 
 
-def test_a_missing_file(lab, config):
-    config["elements"]["motifs"][0]["file"] = "motif.meme"
-    assert "no file motif.meme; did you mean motifs.meme?" in refused(lab, config, "--dry-run")
+def test_a_missing_file(lab, config, monkeypatch):
+    monkeypatch.setenv("HOME", str(lab))
+    config["elements"]["motifs"][0]["file"] = "~/motif.meme"
+    assert f"no file {lab}/motif.meme; did you mean {lab}/motifs.meme?" in refused(lab, config, "--dry-run")
 
 
 @pytest.mark.parametrize(

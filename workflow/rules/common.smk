@@ -29,6 +29,7 @@ from marginalization.config import (
     background_files,
     check_config,
     element_files,
+    expand_home,
     model_files,
     profile_readouts,
     readouts_of,
@@ -48,6 +49,7 @@ try:
         check_text(path)
     check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
     validate(config, SCHEMA)
+    config.update(expand_home(config))
     check_models(config)
     check_attributions(config)
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
@@ -91,10 +93,13 @@ COOPERATIVITY = (
 
 if workflow.is_main_process:
     logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
-    if warning := PLAN.warning(config["shards"]):
-        logger.warning(warning)
-    if warning := other_code(WHERE):
-        logger.warning(warning)
+    for warning in [
+        *PLAN.input_warnings,
+        PLAN.warning(config["shards"]),
+        other_code(WHERE),
+    ]:
+        if warning:
+            logger.warning(warning)
 
 
 def lab_files(paths):

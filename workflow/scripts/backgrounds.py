@@ -1,6 +1,6 @@
 """Select and transform the backgrounds."""
 
-from marginalization.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from marginalization.job import as_job
 from marginalization.provenance import facts
 from marginalization.tables import BACKGROUNDS, write_table
@@ -12,3 +12,5 @@ with as_job(snakemake):
     table = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
     write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(config), "counts": counts})
     print(", ".join(f"{reason}: {n:,}" for reason, n in counts.items()))
+    for warning in equal_backgrounds(table):
+        print(warning)

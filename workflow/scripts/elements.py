@@ -6,12 +6,13 @@ from marginalization.provenance import facts
 from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, PAIRS, write_table
 
 with as_job(snakemake):
-    elements, motifs, annotations, pairs = read_elements(snakemake.config)
+    elements, motifs, annotations, pairs, dropped, warnings = read_elements(snakemake.config)
     counts = {
         "motifs": len(motifs),
         "annotations": len(annotations),
         "annotations_with_unknown_letters": int((annotations["n_unknown"] > 0).sum()),
         "unknown_letters": int(annotations["n_unknown"].sum()),
+        **{f"{what}_of_n_alone": n for what, n in dropped.items()},
         "pairs": len(pairs),
         "elements": int((elements["kind"] != "control").sum()),
         "controls": int((elements["kind"] == "control").sum()),
@@ -22,5 +23,7 @@ with as_job(snakemake):
     write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
     write_table(pairs, snakemake.output.pairs, PAIRS, made_from)
     print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))
+    for warning in warnings:
+        print(warning)
     if counts["unknown_letters"]:
         print("An N in an annotation keeps the background's base there.")

@@ -40,7 +40,7 @@ def read_annotations(
         InputError: a malformed row, a row without a summit where one is needed, a chromosome or a position that
             the genome lacks, a letter other than A, C, G, T and N, or no rows.
     """
-    table = read_intervals(path, format)
+    table = read_intervals(path, format, summits=summit_flank is not None)
     where = places(path, table)
     if summit_flank is not None:
         require_summits(path, table, "drop the row, or leave summit_flank out to take whole intervals")

@@ -99,6 +99,19 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
     return result[["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]]
 
 
+def equal_backgrounds(table: pd.DataFrame) -> list[str]:
+    """A line on backgrounds (columns name and sequence) that have the sequence of another, if there are any."""
+    equal = table["sequence"].duplicated()
+    if not equal.any():
+        return []
+    name, sequence = table.loc[equal.idxmax(), ["name", "sequence"]]
+    first = table["name"][table["sequence"] == sequence].iloc[0]
+    return [
+        f"{equal.sum():,} of {len(table):,} backgrounds have the sequence of another, such as {name} that of {first}: "
+        "they count again, and make confidence intervals too narrow; leave them out"
+    ]
+
+
 def check_copies(transform: str, n: int) -> None:
     """Raise an InputError when the n copies of each background would be equal."""
     if transform == "none" and n != 1:
@@ -108,7 +121,7 @@ def check_copies(transform: str, n: int) -> None:
 def _from_loci(config: dict, seed: int, counts: dict[str, int]) -> pd.DataFrame:
     """Windows of the genome centred on loci, less those that the config drops; enters them in `counts`."""
     path, length = config["loci"]["file"], config["length"]
-    table = read_intervals(path)
+    table = read_intervals(path, summits=config["loci"]["summits"])
     table["where"] = places(path, table)
     counts["read"] = len(table)
     with Genome(config["loci"]["genome"]) as genome:

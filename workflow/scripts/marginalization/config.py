@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,21 +169,51 @@ def background_files(config: dict[str, Any]) -> list[str]:
     spec = config["backgrounds"]
     loci = spec.get("loci", {})
     named = [loci.get("file"), loci.get("genome"), spec.get("fasta"), spec["match_gc"], spec["exclude"]]
-    return sorted({require_file(path, "backgrounds") for path in named if path})
+    return sorted({require_file(path, "backgrounds") for path in named if path is not None})
+
+
+def expand_home(value: Any) -> Any:
+    """A config, or a part of it, with home folders in place of a `~` that strings begin with, as a shell has it."""
+    if isinstance(value, dict):
+        return {key: expand_home(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [expand_home(child) for child in value]
+    return os.path.expanduser(value) if isinstance(value, str) and re.match("~[a-z0-9_.-]*/", value) else value
 
 
 def require_file(path: str, place: str) -> str:
-    """`path`, or an InputError that says where in the config it stands and what is near it."""
-    if Path(path).is_file():
-        return path
-    if Path(path).is_dir():
+    """`path`, or an InputError that says where in the config it stands, and what is there or near it instead."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            with open(path, "rb"):
+                return path
+    except FileNotFoundError:
+        raise InputError(f"config: {place}: {_missing(path)}") from None
+    except OSError as error:
+        raise InputError(
+            f"config: {place}: {path} can not be read: {error.strerror}; mend its path or rights"
+        ) from None
+    if stat.S_ISDIR(mode):
         raise InputError(f"config: {place}: {path} is a folder; give a file")
+    raise InputError(f"config: {place}: {path} is a pipe or a device, which is read once; save it as a file")
+
+
+def _missing(path: str) -> str:
+    """What to say of a path at which there is no file."""
+    if not path:
+        return "the path is empty; give a file"
+    if re.match("[A-Za-z][A-Za-z0-9+.-]*://", path):
+        return f"{path} is a URL; download it, and give the file"
+    if os.path.islink(path):
+        return f"{path} is a link to {os.readlink(path)}, which does not exist"
     folder = Path(path).parent
     if not folder.is_dir():
-        raise InputError(f"config: {place}: no file {path}: the folder {folder} does not exist")
-    near = difflib.get_close_matches(Path(path).name, [entry.name for entry in folder.iterdir()], n=1)
+        return f"no file {path}: the folder {folder} does not exist"
+    names = os.listdir(folder) if os.access(folder, os.R_OK) else []
+    near = difflib.get_close_matches(Path(path).name, names, n=1)
     hint = f"did you mean {folder / near[0]}?" if near else "paths are relative to the folder that snakemake runs in"
-    raise InputError(f"config: {place}: no file {path}; {hint}")
+    return f"no file {path}; {hint}"
 
 
 def require_writable(folder: str) -> None:

@@ -69,6 +69,28 @@ def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd
     return pd.DataFrame(rows, columns=columns).assign(width=lambda table: table["sequence"].str.len().astype(np.int64))
 
 
+def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: dict[str, Any]) -> list[str]:
+    """A line on elements or strata that have fewer controls than asked, if there are any.
+
+    Args:
+        elements: what `draw_controls` took.
+        controls: what it gave.
+        spec: the section `controls` of the config.
+    """
+    labels = elements["element_id"].to_numpy() if spec["per"] == "element" else strata(elements, spec)
+    of_element = elements["element_id"].map(controls["control_of"].value_counts()).fillna(0).astype(int)
+    drawn = of_element.groupby(labels).sum()
+    few = drawn[drawn < spec["shuffles"]]
+    if few.empty:
+        return []
+    one = elements["name"][labels == few.index[0]].iloc[0]
+    what = "elements" if spec["per"] == "element" else "strata of elements"
+    return [
+        f"{len(few):,} of {len(drawn):,} {what} have fewer controls than the {spec['shuffles']:,} asked for, "
+        f"{(few == 0).sum():,} of them none, such as {one}: their letters have no more other orders"
+    ]
+
+
 def strata(elements: pd.DataFrame, spec: dict[str, Any]) -> np.ndarray:
     """The stratum of each element: by quantiles of the width, and within these of the GC content.
 

@@ -7,24 +7,30 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .annotations import read_annotations
-from .controls import draw_controls
+from .controls import draw_controls, missing_controls
 from .errors import InputError
 from .motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from .pairs import IDS, Arrangement, read_pairs
 from .placement import last_start
-from .sequence import identifier
+from .sequence import UNKNOWN, identifier
 
 NAMES_SHOWN = 8
 """An element that many motifs or annotations share has the names of the first few, and how many more there are."""
 
 
 class Elements(NamedTuple):
-    """The tables of a screen's elements, and of the motifs, annotations and pairs that they come from."""
+    """The tables of a screen's elements, and of the motifs, annotations and pairs that they come from.
+
+    Also how many motifs and annotations were left out for being N alone, and what a person should know of all this,
+    one line each.
+    """
 
     elements: pd.DataFrame
     motifs: pd.DataFrame
     annotations: pd.DataFrame
     pairs: pd.DataFrame
+    dropped: dict[str, int]
+    warnings: list[str]
 
 
 def read_elements(config: dict[str, Any]) -> Elements:
@@ -38,13 +44,17 @@ def read_elements(config: dict[str, Any]) -> Elements:
         InputError: there are none, one does not fit into the backgrounds where it is to be placed, or a pair is of a
             motif that there is not.
     """
-    motifs = _read_motifs(config)
-    annotations = _read_annotations(config)
+    all_motifs, all_annotations = _read_motifs(config), _read_annotations(config)
+    motifs, annotations = _without_n_alone(all_motifs, "motif_id"), _without_n_alone(all_annotations, "annotation_id")
+    dropped = {"motifs": len(all_motifs) - len(motifs), "annotations": len(all_annotations) - len(annotations)}
+    warnings = _of_dropped(dropped)
     text = ["element_id", "name", "sequence", "source"]
     tables = [
         table[text].astype("str").assign(kind=kind) for kind, table in (("motif", motifs), ("annotation", annotations))
     ]
     both = pd.concat(tables, ignore_index=True)
+    if both.empty and warnings:
+        raise InputError(f"config: elements: {warnings[0]}, and there are no others")
     if both.empty:
         raise InputError("config: elements: give at least one table of motifs or annotations")
     _check_fit(both, config)
@@ -52,8 +62,9 @@ def read_elements(config: dict[str, Any]) -> Elements:
     elements = _distinct(both)
     if spec := config["elements"].get("controls"):
         controls = draw_controls(elements, spec, config["seed"])
+        warnings += missing_controls(elements, controls, spec)
         elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
-    pairs = read_pairs(config["elements"]["pairs"], motifs, config["backgrounds"]["length"])
+    pairs = read_pairs(config["elements"]["pairs"], all_motifs, config["backgrounds"]["length"])
     rows = _pair_rows(pairs)
     if len(rows):
         _check_fit(rows[rows["kind"] == "pair"], config)
@@ -61,7 +72,20 @@ def read_elements(config: dict[str, Any]) -> Elements:
     ids = elements[elements["sequence"].isin(rows["sequence"])].set_index("sequence")["element_id"]
     for which, column in zip(Arrangement._fields, IDS, strict=True):
         pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
-    return Elements(elements, motifs, annotations, pairs)
+    return Elements(elements, motifs, annotations, pairs, dropped, warnings)
+
+
+def _without_n_alone(table: pd.DataFrame, number: str) -> pd.DataFrame:
+    """The rows that have something to substitute, numbered in the column `number`."""
+    table = table[table["sequence"].str.strip(UNKNOWN).astype("str") != ""].reset_index(drop=True)
+    table.insert(0, number, range(len(table)))
+    return table
+
+
+def _of_dropped(dropped: dict[str, int]) -> list[str]:
+    """A line on what was left out, if anything was."""
+    counts = " and ".join(f"{n:,} {what if n > 1 else what[:-1]}" for what, n in dropped.items() if n)
+    return [f"{counts} of N alone left out: there is nothing in them to substitute"] if counts else []
 
 
 def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,9 +168,7 @@ def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:
             name = f"{motif.name}/{i}" if table["sequences"] == "sampled" else motif.name
             matrix = None if motif.matrix is None else motif.matrix.tolist()
             records.append((name, motif.source, identifier(sequence), matrix, sequence))
-    frame = pd.DataFrame(records, columns=["name", "source", "element_id", "matrix", "sequence"])
-    frame.insert(0, "motif_id", range(len(frame)))
-    return frame
+    return pd.DataFrame(records, columns=["name", "source", "element_id", "matrix", "sequence"])
 
 
 def _read_annotations(config: dict[str, Any]) -> pd.DataFrame:
@@ -163,7 +185,6 @@ def _read_annotations(config: dict[str, Any]) -> pd.DataFrame:
     ]
     columns = ["name", "chrom", "start", "end", "strand", "sequence", "n_unknown", "source"]
     frame = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    frame.insert(0, "annotation_id", range(len(frame)))
     frame["element_id"] = [identifier(sequence) for sequence in frame["sequence"]]
     return frame
 

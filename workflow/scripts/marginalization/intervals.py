@@ -18,26 +18,36 @@ FORMATS = ("bed", "narrowpeak", "finemo")
 NO_SUMMIT = -1
 SKIPPED = ("#", "track ", "track\t", "browser ", "browser\t")
 
+_TEN_COLUMNS = "ten columns"
+"""The format of a file that is taken for narrowPeak's because it has ten columns, and summits are asked of it."""
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?|[-+]?inf|nan", re.IGNORECASE)
+
 
 class _Layout(NamedTuple):
-    """In which column, from 0, a format keeps what is read; None where it does not."""
+    """In which column, from 0, a format keeps what is read; None where it does not.
+
+    Also whether column 10 holds summits, and whether 7 to 9 must then be numbers, as those of narrowPeak are.
+    """
 
     chrom: int = 0
     start: int = 1
     end: int = 2
     name: int | None = None
     strand: int | None = None
-    summit: int | None = None
+    summits: bool = False
+    numbers: bool = False
 
 
-def read_intervals(path: str | Path, format: str | None = None) -> pd.DataFrame:
+def read_intervals(path: str | Path, format: str | None = None, summits: bool = False) -> pd.DataFrame:
     """Read intervals, in file order; blank lines and '#', 'track' and 'browser' lines are skipped.
 
     Args:
-        path: the file, gzipped when its name ends in .gz.
+        path: the file, gzipped or not.
         format: "bed" (3 columns or more; blocks are ignored), "narrowpeak" (10 columns) or "finemo" (Fi-NeMo's
-            hits, with a header). None goes by the file: a header makes it "finemo", the suffix .narrowPeak or ten
-            columns "narrowpeak", else it is "bed".
+            hits, with a header). None goes by the file: a header makes it "finemo", the suffix .narrowPeak
+            "narrowpeak", else it is "bed", but for ten columns of which summits are asked.
+        summits: whether summits are asked of the file. Ten columns are those of a narrowPeak file or of any other BED
+            file, which look alike where the tenth holds small numbers; so without them none is read from the tenth.
 
     Returns:
         Columns chrom; start, end (int64; 0-based, half-open); name ("" for none); strand ("+" or "-"; "." and a
@@ -51,14 +61,14 @@ def read_intervals(path: str | Path, format: str | None = None) -> pd.DataFrame:
         raise InputError(f"the format '{format}' of {path} is not known; use one of {', '.join(FORMATS)}")
     layout, width = None, 0
     chroms, names, strands = [], [], []
-    starts, ends, summits, lines = array("q"), array("q"), array("q"), array("q")
+    starts, ends, peaks, lines = array("q"), array("q"), array("q"), array("q")
     for number, line in numbered_lines(path):
         if not line.strip() or line.startswith(SKIPPED):
             continue
         fields = line.split("\t")
         where = f"{path}, line {number}"
         if layout is None:
-            format = format or _guess_format(Path(path), fields)
+            format = format or _guess_format(Path(path), fields, summits)
             layout, width = _layout(format, fields, where), len(fields)
             if format == "finemo":
                 continue
@@ -77,7 +87,7 @@ def read_intervals(path: str | Path, format: str | None = None) -> pd.DataFrame:
         ends.append(end)
         names.append("" if layout.name is None or fields[layout.name] == "." else fields[layout.name])
         strands.append("+" if layout.strand is None else _strand(fields[layout.strand], where))
-        summits.append(NO_SUMMIT if layout.summit is None else _summit(fields[layout.summit], start, end, where))
+        peaks.append(_summit(fields, layout, start, end, where) if layout.summits else NO_SUMMIT)
         lines.append(number)
     if not lines:
         raise InputError(f"{path} has no intervals; give at least one row")
@@ -88,7 +98,7 @@ def read_intervals(path: str | Path, format: str | None = None) -> pd.DataFrame:
             "end": np.array(ends),
             "name": pd.Series(names, dtype="str"),
             "strand": pd.Series(strands, dtype="str"),
-            "summit": np.array(summits),
+            "summit": np.array(peaks),
             "line": np.array(lines),
         }
     )
@@ -129,11 +139,12 @@ def overlaps(intervals: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     return hit
 
 
-def _guess_format(path: Path, fields: list[str]) -> str:
+def _guess_format(path: Path, fields: list[str], summits: bool) -> str:
     if fields[:3] == ["chr", "start", "end"]:
         return "finemo"
-    peaks = path.name.removesuffix(".gz").endswith(".narrowPeak") or len(fields) == 10
-    return "narrowpeak" if peaks else "bed"
+    if path.name.lower().removesuffix(".gz").endswith(".narrowpeak"):
+        return "narrowpeak"
+    return _TEN_COLUMNS if summits and len(fields) == 10 else "bed"
 
 
 def _layout(format: str, fields: list[str], where: str) -> _Layout:
@@ -146,10 +157,12 @@ def _layout(format: str, fields: list[str], where: str) -> _Layout:
                 f"{where}: the header of Fi-NeMo's hits lacks a column ({error}); it needs chr, start, end, "
                 "motif_name and strand, separated by tabs"
             ) from error
+    if format == _TEN_COLUMNS:
+        return _Layout(name=3, strand=5, summits=True, numbers=True)
     if format == "narrowpeak":
         if len(fields) != 10:
             raise InputError(f"{where}: {len(fields)} columns; a narrowPeak file has 10, separated by tabs")
-        return _Layout(name=3, strand=5, summit=9)
+        return _Layout(name=3, strand=5, summits=True)
     if len(fields) < 3:
         raise InputError(
             f"{where}: {len(fields)} columns; give at least chrom, start and end, separated by tabs, not spaces"
@@ -172,11 +185,18 @@ def _strand(text: str, where: str) -> str:
     return "-" if text == "-" else "+"
 
 
-def _summit(text: str, start: int, end: int, where: str) -> int:
-    """The summit as a position, from its distance to the start as narrowPeak gives it."""
+def _summit(fields: list[str], layout: _Layout, start: int, end: int, where: str) -> int:
+    """The summit as a position, from its distance to the start in column 10 of a narrowPeak file."""
+    for column in (7, 8, 9) if layout.numbers else ():
+        if not _NUMBER.fullmatch(fields[column - 1]):
+            raise InputError(
+                f"{where}: '{fields[column - 1]}' in column {column} is no number, so this is no narrowPeak file with "
+                "summits in column 10; give one, or `format: narrowpeak` if it is"
+            )
+    text = fields[9]
     if text == "-1":
         return NO_SUMMIT
-    if not re.fullmatch("[0-9]+", text) or int(text) >= end - start:
+    if not re.fullmatch("[0-9]{1,15}", text) or int(text) >= end - start:
         raise InputError(
             f"{where}: summit '{text}' in column 10 is not within the interval of {end - start} bases; write its "
             "distance from start, or -1 for none"

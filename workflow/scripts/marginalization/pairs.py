@@ -83,6 +83,11 @@ def read_pairs(specs: list[dict[str, Any]], motifs: pd.DataFrame, length: int) -
 
 def _motif(name: str, known: dict[str, Any], place: str) -> Any:
     if name in known:
+        if not known[name].sequence.strip(UNKNOWN):
+            raise InputError(
+                f"config: {place}: motif {name} ({known[name].source}) is N alone, so there is nothing to substitute; "
+                "name another"
+            )
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else "."

@@ -25,7 +25,7 @@ import pandas as pd
 
 from . import __version__
 from .attribution_config import attribution_callable, attribution_files
-from .backgrounds import check_copies, select_backgrounds
+from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .config import background_files, element_files, model_callables, model_files
 from .dependencies import code_digest, file_stamp, package_files, sha256
 from .elements import compared, read_elements
@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     n_background_shards: int
     n_placements: int
     attribution_jobs: dict[str, list[str]]
+    input_warnings: list[str]
 
     @property
     def n_jobs(self) -> int:
@@ -150,7 +151,7 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         jobs=_jobs(models, element_digests, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
-        elements_digest=_digest(_columns(read)),
+        elements_digest=_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
         n_controls=int((elements["kind"] == "control").sum()),
@@ -158,6 +159,8 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         n_background_shards=len(background_digests),
         n_placements=n_placements,
         attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
+        # Shuffles of equal backgrounds differ.
+        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
     )
 
 

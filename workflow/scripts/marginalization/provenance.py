@@ -22,7 +22,6 @@ PACKAGES = [
     "pandas",
     "scipy",
     "pyarrow",
-    "pyfaidx",
     "biopython",
     "pyjaspar",
     "safetensors",
