@@ -194,6 +194,11 @@ def as_images():
     return nn.Sequential(nn.Conv2d(4, 2, (1, 5)), nn.Flatten())
 
 
+def long():
+    """Takes 979 bases, which no message says."""
+    return nn.Sequential(nn.Conv1d(4, 1, 3), nn.Flatten(), nn.Linear(977, 1))
+
+
 class Pair(typing.NamedTuple):
     first: torch.Tensor
     second: torch.Tensor
@@ -233,11 +238,13 @@ FUNCTIONS = {
     "nested": lambda X: {"human": {"counts": counts(X)}},
     "named tuple": lambda X: Pair(counts(X), 2 * counts(X)),
     "dataclass": lambda X: Heads(2 * counts(X)),
-    "NaN": lambda X: counts(X).where(X[:, :1].sum(dim=-1) < X[:, :1].sum(dim=-1).max(), torch.nan),
-    "infinite": lambda X: counts(X).where(X[:, 1:2].sum(dim=-1) < 11, torch.inf),
+    "NaN": lambda X: counts(X).where(counts(X)[:, 1:2] < 15, torch.nan),
+    "infinite": lambda X: counts(X).where(counts(X)[:, 1:2] < 15, torch.inf),
     "constant": lambda X: torch.ones(X.shape[0], 2),
     "strands last": lambda X: (X[:, :2].transpose(1, 2), counts(X)[:, :1]),
     "two inputs": lambda X, track: counts(X) + track,
+    "inputs summed": lambda X, track: counts(X) + track.sum(dim=(1, 2)).unsqueeze(1),
+    "half noise": lambda X: (counts(X), torch.rand(X.shape[0], 1)),
     "defect": lambda X: undefined,  # noqa: F821
 }
 

@@ -14,12 +14,16 @@ rule probe:
         f"{RESULTS}/logs/probe/{{model}}.log",
     conda:
         "../../envs/marginalization.yaml"
+    resources:
+        gpu=0 if config["compute"]["device"] == "auto" else GPUS,
     params:
         model=lambda wildcards: config["models"][wildcards.model],
         readouts=config["readouts"],
         average_strands=config["placement"]["average_strands"],
         length=config["backgrounds"]["length"],
         n_backgrounds=PLAN.n_backgrounds,
+        device=config["compute"]["device"],
+        dtype=config["compute"]["dtype"],
     script:
         "../scripts/probe.py"
 
