@@ -32,17 +32,6 @@ class Controlled(nn.Module):
         return X[:, :1].sum(dim=-1) + track.sum(dim=(1, 2)).unsqueeze(1) + number
 
 
-class FixedLength(nn.Module):
-    """Takes sequences of 30 bases alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.dense = nn.Linear(120, 1)
-
-    def forward(self, X):
-        return self.dense(X.flatten(1))
-
-
 class Overflows(nn.Module):
     """Infinite for a sequence that holds GGGG."""
 

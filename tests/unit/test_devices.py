@@ -9,6 +9,7 @@ import pytest
 import torch
 from marginalization import devices
 from marginalization.devices import claim, claimed_device
+from marginalization.errors import InputError
 
 HOLD = """
 import sys, time
@@ -74,6 +75,15 @@ def test_a_gpu_that_was_given_but_is_not_seen(monkeypatch, caplog):
     with claimed_device("auto") as device:
         assert device.type == "cpu"
     assert "this job was given GPU 1 but PyTorch sees none" in caplog.text
+
+
+@pytest.mark.parametrize("wanted", ["cuda", "cuda:7", "mps", "xpu", "gpu"])
+def test_a_device_that_is_not_there(wanted):
+    if wanted == "cuda" and torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    said = f"config: compute.device: there is no {wanted} here: PyTorch (sees|says)"
+    with pytest.raises(InputError, match=said), claimed_device(wanted):
+        pass
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -145,6 +145,70 @@ def test_annotations_with_another_function_equal_tangermeme():
     assert_same(ours, tangermeme.marginalize.marginalize_annotations(Positions(), X, X.flip(0), ANNOTATIONS, **kwargs))
 
 
+@pytest.fixture(params=["ours", "reference"])
+def functions(request):
+    """The two functions of this package, and those of the reference: both must do the same."""
+    if request.param == "ours":
+        return marginalize, marginalize_annotations
+    return tangermeme.marginalize.marginalize, tangermeme.marginalize.marginalize_annotations
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [(torch.ones(3, 1), ValueError), (torch.ones(3), (ValueError, IndexError)), (5, TypeError), ((5,), AttributeError)],
+)
+def test_args_that_are_no_list_of_tensors(functions, args, error):
+    with pytest.raises(error):
+        functions[0](Scaled(), X, "TTT", args=args)
+    with pytest.raises(error):
+        functions[1](Scaled(), X, X, ANNOTATIONS, args=args)
+
+
+def test_args_that_are_one_tensor_are_told_so():
+    """Of the reference, whose args are the rows of a tensor, only some are an error."""
+    for args in (torch.ones(3, 1), torch.ones(2, 3, 1), torch.ones(1), torch.ones(3, 1).numpy()):
+        with pytest.raises(ValueError, match=r"args is one tensor, of shape \(.*; give a list"):
+            marginalize(Scaled(), X, "TTT", args=args)
+        with pytest.raises(ValueError, match="args is one tensor"):
+            marginalize_motifs(Scaled(), X, ["TTT"], args=args)
+
+
+def test_a_motif_on_another_device(functions):
+    with pytest.raises(ValueError, match="same device"):
+        functions[0](Composition(), X, one_hot_encode("TTT").to("meta"))
+    with pytest.raises(ValueError, match="same device"):
+        functions[1](Composition(), X.to("meta"), X, ANNOTATIONS)
+
+
+def test_motifs_on_another_device():
+    with pytest.raises(ValueError, match=r"motifs\[1\] is on meta and the backgrounds on cpu; .* same device"):
+        marginalize_motifs(Composition(), X, ["A", one_hot_encode("TTT").to("meta")])
+
+
+def test_no_backgrounds(functions):
+    with pytest.raises(ValueError, match="at least one example"):
+        functions[0](Composition(), X[:0], "TTT")
+    with pytest.raises(ValueError, match="at least one example"):
+        functions[1](Composition(), X, X[:0], ANNOTATIONS)
+
+
+def test_a_name_given_twice(functions):
+    twice = {"batch_size": 2, "additional_func_kwargs": {"batch_size": 3}}
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'batch_size'"):
+        functions[0](Composition(), X, "TTT", **twice)
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'batch_size'"):
+        functions[1](Composition(), X, X, ANNOTATIONS, **twice)
+
+
+@pytest.mark.parametrize("additional", [{"start": 1}, {"alphabet": ["A"]}, {"motif": "A"}, {"model": None}])
+def test_a_name_that_predict_does_not_have(functions, additional):
+    """They are the function's, so that a start among them moves nothing."""
+    with pytest.raises(TypeError, match="argument"):
+        functions[0](Composition(), X, "TTT", additional_func_kwargs=additional)
+    with pytest.raises(TypeError, match="argument"):
+        functions[1](Composition(), X, X, ANNOTATIONS, additional_func_kwargs=additional)
+
+
 class Counting(Composition):
     """Counts the sequences it was given."""
 
@@ -190,6 +254,19 @@ def test_streaming_takes_motifs_as_they_come():
     assert taken < 10_000 / 4
     assert torch.equal(first[5], marginalize(Composition(), X, "C", 5).y_after)
     assert 16 + sum(len(y) for y in stream) == 10_000
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("incremental", [None, True])
+def test_streams_through_an_exported_program(dtype, incremental):
+    """The dtype is that of its parameters, whatever that of the backgrounds."""
+    model = Convolution().to(dtype).eval()
+    shapes = ({0: torch.export.Dim("batch", min=1)},)
+    program = torch.export.export(model, (X.to(dtype),), dynamic_shapes=shapes)
+    (ours,) = stream_motifs(program, X, [("TTT", None), ("A", 2)], incremental=incremental)
+    assert ours.dtype == dtype
+    assert_same(ours[0], marginalize(model, X, "TTT").y_after)
+    assert_same(ours[1], marginalize(model, X, "A", 2).y_after)
 
 
 @pytest.mark.parametrize(

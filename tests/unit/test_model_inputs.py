@@ -20,6 +20,28 @@ def test_a_constant(n, shape, value):
     assert tensor.tolist() == np.full((n, *shape), value).tolist()
 
 
+@given(st.integers(1, 5), st.lists(st.integers(1, 3), min_size=1, max_size=3), st.integers(-9, 9))
+def test_a_constant_of_lists(n, shape, first):
+    array = np.arange(first, first + np.prod(shape)).reshape(shape) / 4
+    for listed, item in [(array, {}), (array, {"shape": shape}), (array.ravel(), {"shape": shape})]:
+        (tensor,) = load({"constant": listed.tolist(), **item}, n=n)
+        assert tensor.dtype == torch.float32
+        assert tensor.tolist() == [array.tolist()] * n
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"constant": [[1, 2], [3]]}, "the rows of the constant differ in length"),
+        ({"constant": [1, [2, 3]]}, "the rows of the constant differ in length"),
+        ({"constant": [1, 2, 3], "shape": [2, 2]}, r"the constant has 3 numbers, and shape \[2, 2\] holds 4"),
+    ],
+)
+def test_constants_that_are_no_tensor(item, message):
+    with pytest.raises(InputError, match=rf"config: models\.toy\.inputs\[0\]: {message}"):
+        load(item)
+
+
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f8", "i8", "u1", "?"])
 def test_arrays_keep_their_dtype(tmp_path, dtype):
     array = np.array([[0, 1], [1, 0], [1, 1]], dtype=dtype)

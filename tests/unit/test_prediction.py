@@ -104,7 +104,7 @@ def test_progress_counts_sequences(capsys):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="holds no sequences"):
+    with pytest.raises(ValueError, match="holds no sequences; give at least one example"):
         predict(Composition(), X[:0])
     with pytest.raises(ValueError, match=r"args\[1\] has 2 rows but X has 3"):
         predict(Scaled(), X, args=[torch.ones(3, 1), torch.ones(2, 1)])

@@ -102,11 +102,10 @@ def test_equal_copies(lab, config):
     assert "2 copies of each background would be equal" in refused(lab, config, "--dry-run")
 
 
-def test_a_model_of_another_input_length(lab, config):
-    config["models"] = {"fixed": {"factory": "lab.py:FixedLength"}}
-    printed = refused(lab, config)
-    assert "Error: config: models.fixed fails on inputs of shape (1, 4, 40)" in printed
-    assert "Set backgrounds.length to the length that the model was trained on" in printed
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there(lab, config):
+    config["compute"] = {"device": "cuda"}
+    assert "Error: config: compute.device: there is no cuda here: PyTorch sees no GPU" in refused(lab, config)
 
 
 def test_weights_that_do_not_fit(lab, config):

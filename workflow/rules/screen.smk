@@ -14,9 +14,13 @@ rule probe:
         f"{RESULTS}/logs/probe/{{model}}.log",
     conda:
         "../../envs/marginalization.yaml"
+    resources:
+        gpu=0 if config["compute"]["device"] == "auto" else GPUS,
     params:
         digest=lambda wildcards: PLAN.models[wildcards.model],
         n_backgrounds=PLAN.n_backgrounds,
+        device=config["compute"]["device"],
+        dtype=config["compute"]["dtype"],
     script:
         "../scripts/probe.py"
 

@@ -1,12 +1,17 @@
-"""Load a model and run it on one sequence, to find what is wrong before the shards start."""
+"""Load a model and run it on three sequences, to find what is wrong before the shards start."""
 
 import torch
+from marginalization.devices import claimed_device
 from marginalization.job import as_job
 from marginalization.probe import probe
 from marginalization.tables import write_json
 
 with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)
-    found = probe(snakemake.config, snakemake.wildcards.model, snakemake.params.n_backgrounds)
+    config, name = snakemake.config, snakemake.wildcards.model
+    # The CPU, unless the config names a device: the GPUs are the shards'.
+    wanted = "cpu" if config["compute"]["device"] == "auto" else config["compute"]["device"]
+    with claimed_device(wanted) as device:
+        found = probe(config, name, snakemake.params.n_backgrounds, device)
     write_json(found, snakemake.output[0])
     print(found)

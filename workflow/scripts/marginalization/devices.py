@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from .errors import InputError
+
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
@@ -27,18 +29,36 @@ def claimed_device(wanted: str) -> Iterator[torch.device]:
 
     Args:
         wanted: `auto`, a free GPU where there are GPUs, else the CPU; `cuda`, a free GPU; or one device.
+
+    Raises:
+        InputError: there is no such device.
     """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
         if wanted == "cpu" and (given := os.environ.get("CUDA_VISIBLE_DEVICES")):
             logger.warning("this job was given GPU %s but PyTorch sees none: look at its build and driver", given)
-    kind = torch.device(wanted)
+    kind = _present(wanted)
     if kind.type != "cuda":
         yield kind
         return
     indices = range(torch.cuda.device_count()) if kind.index is None else [kind.index]
     with claim([str(torch.cuda.get_device_properties(i).uuid) for i in indices]) as i:
         yield torch.device("cuda", indices[i])
+
+
+def _present(wanted: str) -> torch.device:
+    """The device of a name, if PyTorch has it here."""
+    place = f"config: compute.device: there is no {wanted} here"
+    if wanted.startswith("cuda"):
+        device, n = torch.device(wanted), torch.cuda.device_count()
+        if n <= (device.index or 0):
+            raise InputError(f"{place}: PyTorch sees {f'{n} GPUs, the first of which is cuda:0' if n else 'no GPU'}")
+        return device
+    try:
+        return torch.empty(0, device=wanted).device
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{place}: PyTorch says: {reason}") from error
 
 
 def device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ every (motif, background) pair is a sequence of the same length, batches span mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 
 from .constructs import place_motif
 from .onehot import check_one_hot, substitute
-from .prediction import BATCH_SIZE, map_tree, predict, row_count
+from .prediction import BATCH_SIZE, check_rows, map_tree, predict, row_count
 from .sequence import DNA
 from .streams import stream_motifs
 
@@ -63,18 +64,19 @@ def marginalize(
         alphabet: the letters, in the order of the rows of `X`.
         func: called as `func(model, X, **kwargs)`, such as `predict` or tangermeme's `deep_lift_shap`.
         additional_func_kwargs: further arguments for `func`, for names that this function takes itself.
-        kwargs: further arguments for `func`.
+        kwargs: further arguments for `func`; a name in both is a TypeError.
 
     Returns:
         What `func` gives for `X` and for `X` with the motif.
 
     Raises:
-        ValueError: `X` or the motif is empty or no one-hot encoding, the motif holds letters outside the alphabet,
-            is longer than the backgrounds, or runs off their ends at `start`.
+        ValueError: `X` or the motif is empty or no one-hot encoding, the motif is on another device than `X`, holds
+            letters outside the alphabet, is longer than the backgrounds, or runs off their ends at `start`.
     """
+    _check_devices(X, motif, "motif")
     X_after = substitute(X, motif, start, alphabet)
-    kwargs = {**kwargs, **(additional_func_kwargs or {})}
-    return Marginals(func(model, X, **kwargs), func(model, X_after, **kwargs))
+    additional = additional_func_kwargs or {}
+    return Marginals(func(model, X, **kwargs, **additional), func(model, X_after, **kwargs, **additional))
 
 
 def marginalize_annotations(
@@ -104,12 +106,14 @@ def marginalize_annotations(
     Raises:
         ValueError: no annotations, one that is out of its sequence's range, or as `marginalize`.
     """
+    _check_devices(X0, X, "X")
     motifs, which = _annotated_sequences(X, annotations)
     options = dict(kwargs)
     func = options.pop("func", predict)
     if func is predict:
-        options |= options.pop("additional_func_kwargs", None) or {}
-        y_before, y_afters = marginalize_motifs(model, X0, motifs, **options)
+        additional = options.pop("additional_func_kwargs", None) or {}
+        signature(predict).bind(model, X0, **additional)  # a name that predict does not know is a TypeError
+        y_before, y_afters = marginalize_motifs(model, X0, motifs, **options, **additional)
         y_befores = map_tree(lambda y: y.expand(len(which), *y.shape), y_before)
         return AnnotationMarginals(y_befores, map_tree(lambda y: y[which], y_afters))
 
@@ -159,6 +163,9 @@ def marginalize_motifs(
     if len(motifs) == 0:
         raise ValueError("there are no motifs to marginalize")
     check_one_hot(X, "X", len(alphabet))
+    check_rows(X, args)
+    for i, motif in enumerate(motifs):
+        _check_devices(X, motif, f"motifs[{i}]")
     # All motifs are checked before any is computed.
     placements = [place_motif(X, motif, start, alphabet) for motif in motifs]
 
@@ -169,6 +176,12 @@ def marginalize_motifs(
     for y in stream_motifs(model, X, placements, alphabet, **options):
         done += _fill(y_afters, y, done)
     return MotifMarginals(y_before, y_afters)
+
+
+def _check_devices(X: torch.Tensor, other: torch.Tensor | str, name: str) -> None:
+    """Raise a ValueError when tensors that go together are on two devices."""
+    if isinstance(other, torch.Tensor) and isinstance(X, torch.Tensor) and other.device != X.device:
+        raise ValueError(f"{name} is on {other.device} and the backgrounds on {X.device}; move them to the same device")
 
 
 def _annotated_sequences(X: torch.Tensor, annotations: Any) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import pickle
 import re
@@ -42,13 +43,14 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
     """A model's further inputs, each with a row for each of all the backgrounds of the screen.
 
     Raises:
-        InputError: a file that is no .npy or .npz, or that has another number of rows.
+        InputError: a file that is no .npy or .npz, or that has another number of rows; a constant that is no tensor, or
+            holds another number of numbers than its shape.
     """
     inputs = []
     for i, item in enumerate(spec["inputs"]):
         if "constant" in item:
-            filled = torch.full((1, *item["shape"]), float(item["constant"]), dtype=torch.float32)
-            inputs.append(filled.expand(n_backgrounds, *item["shape"]))
+            filled = _constant(item, f"models.{name}.inputs[{i}]")
+            inputs.append(filled.expand(n_backgrounds, *filled.shape))
             continue
         array = _load_array(item, f"models.{name}.inputs[{i}]")
         if array.shape[:1] != (n_backgrounds,):
@@ -59,6 +61,22 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
         # float64 is what numpy writes unasked, and not what a model of float32 takes.
         inputs.append(torch.from_numpy(array.astype(np.float32) if array.dtype == np.float64 else array))
     return inputs
+
+
+def _constant(item: dict[str, Any], place: str) -> torch.Tensor:
+    """A constant input, float32, without the batch."""
+    try:
+        values = np.array(item["constant"], dtype=np.float32)
+    except ValueError as error:
+        raise InputError(f"config: {place}: the rows of the constant differ in length") from error
+    shape = tuple(item.get("shape", values.shape))
+    if values.ndim == 0:
+        return torch.full(shape, values.item())
+    if values.size != math.prod(shape):
+        raise InputError(
+            f"config: {place}: the constant has {values.size} numbers, and shape {list(shape)} holds {math.prod(shape)}"
+        )
+    return torch.from_numpy(values.reshape(shape))
 
 
 def _load_array(item: dict[str, Any], place: str) -> np.ndarray:

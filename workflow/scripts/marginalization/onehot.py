@@ -55,7 +55,9 @@ def check_one_hot(X: torch.Tensor, name: str, n_letters: int) -> None:
     if X.ndim != 3 or X.shape[1] != n_letters:
         raise ValueError(f"{name} has shape {tuple(X.shape)} but must have shape (n, {n_letters}, length)")
     if X.shape[0] == 0 or X.shape[2] == 0:
-        raise ValueError(f"{name} is empty: its shape is {tuple(X.shape)}")
+        raise ValueError(
+            f"{name} is empty: its shape is {tuple(X.shape)}; it takes at least one example of one position"
+        )
     if not ((X == 0) | (X == 1)).all() or (X.sum(dim=1) > 1).any():
         raise ValueError(f"{name} must be one-hot encoded, with at most a single 1 in each column")
 

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from .consistency import FaultError
+from .state import State
+
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
@@ -48,6 +51,7 @@ def predict(
 
     Raises:
         ValueError: no sequences, an arg with another number of rows, or an output that is no tree of tensors.
+        FaultError: a ValueError: running the model changes its buffers, and with them its output. They are as before.
     """
     n = check_rows(X, args)
     batches = (
@@ -72,9 +76,7 @@ def predict_batches(
 
     A batch for which the device's memory does not suffice runs in halves, and so do those after it.
     """
-    device = resolve_device(device)
-    if isinstance(model, torch.export.ExportedProgram):
-        model = model.module()
+    device, model = resolve_device(device), as_callable(model)
     dtype = as_dtype(dtype, model)
     half = dtype in (torch.bfloat16, torch.float16)
     most = None
@@ -96,16 +98,28 @@ def predict_batches(
             logger.warning("out of memory with a batch of %d sequences: going on with %d", len(X), most)
         return run(X, args)
 
-    with evaluating(model, device):
+    with evaluating(model, device) as state:
         for X, args in batches:
-            yield run(X, args)
+            y = run(X, args)
+            state.check(lambda rows, X=X, args=args: leaves(run(X[rows], [arg[rows] for arg in args])), len(X))
+            yield y
+
+
+def as_callable(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The model itself, or the module of a `torch.export` program, which can not be called."""
+    return model.module() if isinstance(model, torch.export.ExportedProgram) else model
 
 
 @contextlib.contextmanager
-def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[None]:
-    """Hold a model on `device` in evaluation mode, and give it back as it was."""
+def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[State]:
+    """Hold a model on `device` in evaluation mode, and give it back as it was: its mode and its device.
+
+    Yields:
+        The model's state, with which to check what runs of the model do to it. If one shows that the model is no
+        function, its buffers come back as they were too.
+    """
     if not isinstance(model, torch.nn.Module):
-        yield
+        yield State(model)
         return
     home = next((tensor.device for tensor in _tensors(model)), device)
     modes = {module: module.training for module in model.modules()}
@@ -115,7 +129,12 @@ def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[None
         # Modules unlifted from a torch.export program are frozen in the mode they were exported in, and say so.
         with contextlib.suppress(NotImplementedError):
             model.eval()
-        yield
+        state = State(model)
+        try:
+            yield state
+        except FaultError:
+            state.put_back()
+            raise
     finally:
         for module, training in modes.items():
             module.training = training
@@ -137,9 +156,15 @@ def as_dtype(dtype: str | torch.dtype | None, model: Callable[..., Any]) -> torc
 
 
 def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
-    """The number of sequences in `X`; a ValueError when there are none or an arg has another number of rows."""
+    """The number of sequences in `X`.
+
+    Raises:
+        ValueError: there are none, an arg has another number of rows, or the args are no list.
+    """
     if X.shape[0] == 0:
-        raise ValueError("X holds no sequences")
+        raise ValueError("X holds no sequences; give at least one example")
+    if hasattr(args, "shape"):
+        raise ValueError(f"args is one tensor, of shape {tuple(args.shape)}; give a list of the further inputs: [args]")
     for i, arg in enumerate(args or ()):
         if arg.shape[0] != X.shape[0]:
             raise ValueError(f"args[{i}] has {arg.shape[0]} rows but X has {X.shape[0]}; give one row for each")

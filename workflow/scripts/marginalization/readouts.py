@@ -6,7 +6,8 @@ name, and for each profile readout also the profile itself, (batch, strands, pos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -51,15 +52,17 @@ class ReadoutModel(nn.Module):
         }
 
     def forward(self, X: torch.Tensor, *args: torch.Tensor) -> dict[str, torch.Tensor]:
-        y = self._read(self.model(X, *args))
+        # While torch.export captures the model the batch has no size to compare with.
+        n = X.shape[0] if isinstance(X.shape[0], int) else None
+        y = self._read(self.model(X, *args), n)
         if self.average_strands:
             # With rows A, C, G, T a one-hot encoding flipped both ways is the reverse complement's.
-            y_reverse = self._read(self.model(X.flip(1, 2), *args), reverse=True)
+            y_reverse = self._read(self.model(X.flip(1, 2), *args), n, reverse=True)
             y = {key: (value + self._forward_order(key, y_reverse[key])) / 2 for key, value in y.items()}
         return y
 
-    def _read(self, outputs: Any, reverse: bool = False) -> dict[str, torch.Tensor]:
-        """The readouts of a model's outputs; `positions` of a reverse complement are taken in forward order."""
+    def _read(self, outputs: Any, n: int | None, reverse: bool = False) -> dict[str, torch.Tensor]:
+        """The readouts of a model's outputs for n sequences; `positions` of a reverse complement in forward order."""
         values = {}
         for name, readout in self.readouts.items():
             if "function" in readout:
@@ -69,19 +72,19 @@ class ReadoutModel(nn.Module):
                         f"config: readouts.{name}: {readout['function']} must return a tensor of shape "
                         f"(batch, targets), not {_describe(value)}"
                     )
+                check_rows(value, n, f"readouts.{name}: what {readout['function']} returned")
                 values[name] = value
             elif "profile" in readout:
-                profile = expected_profile(
-                    pick(outputs, readout["profile"]["logits"], name), pick(outputs, readout["profile"]["counts"], name)
-                )
+                heads = [pick(outputs, readout["profile"][head], name, n) for head in ("logits", "counts")]
+                profile = expected_profile(*heads)
                 profile = profile.flip(-1) if reverse else profile
                 values[name] = window(profile, readout["positions"], name).sum(dim=-1)
                 if readout["profile"]["keep"]:
                     values[name + PROFILE] = profile
             elif not readout:
-                values[name] = _everything(outputs, name)
+                values[name] = _everything(outputs, name, n)
             else:
-                y = pick(outputs, readout["output"], name)
+                y = pick(outputs, readout["output"], name, n)
                 if reverse and readout["positions"] != "all":
                     y = y.flip(-1)
                 value = _REDUCTIONS[readout["reduce"]](window(y, readout["positions"], name))
@@ -98,18 +101,41 @@ class ReadoutModel(nn.Module):
         return y.flip(1) if "profile" in readout else y
 
 
-def pick(outputs: Any, output: int | str, name: str) -> torch.Tensor:
-    """One output of a model, with at least one dimension beside the batch.
+def pick(outputs: Any, output: int | str, name: str, n: int | None = None) -> torch.Tensor:
+    """One output of a model for n sequences, with at least one dimension beside the batch.
 
     Raises:
-        InputError: there is no such output; the message lists those there are.
+        InputError: there is no such output (the message lists those there are), or it is no tensor of numbers of n
+            rows.
     """
-    known = _known(outputs)
+    of_names = isinstance(output, str) and hasattr(outputs, "_asdict")  # of a NamedTuple
+    known = _known(outputs._asdict() if of_names else outputs, name)
     if output not in known:
         listed = ", ".join(f"{key!r} {_describe(value)}" for key, value in known.items())
         raise InputError(f"config: readouts.{name}: the model has no output {output!r}; it has {listed}")
     y = known[output]
+    place = f"readouts.{name}: output {output!r} of the model"
+    if not isinstance(y, torch.Tensor):
+        raise InputError(f"config: {place} is a {type(y).__name__}, no tensor; take one out of it by a `function`")
+    check_rows(y, n, place)
     return y.unsqueeze(-1) if y.ndim == 1 else y
+
+
+def check_rows(y: torch.Tensor, n: int | None, place: str) -> None:
+    """Raise an InputError unless a tensor holds numbers, and a row of them for each of n sequences."""
+    if y.is_complex() or y.dtype == torch.bool:
+        raise InputError(f"config: {place} is {y.dtype}; a readout takes real numbers")
+    if n is None or (y.ndim and y.shape[0] == n):
+        return
+    hint = ""
+    if y.ndim > 1 and n in y.shape[1:]:
+        hint = f"; axis {y.shape.index(n)} looks like the batch, which comes first"
+    elif n == 1:
+        hint = "; a squeeze() without an axis drops a batch of one"
+    raise InputError(
+        f"config: {place} has shape {tuple(y.shape)} for {n} sequence{'s' if n > 1 else ''}, so there is no row for "
+        f"each{hint}"
+    )
 
 
 def window(y: torch.Tensor, positions: str | int | list[int], name: str) -> torch.Tensor:
@@ -172,9 +198,9 @@ def check_reverse_order(readout: dict[str, Any], n: int, name: str) -> None:
         raise InputError(f"config: readouts.{name}.reverse_order must hold each of 0 to {n - 1} once")
 
 
-def _everything(outputs: Any, name: str) -> torch.Tensor:
+def _everything(outputs: Any, name: str, n: int | None) -> torch.Tensor:
     """Every output flattened, side by side: the default readout."""
-    leaves = _known(outputs)
+    leaves = {key: pick(outputs, key, name, n) for key in _known(outputs, name)}
     for key, leaf in leaves.items():
         if leaf[0].numel() > LARGEST_DEFAULT:
             raise InputError(
@@ -185,12 +211,30 @@ def _everything(outputs: Any, name: str) -> torch.Tensor:
     return torch.cat([leaf.reshape(leaf.shape[0], -1) for leaf in leaves.values()], dim=1)
 
 
-def _known(outputs: Any) -> dict[int | str, torch.Tensor]:
-    """The outputs that are not None, by their keys or their places in the model's tuple."""
+def _known(outputs: Any, name: str) -> dict[int | str, Any]:
+    """The outputs that are not None, by their keys, their fields' names, or their places in the model's tuple.
+
+    Raises:
+        InputError: there are none, or the model returned something else.
+    """
     if isinstance(outputs, torch.Tensor):
         return {0: outputs}
-    items = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
-    return {key: value for key, value in items if value is not None}
+    if is_dataclass(outputs):
+        items = ((field.name, getattr(outputs, field.name)) for field in fields(outputs))
+    elif isinstance(outputs, Mapping):
+        items = outputs.items()
+    elif isinstance(outputs, (list, tuple)):
+        items = enumerate(outputs)
+    else:
+        kind = f"{type(outputs).__module__}.{type(outputs).__name__}".removeprefix("builtins.")
+        raise InputError(
+            f"config: readouts.{name}: the model returns a {kind}; it must return a "
+            f"tensor, or a list, tuple, dict or dataclass of them"
+        )
+    known = {key: value for key, value in items if value is not None}
+    if not known:
+        raise InputError(f"config: readouts.{name}: the model returns an empty {type(outputs).__name__}, no tensors")
+    return known
 
 
 def _describe(value: Any) -> str:

@@ -15,20 +15,24 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from .consistency import FaultError
 from .constructs import Placement, constructs, place_motif
 from .incremental_streams import incremental_groups
 from .onehot import check_one_hot
 from .prediction import (
     BATCH_SIZE,
+    as_callable,
     as_dtype,
     check_rows,
     evaluating,
+    leaves,
     map_tree,
     predict_batches,
     resolve_device,
     row_count,
 )
 from .sequence import DNA
+from .state import State
 
 logger = logging.getLogger(__name__)
 
@@ -74,10 +78,12 @@ def stream_motifs(
 
     Raises:
         ValueError: as `marginalize_motifs`, when the placement at fault is reached.
+        FaultError: as `predict`.
     """
     check_one_hot(X, "X", len(alphabet))
     check_rows(X, args)
-    device, dtype = resolve_device(device), as_dtype(dtype, model)
+    device, model = resolve_device(device), as_callable(model)
+    dtype = as_dtype(dtype, model)
     placed = (place_motif(X, motif, start, alphabet) for motif, start in placements)
     first = list(islice(placed, LOOK_AHEAD))
     if incremental is None:
@@ -86,19 +92,39 @@ def stream_motifs(
         logger.warning("full forward passes: %s", reason)
         incremental = False
     placed = itertools.chain(first, placed)
-    with tqdm(disable=not verbose, unit="marginal") as progress, evaluating(model, device):
+    with tqdm(disable=not verbose, unit="marginal") as progress, evaluating(model, device) as state:
         inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
 
         def groups() -> Iterator[Any]:
             left = placed
             if incremental and first:
                 own = [inputs[0].to(dtype), *inputs[1:]]
+                _check_state(model, own, func, state)
                 left = yield from incremental_groups(model, own, placed, func, batch_size, precision)
             yield from _full(model, inputs, left, func, batch_size, dtype)
 
         for y in groups():
             progress.update(row_count(y) * len(X))
             yield y
+
+
+def _check_state(
+    model: Callable[..., Any], inputs: list[torch.Tensor], func: Callable[[Any], Any] | None, state: State
+) -> None:
+    """Run the model once in full, and see what that does to its state: of a captured model nobody sees it."""
+
+    @torch.no_grad()
+    def run(rows: Sequence[int]) -> list[torch.Tensor]:
+        y = model(*(x[rows] for x in inputs))
+        return leaves(y if func is None else func(y))
+
+    try:
+        run([0])
+        state.check(run, len(inputs[0]))
+    except FaultError:
+        raise
+    except Exception as error:
+        logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
 
 
 def capturing_pays(

@@ -1,0 +1,96 @@
+"""The state of a model: its parameters and buffers, and whether running the model changes them.
+
+A change alone is no fault: a model may count its calls, or keep a table that it made at the first. So what has changed
+only gives reason to look whether the model is a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from .consistency import FaultError, Run, find_fault
+
+SEQUENCES = 3
+"""How many sequences tell whether a model is a function."""
+
+
+class State:
+    """The parameters and buffers of a model as they are now; of something else than a module, none."""
+
+    def __init__(self, model: Any):
+        self.modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+        self.seen = {name: (tensor, _version(tensor)) for name, tensor in self._tensors()}
+        self.values = {
+            name: tensor.clone()
+            for name, tensor in self._tensors("_buffers")
+            if tensor is not None and not nn.parameter.is_lazy(tensor) and not tensor.is_meta
+        }
+        self.compared = False
+        self.harmless: set[str] = set()
+
+    def check(self, run: Run, n: int) -> None:
+        """Look whether the model is a function, if its state has changed.
+
+        Args:
+            run: the model.
+            n: how many rows that takes.
+
+        Raises:
+            FaultError: it is none.
+        """
+        few = min(n, SEQUENCES)
+        changed = self._changed()
+        if changed and (fault := find_fault(run, few, run(range(few)))):
+            raise FaultError(fault, sorted(changed))
+        if few > 1:  # one sequence does not tell what the model does with several
+            self.harmless |= changed
+            self.compared = True
+
+    def put_back(self) -> None:
+        """Give the model its buffers back as they were; its parameters are too large to keep a copy of."""
+        with torch.inference_mode():  # in which all tensors may be written to
+            for prefix, module in self.modules.items():
+                for key in list(module._buffers.keys()):  # TorchScript's are no dict
+                    name = _name(prefix, key)
+                    if name not in self.seen:
+                        del module._buffers[key]
+                        continue
+                    tensor = self.seen[name][0]
+                    if name in self.values and not torch.equal(tensor, self.values[name]):
+                        tensor.copy_(self.values[name])
+                    if module._buffers[key] is not tensor:
+                        module._buffers[key] = tensor
+
+    def _changed(self) -> set[str]:
+        """The names of what has changed since, but for what was found to do no harm."""
+        changed = set()
+        for name, tensor in self._tensors():
+            before, version = self.seen.get(name, (None, None))
+            if name not in self.harmless and (tensor is not before or _version(tensor) != version):
+                changed.add(name)
+        if not self.compared:
+            # Once, because it takes time, and because kernels such as batch_norm's write without a trace.
+            now = dict(self._tensors("_buffers"))
+            kept = self.values.keys() - changed - self.harmless
+            changed |= {name for name in kept if not torch.equal(now[name], self.values[name])}
+        return changed
+
+    def _tensors(self, *kinds: str) -> Iterator[tuple[str, torch.Tensor | None]]:
+        for prefix, module in self.modules.items():
+            for kind in kinds or ("_parameters", "_buffers"):
+                for key, tensor in getattr(module, kind).items():
+                    yield _name(prefix, key), tensor
+
+
+def _name(prefix: str, key: str) -> str:
+    return f"{prefix}.{key}" if prefix else key
+
+
+def _version(tensor: torch.Tensor | None) -> int:
+    """A number that grows as a tensor is written to."""
+    untold = tensor is None or nn.parameter.is_lazy(tensor) or tensor.is_inference()
+    return 0 if untold else tensor._version
