@@ -7,6 +7,8 @@ import pytest
 import torch
 from marginalization.errors import InputError
 from marginalization.probe import probe
+from marginalization.stale import check_reads
+from marginalization.tables import write_json
 from odd_models import Net, counts
 from screens import resolved
 
@@ -302,5 +304,33 @@ def test_no_warnings_of_healthy_profiles(caplog):
         "targets": {"counts": ["+", "-"]},
         "profile_length": {"counts": LENGTH},
         "parameters": 0,
+        "reads": {},
     }
     assert not caplog.records
+
+
+HIDDEN = """
+import importlib, json, torch
+table = importlib.import_module("".join(["ta", "bles"]))
+class Scaled(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = json.load(open("scale.json"))
+    def forward(self, X):
+        return X[:, :1].sum(dim=2) * self.scale
+"""
+
+
+def test_what_the_code_of_a_model_reads_unseen_is_on_record(tmp_path, monkeypatch):
+    """And a change of it is told, as the plan can not see it."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("hidden.py", HIDDEN), ("tables.py", "import seen"), ("scale.json", "3"), ("seen.py", "")):
+        (tmp_path / name).write_text(text)
+    config = resolved(models={"m": {"factory": "hidden.py:Scaled"}})
+    found = probe(config, "m", 5)
+    assert sorted(found["reads"]) == ["scale.json", "seen.py", "tables.py"]
+    write_json(found, "results/models/m.json")
+    check_reads("results", ["m"])
+    (tmp_path / "scale.json").write_text("4")
+    with pytest.raises(InputError, match=r"models\.m reads scale\.json, which has changed"):
+        check_reads("results", ["m"])

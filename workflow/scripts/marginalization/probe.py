@@ -4,12 +4,14 @@ it a function of its sequences?"""
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 import torch
 
-from .config import readouts_of
+from .config import model_callables, model_files, readouts_of
 from .consistency import FaultError, find_fault
+from .dependencies import noted_reads, package_files, relative, sha256
 from .errors import InputError
 from .models import load_inputs, load_model
 from .onehot import one_hot_encode
@@ -32,13 +34,15 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.d
 
     Returns:
         JSON of `targets` (the names of each readout's, in the model's order), `profile_length` of each profile readout
-        that is kept, and `parameters` (their number).
+        that is kept, `parameters` (their number), and `reads` (the SHA-256 of each file that the lab's code read or
+        imported as the model was loaded, but for those that the plan knows of).
 
     Raises:
         InputError: the model can not be loaded, does not take the backgrounds, does not give the readouts, or is no
             function: random, dependent on its batch, or changing from call to call.
     """
-    model = load_readout_model(config, name)
+    with noted_reads() as reads:
+        model = load_readout_model(config, name)
     kept = [key for key, readout in model.readouts.items() if readout.get("profile", {}).get("keep")]
     model.readouts = {key: _with_profile(readout) for key, readout in model.readouts.items()}
     letters = named_generator(config["seed"], "probe").choice(list(DNA), (SEQUENCES, config["backgrounds"]["length"]))
@@ -52,7 +56,14 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.d
         "targets": {key: target_names(readout, y[key].shape[1], key) for key, readout in model.readouts.items()},
         "profile_length": {key: y[key + PROFILE].shape[-1] for key in kept},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "reads": {path: sha256(path) for path in sorted(set(relative(reads)) - _known_files(config, name))},
     }
+
+
+def _known_files(config: dict[str, Any], name: str) -> set[str]:
+    """The files that the plan knows a model to be made of."""
+    packages = (path for reference in model_callables(config, name) for path in package_files(reference))
+    return set(relative(map(os.path.abspath, [*model_files(config, name), *packages])))
 
 
 def _examined(trial: Trial, place: str) -> dict[str, torch.Tensor]:
@@ -69,9 +80,8 @@ def _examined(trial: Trial, place: str) -> dict[str, torch.Tensor]:
         if fault := find_fault(lambda chosen: list(run(chosen).values()), SEQUENCES, list(y.values())):
             raise FaultError(fault)
     except FaultError as error:
-        names = [
-            changed.removeprefix("model.") for changed in error.changed
-        ]  # of the module around it and its readouts
+        # The outer name is that of the module that holds the model and its readouts.
+        names = [changed.removeprefix("model.") for changed in error.changed]
         changed = f"; running it changes {', '.join(names)}" if names else ""
         raise InputError(f"{place} {error.fault.value}{changed}. {of_fault(error, trial)}".strip()) from error
     except InputError:
