@@ -137,6 +137,7 @@ def test_text_output_of_meme(write):
         "",
         "ALPHABET= ACGT",
         "ALPHABET = ACGT\r",
+        "ALPHABET= acgt",
         'ALPHABET "DNA" DNA-LIKE\nA "Adenine" CC0000 ~ T "Thymine" 008000\nC ~ G\nN = ACGT\n\nEND ALPHABET\nA = b',
     ],
 )
@@ -154,6 +155,7 @@ def test_meme_alphabets_that_are_dna(write, alphabet):
             'ALPHABET "RNA" RNA-LIKE\nA "a" 0\nC "c"\nG "g"\nU "u"\nEND ALPHABET',
             "line 3: alphabet 'ACGU'",
         ),
+        ("ALPHABET= ACGT", "ALPHABET= ATCG", "line 3: alphabet 'ATCG'; only motifs over ACGT .*, in this order$"),
         ("MOTIF", "motif", r"has no MOTIF line; give a MEME file"),
         ("MOTIF MA0006.1", "MOTIF", "line 17: MOTIF without a name; write one"),
         ("letter-probability matrix:\n", "log-odds matrix:\n", "line 17: motif 'MA0006.1' has 0 letter-prob.* give it"),
@@ -201,6 +203,12 @@ def test_jaspar_counts_without_a_title_and_rows_in_another_order(write):
         (">MA0006.1", ">", "line 7: a motif without a name; write one"),
         ("T  [ 0  0 20 ]\n", "", r"line 1: motif 'MA0004.1 Arnt \(var.2\)' has 3 rows; give four, of A, C, G and T"),
         ("T  [ 0  0 20 ]\n", "C [ 0 0 20 ]\n", "line 1: .* has 4 rows; give four, of A, C, G and T"),
+        ("T  [ 0  0 20 ]\n", "U [ 0 0 20 ]\n", "line 1: .* with or without letters, not A, C, G, U$"),
+        (
+            JASPAR,
+            ">ACGN\tHOMER\n.9 .1 0 0\n.1 .9 0 0\n0 0 1 0\n.2 .3 .3 .2\n",
+            "line 1: motif 'ACGN HOMER': each row adds up to 1, so the rows are positions; in JASPAR's",
+        ),
         ("T  [ 0  0 20 ]\n", "[ 0 0 20 ]\n", "line 1: .* has 4 rows; give four, .* all with or without letters"),
         ("T  [ 0  0 20 ]\n", "T  [ 0  0 20 ]\n1 1 1\n", "line 1: .* has 5 rows; give four"),
         (
@@ -230,6 +238,14 @@ def test_tsv(write):
     ]
 
 
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_tsv_as_spreadsheets_and_r_write_it(write, start, end):
+    lines = ['"name"\t"sequence"', '"an ""A"""\tA', 'b\t"ACGT"\t', "5' \"end\tC"]
+    motifs = read_motifs(write("x.tsv", start + end.join(lines) + end))
+    assert [(motif.name, motif.sequence) for motif in motifs] == [('an "A"', "A"), ("b", "ACGT"), ("5' \"end", "C")]
+
+
 def test_fasta(write):
     path = write("x.fa", ">a first\nac\nGN\n>a first\nTTT\n")
     assert read_motifs(path) == [
@@ -246,6 +262,9 @@ def test_fasta(write):
         ("x.tsv", "name\tseq\na\tACGT\n", "line 1: the header has name, seq; it needs the columns name and sequence"),
         ("x.tsv", "name\tsequence\na\tACGT\nb\n", "line 3: no name or no sequence; give both"),
         ("x.tsv", "name\tsequence\n\tACGT\n", "line 2: no name or no sequence"),
+        ("x.tsv", "name\tsequence\tsequence\na\tA\tC\n", "line 1: the header names a column twice"),
+        ("x.tsv", '"name"\t"sequence"\n"1"\t"CAT"\t"ACGT"\n', "line 2: 3 columns where the header has 2; name every"),
+        ("x.tsv", "name,sequence\na,ACGT\n", "line 1: the header has name,sequence; .* separated by tabs"),
         ("x.tsv", "name\tsequence\na\tACGU\n", "line 2: motif 'a' has the letter 'U'; write T for U"),
         ("x.tsv", "name\tsequence\na\tACG\nb\tARG\n", "line 3: motif 'b' has the letter 'R'; write A, C, G, T, or N"),
         ("x.fasta", ">a\nA C\n", "line 1: motif 'a' has the letter ' '; write"),

@@ -4,18 +4,19 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
 from marginalization.attribution_merge import merge_attributions
 from marginalization.elements import compared
 from marginalization.job import as_job
 from marginalization.merge import find_parts, set_aside
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
+from marginalization.reading import read_table
+from marginalization.tables import ELEMENTS
 
 with as_job(snakemake):
     config = snakemake.config
     length = config["backgrounds"]["length"]
-    elements = pd.read_parquet(snakemake.input.elements)
+    elements = read_table(snakemake.input.elements, ELEMENTS)
     # Where elements stand can depend on the widest of all.
     placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}

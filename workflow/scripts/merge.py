@@ -4,17 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
 from marginalization.config import readouts_of
 from marginalization.job import as_job
 from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
 from marginalization.nulls import families
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
+from marginalization.reading import read_table
+from marginalization.tables import ELEMENTS
 
 with as_job(snakemake):
     config = snakemake.config
-    elements = pd.read_parquet(snakemake.input.elements)
+    elements = read_table(snakemake.input.elements, ELEMENTS)
     placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
     made_from = facts(config, snakemake.params.files, [*snakemake.input.effects, *snakemake.input.profiles])
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}

@@ -92,13 +92,13 @@ def _check_alphabet(path: str | Path, preamble: Lines) -> None:
         if not line.startswith("ALPHABET"):
             continue
         if "=" in line:
-            letters = line.partition("=")[2].strip()
+            letters = line.partition("=")[2].strip().upper()
         else:
             letters = _defined_letters([definition for _, definition in preamble[i + 1 :]])
         if letters != DNA:
+            remedy = ": convert RNA with T for U" if "U" in letters else ", in this order"
             raise InputError(
-                f"{path}, line {number}: alphabet '{letters}'; only motifs over {DNA} can be substituted: "
-                "convert RNA with T for U"
+                f"{path}, line {number}: alphabet '{letters}'; only motifs over {DNA} can be substituted{remedy}"
             )
 
 
@@ -165,11 +165,22 @@ def _jaspar_matrix(path: str | Path, number: int, name: str, lines: Lines) -> np
     where = f"{path}, line {number}: motif '{name}'"
     if letters == [None] * len(DNA):
         counts = np.array(rows)
+        if counts.shape[1] == len(DNA) and _add_up_to_1(counts) and not _add_up_to_1(counts.T):
+            raise InputError(
+                f"{where}: each row adds up to 1, so the rows are positions; in JASPAR's format they are A, C, G and T"
+            )
     elif sorted(map(str, letters)) == list(DNA):
         counts = np.array([rows[letters.index(letter)] for letter in DNA])
     else:
-        raise InputError(f"{where} has {len(rows)} rows; give four, of A, C, G and T, all with or without letters")
+        found = f", not {', '.join(letter or '-' for letter in letters)}" if any(letters) else ""
+        raise InputError(
+            f"{where} has {len(rows)} rows; give four, of A, C, G and T, all with or without letters{found}"
+        )
     return normalised(counts.T, where)
+
+
+def _add_up_to_1(rows: np.ndarray) -> bool:
+    return bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 
 def normalised(counts: np.ndarray, where: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -44,7 +45,7 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
     """Read a table of motifs, in file order; names may be repeated, see `distinct_names`.
 
     Args:
-        path: the table, gzipped when its name ends in .gz.
+        path: the table, gzipped or not.
         format: "meme"; "jaspar" (with or without titles, letters and brackets); "tsv" (a header with the columns
             name and sequence, in any place among others); "fasta". None goes by the suffix.
 
@@ -217,7 +218,7 @@ def _from_sequence(path: Path, line: int, name: str, sequence: str) -> Motif:
 
 def _tsv_rows(path: Path) -> list[tuple[int, str, str]]:
     """The line number, name and upper-case sequence of each row of a table with a header, blank lines skipped."""
-    rows = [(number, [field.strip() for field in line.split("\t")]) for number, line in numbered_lines(path)]
+    rows = [(number, _fields(line)) for number, line in numbered_lines(path)]
     rows = [(number, fields) for number, fields in rows if any(fields)]
     if len(rows) < 2:
         raise InputError(f"{path} has no motifs; give a header with the columns name and sequence, and rows")
@@ -227,13 +228,26 @@ def _tsv_rows(path: Path) -> list[tuple[int, str, str]]:
             f"{path}, line {number}: the header has {', '.join(header)}; it needs the columns name and sequence, "
             "separated by tabs"
         )
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}, line {number}: the header names a column twice; give each its own name")
     motifs = []
     for number, fields in rows[1:]:
+        if any(fields[len(header) :]):
+            raise InputError(
+                f"{path}, line {number}: {len(fields)} columns where the header has {len(header)}; name every column, "
+                "row names too"
+            )
         row = dict(zip(header, fields, strict=False))
         if not row.get("name") or not row.get("sequence"):
             raise InputError(f"{path}, line {number}: no name or no sequence; give both, separated by a tab")
         motifs.append((number, row["name"], row["sequence"].upper()))
     return motifs
+
+
+def _fields(line: str) -> list[str]:
+    """The columns of a line of a table, without the quotation marks that R and spreadsheets put around them."""
+    fields = [field.strip() for field in line.split("\t")]
+    return [field[1:-1].replace('""', '"') if re.fullmatch('".*"', field) else field for field in fields]
 
 
 def _check_known(what: str, value: str, known: list[str], where: str) -> None:

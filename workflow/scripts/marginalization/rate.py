@@ -6,20 +6,21 @@ import itertools
 import time
 from typing import Any
 
-import pandas as pd
 import torch
 
 from .models import load_inputs
 from .onehot import one_hot_encode
 from .placement import changed_part, place, written_out
 from .prediction import row_count
+from .reading import read_table
 from .readouts import ReadoutModel
 from .streams import stream_motifs
+from .tables import BACKGROUNDS, ELEMENTS
 
 SECONDS = 10.0
 """How long to measure, after the first group, which pays for capturing the model and the backgrounds."""
 
-BACKGROUNDS = 100
+MOST_BACKGROUNDS = 100
 """The most backgrounds to measure with."""
 
 
@@ -35,9 +36,9 @@ def marginals_per_second(
         paths: with the attributes `elements` and `backgrounds`: the files to read.
         device: where.
     """
-    backgrounds = pd.read_parquet(paths.backgrounds, columns=["sequence"])
-    elements = pd.read_parquet(paths.elements)
-    few = backgrounds["sequence"].iloc[: min(BACKGROUNDS, config["shards"]["backgrounds"])]
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS, columns=["sequence"])
+    elements = read_table(paths.elements, ELEMENTS)
+    few = backgrounds["sequence"].iloc[: min(MOST_BACKGROUNDS, config["shards"]["backgrounds"])]
     X = one_hot_encode(list(few))
     args = [arg[: len(X)] for arg in load_inputs(config["models"][name], name, len(backgrounds))]
     length = config["backgrounds"]["length"]

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .reading import whole_table
 from .tables import SUMMARY
 
 TABLES = ["summary.parquet", "elements.parquet", "motifs.parquet", "annotations.parquet"]
@@ -45,7 +46,9 @@ def require_results(folder: str | Path) -> Path:
         inner = sorted(path.parent for path in folder.glob("*/summary.parquet"))
         remedy = f"did you mean {_some(inner)}?" if inner else "let snakemake finish the screen"
         raise InputError(f"{folder} is not the results of a finished screen: it has no {', '.join(missing)}; {remedy}")
-    older = [name for name in SUMMARY.names if name not in _schema(folder / "summary.parquet").names]
+    with whole_table(folder / "summary.parquet"):
+        known = pq.read_schema(folder / "summary.parquet").names
+    older = [name for name in SUMMARY.names if name not in known]
     if older:
         raise InputError(f"{folder} is of another version: its summary has no {_some(older)}; run its screen again")
     return folder
@@ -85,14 +88,11 @@ def read_summary(results: Path, columns: list[str], **filters: str | list[str] |
 def summary_keys(results: Path) -> pd.DataFrame:
     """The distinct (model, readout, target) of the summary, in its order: strings, columns `KEYS`."""
     path = results / "summary.parquet"
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            found = [
-                pa.Table.from_batches([batch]).group_by(KEYS, use_threads=False).aggregate([]).to_pandas().astype("str")
-                for batch in file.iter_batches(columns=KEYS)
-            ]
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+    with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        found = [
+            pa.Table.from_batches([batch]).group_by(KEYS, use_threads=False).aggregate([]).to_pandas().astype("str")
+            for batch in file.iter_batches(columns=KEYS)
+        ]
     return pd.concat(found).drop_duplicates().sort_values(KEYS, ignore_index=True)
 
 
@@ -153,23 +153,10 @@ def _read(path: Path, columns: list[str] | None, **filters: str | list[str] | No
         for column, value in filters.items()
         if value is not None
     ]
-    try:
+    with whole_table(path):
         table = pq.read_table(path, columns=columns, filters=conditions or None, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
     # Booleans with missing ones would become a column of objects.
     return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-
-
-def _schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} can not be read: {' '.join(str(error).split())}; delete it and run snakemake again")
 
 
 def _some(names: Iterable[Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -31,10 +32,11 @@ from .pieces import discard, resumed
 from .placement import Placed, changed_part, place, written_out
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict, row_count
+from .reading import read_table
 from .readouts import PROFILE, ReadoutModel
 from .scales import Scale, effect, scale_of
 from .streams import capturing_pays, stream_motifs
-from .tables import EFFECTS, PROFILE_SUMS, parquet_writer
+from .tables import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS, parquet_writer
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +77,14 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, control
     elements_label, backgrounds_label = job_labels(job)
     probe = json.loads(Path(paths.probe).read_text())
     targets = probe["targets"]
-    backgrounds = pd.read_parquet(paths.backgrounds)
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
     largest = config["shards"]["backgrounds"]
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
     low, high = element_bounds(elements_label)
-    elements = pd.read_parquet(paths.elements, filters=[("element_id", ">=", low), ("element_id", "<=", high)])
+    rows = "element_id", lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
+    elements = read_table(paths.elements, ELEMENTS, rows=rows)
     length = config["backgrounds"]["length"]
-    widest = pd.read_parquet(paths.elements, columns=["width"])["width"].max()
+    widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config["placement"], length - int(widest))
     elements = elements if controls else compared(elements)
     # What the merge holds: a placement's rows in all background shards, or its profiles.

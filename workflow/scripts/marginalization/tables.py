@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .reading import whole_table
 
 ROW_GROUP_ROWS = 2**16
 """Rows in a row group of a table that is written whole: small enough for a shard to read little more than its own."""
@@ -279,5 +280,6 @@ def with_facts(schema: pa.Schema, facts: dict[str, Any]) -> pa.Schema:
 
 
 def read_facts(path: str | os.PathLike) -> dict[str, Any]:
-    """The facts in the metadata of a Parquet file that this package wrote."""
-    return json.loads(pq.read_schema(path).metadata[b"marginalization"])
+    """The facts in the metadata of a Parquet file that this package wrote; an InputError when it is damaged."""
+    with whole_table(path):
+        return json.loads(pq.read_schema(path).metadata[b"marginalization"])

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..reading import read_table
 from ..results import KEYS
+from ..tables import ELEMENTS, MOTIFS
 from .charts import UNITS
 from .details import attributions, details, profiles, scan
 from .figures import short
@@ -116,12 +119,13 @@ def _verdict(screened: pd.DataFrame, config: dict[str, Any]) -> str:
 def elements(screen: Screen) -> list[dict[str, Any]]:
     """The elements shown, with the matrix and the class of the first motif that each is."""
     rows = screen.summary.drop_duplicates("element_id").set_index("element_id").loc[screen.shown]
-    table = pd.read_parquet(
+    table = read_table(
         screen.results / "elements.parquet",
+        ELEMENTS,
         columns=["element_id", "source"],
-        filters=[("element_id", "in", screen.shown)],
+        rows=("element_id", lambda ids: pc.is_in(ids, pa.array(screen.shown))),
     ).set_index("element_id")["source"]
-    motifs = pd.read_parquet(screen.results / "motifs.parquet")
+    motifs = read_table(screen.results / "motifs.parquet", MOTIFS)
     motifs = motifs[motifs["element_id"].isin(screen.shown)].drop_duplicates("element_id").set_index("element_id")
     classes = motif_classes(motifs["name"].tolist(), screen.config)
     found = []
@@ -183,7 +187,7 @@ def heat_map(screen: Screen) -> list[dict[str, Any]]:
     rows = rows.assign(distance=rows["effect_mean"] - np.array(neutral)[rows["view"]])
     wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
     wide = wide / wide.abs().max()
-    motifs = pd.read_parquet(screen.results / "motifs.parquet").drop_duplicates("element_id").set_index("element_id")
+    motifs = read_table(screen.results / "motifs.parquet", MOTIFS).drop_duplicates("element_id").set_index("element_id")
     groups = groups_of(some, motifs["matrix"], wide.fillna(0).to_numpy())
     cells = []
     by_cell = rows.set_index(["element_id", "view"])

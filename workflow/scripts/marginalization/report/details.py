@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from ..reading import read_table
 from ..results import KEYS
+from ..tables import ELEMENTS
 from .screens import MOST_BACKGROUNDS, NUMBERS, Screen, room, rounded
 
 PROFILE_FLANK = 100
@@ -33,10 +36,11 @@ def details(screen: Screen) -> dict[str, Any]:
 
 def _controls(screen: Screen, places: pd.DataFrame) -> dict[str, list[float]]:
     """The mean effects of the controls of each detailed element, placed alike."""
-    table = pd.read_parquet(
+    table = read_table(
         screen.results / "elements.parquet",
+        ELEMENTS,
         columns=["element_id", "control_of"],
-        filters=[("control_of", "in", screen.detailed)],
+        rows=("control_of", lambda ids: pc.is_in(ids, pa.array(screen.detailed))),
     )
     parents = dict(zip(table["element_id"], table["control_of"], strict=True))
     if not parents:

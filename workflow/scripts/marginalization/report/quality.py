@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow.compute as pc
 
+from ..reading import read_table
+from ..tables import BACKGROUNDS
 from .screens import Screen, rounded, values_of
 
 QUANTILES = 200
@@ -17,7 +18,7 @@ QUANTILES = 200
 
 def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     """What tells whether the screen can be trusted."""
-    backgrounds = pd.read_parquet(screen.results / "backgrounds.parquet", columns=["gc", "sequence"])
+    backgrounds = read_table(screen.results / "backgrounds.parquet", BACKGROUNDS, columns=["gc", "sequence"])
     logs = {str(path.relative_to(screen.results)): _lines(path) for path in sorted(screen.results.rglob("*.log"))}
     return {
         "gc": rounded(backgrounds["gc"].head(2000)),
