@@ -135,7 +135,7 @@ def test_a_home_folder_in_place_of_a_tilde(tmp_path, monkeypatch):
     table = {"file": "~/peaks.bed", "genome": "~/genome.fa"}
     config = expand_home(resolved(models={"m": spec}, elements={"annotations": [table]}))
     assert config["models"]["m"]["kwargs"] == {"table": [f"{tmp_path}/table.txt", "~ x", 3]}
-        assert model_files(config, "m") == [f"{tmp_path}/{name}" for name in ("model.py", "table.txt", "weights.pt")]
+    assert model_files(config, "m") == [f"{tmp_path}/{name}" for name in ("model.py", "table.txt", "weights.pt")]
     assert element_files(config) == [f"{tmp_path}/genome.fa", f"{tmp_path}/peaks.bed"]
     assert expand_home(resolved()) == resolved()
 
