@@ -14,8 +14,9 @@ from marginalization import cli, results
 from marginalization.cli import main
 from marginalization.elements import read_elements
 from marginalization.errors import InputError
-from marginalization.merge import find_parts, merge_effects
+from marginalization.merge import merge_effects
 from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, SUMMARY, write_json, write_table
 from screens import run_screen, screen_of
 

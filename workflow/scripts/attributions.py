@@ -1,16 +1,16 @@
 """Merge the shards' sums of attributions into mean attributions."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
 from marginalization.attribution_merge import merge_attributions
 from marginalization.elements import compared
 from marginalization.logs import job_log
-from marginalization.merge import find_parts, set_aside
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
+from marginalization.superseded import set_aside
 
 with job_log(snakemake.log[0]):
     config = snakemake.config
@@ -20,10 +20,8 @@ with job_log(snakemake.log[0]):
     placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     results = Path(snakemake.output[0]).parent
-    superseded = results / "superseded" / "attribution_sums"
-    for path in set_aside(results / "attribution_sums", set(snakemake.input.sums), superseded):
+    for path in set_aside(results, {"attribution_sums": snakemake.input.sums}):
         print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
-    shutil.rmtree(results / "unfinished_attributions", ignore_errors=True)  # of jobs that are not of this plan
     merge_attributions(
         find_parts(snakemake.input.sums, placed, targets, config["groups"]),
         placed,

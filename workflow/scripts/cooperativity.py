@@ -7,7 +7,7 @@ import pandas as pd
 from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.logs import job_log
-from marginalization.merge import find_parts
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 

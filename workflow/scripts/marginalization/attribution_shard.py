@@ -32,7 +32,7 @@ from .prediction import evaluating, row_count
 from .readouts import ReadoutModel
 from .screen import Shard, key_columns, not_finite, read_shard, regroup
 from .sequence import DNA
-from .tables import ATTRIBUTION_SUMS, parquet_writer
+from .tables import ATTRIBUTION_SUMS, parquet_writer, write_group
 
 logger = logging.getLogger(__name__)
 
@@ -205,5 +205,4 @@ def _write(
             columns[f"{name}_inside"], columns[f"{name}_outside"] = values[:, 0], values[:, 1]
             offsets = np.arange(0, len(placed) * window + 1, window, dtype=np.int32)
             columns[name] = pa.ListArray.from_arrays(offsets, values[:, 2:].ravel())
-        table = pa.table({name: columns[name] for name in writer.schema.names})
-        writer.write_table(table.cast(writer.schema))
+        write_group(writer, pa.table({name: columns[name] for name in writer.schema.names}))
