@@ -8,15 +8,17 @@ from marginalization.attribution_shard import read_attribution_shard, run_attrib
 from marginalization.devices import claimed_device, device_name
 from marginalization.logs import job_log
 from marginalization.probe import load_readout_model
+from marginalization.tables import write_json
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]) as said:
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
     shard = read_attribution_shard(config, name, job, snakemake.input)
-    paths = dict(zip(attribution_readouts(config), snakemake.output, strict=True))
-    results = Path(snakemake.output[0]).parents[3]
+    paths = dict(zip(attribution_readouts(config), snakemake.output.sums, strict=True))
+    results = Path(snakemake.output.sums[0]).parents[3]
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished_attributions" / name / job
         facts = {"model": name, "job": job, "device": device_name(device)}
-        run_attribution_shard(model, shard, config, device, paths, pieces, facts)
+        ran = run_attribution_shard(model, shard, config, device, paths, pieces, facts)
+    write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)

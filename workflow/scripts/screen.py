@@ -9,8 +9,9 @@ from marginalization.logs import job_log
 from marginalization.probe import load_readout_model
 from marginalization.readouts import PROFILE
 from marginalization.screen import read_shard, run_shard
+from marginalization.tables import write_json
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]) as said:
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
@@ -22,4 +23,5 @@ with job_log(snakemake.log[0]):
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished" / name / job
         facts = {"model": name, "job": job, "device": device_name(device)}
-        run_shard(model, shard, config["compute"], device, paths, pieces, facts)
+        ran = run_shard(model, shard, config["compute"], device, paths, pieces, facts)
+    write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)

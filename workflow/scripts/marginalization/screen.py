@@ -109,7 +109,7 @@ def run_shard(
     paths: dict[str, str],
     pieces: Path,
     facts: dict[str, Any],
-) -> None:
+) -> dict[str, Any]:
     """Compute a shard and write its files.
 
     Args:
@@ -120,6 +120,11 @@ def run_shard(
         paths: the file to write for each key of the model's output: a readout, or a readout and `/profile`.
         pieces: a folder for what is computed while the shard is unfinished; removed when it is.
         facts: for the metadata of the files.
+
+    Returns:
+        How it went, for the job's record: the `marginals` that this attempt computed, the `model_seconds` that the
+        model took for them, `marginals_per_second` of that time (None when earlier attempts had computed all), and the
+        `seconds` of the whole attempt.
 
     Raises:
         InputError: a readout is NaN or infinite, or outside the domain of its scale; the message names the background
@@ -166,18 +171,25 @@ def run_shard(
                     write_group(writer, rows(before[key], after[key], placed, shard, key, targets))
             done += len(placed)
     discard(pieces)
-    seconds = time.monotonic() - begin
+    seconds, marginals = time.monotonic() - begin, clock.rows * len(X)
+    rate = marginals / clock.seconds if marginals else None
     logger.info(
         "%d marginals by %s on %s: %.1f s in the model, %.0f marginals per second; %.1f s in all",
-        *(clock.rows * len(X), facts["model"], device, clock.seconds, clock.rows * len(X) / clock.seconds, seconds),
+        *(marginals, facts["model"], device, clock.seconds, rate or 0, seconds),
     )
+    return {
+        "marginals": marginals,
+        "model_seconds": clock.seconds,
+        "marginals_per_second": rate,
+        "seconds": seconds,
+    }
 
 
 class Clock:
     """The time that an iterator takes to give what it gives, and how many rows that is."""
 
     def __init__(self):
-        self.seconds, self.rows = 1e-9, 0
+        self.seconds, self.rows = 0.0, 0
 
     def timed(self, stream: Iterator[dict[str, torch.Tensor]]) -> Iterator[dict[str, torch.Tensor]]:
         while True:
