@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from marginalization.merge import find_parts, merge_effects
+from marginalization.merge import merge_effects
 from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.plan import element_ranges
 from marginalization.tables import EFFECTS, parquet_writer

@@ -10,6 +10,7 @@ and encoding the elements). Timings are only as steady as the machine is idle.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -113,13 +114,12 @@ def time_screen(folder, n):
         print(f"  {rule:<12} {firsts[rule]:6.1f} to {last:6.1f} s, {last - firsts[rule]:.1f} s; jobs: {jobs_of[rule]}")
 
     results = folder / "results" / "whole"
-    logs = [path.read_text() for path in (results / "logs" / "screen").rglob("*.log")]
-    report = r"([\d.]+) s in the model, (\d+) marginals per second; ([\d.]+) s in all"
-    shards = np.array([re.findall(report, log)[-1] for log in logs], dtype=float)
+    records = [json.loads(path.read_text()) for path in (results / "jobs" / "screen").rglob("*.json")]
+    model, own = (sum(record[name] for record in records) for name in ("model_seconds", "seconds"))
+    rate = np.mean([record["marginals_per_second"] for record in records])
     tables = [path.read_text().splitlines() for path in (results / "benchmarks" / "screen").rglob("*.tsv")]
     jobs = sum(float(row.split("\t")[header.split("\t").index("s")]) for header, row in tables)
-    model, _, own = shards.sum(axis=0)
-    print(f"  shards: {len(logs)}, each {shards[:, 1].mean():,.0f} marginals per second of the model's time")
+    print(f"  shards: {len(records)}, each {rate:,.0f} marginals per second of the model's time")
     print(f"  in the model {model:.1f} s, {model / own:.0%} of the shards' own {own:.1f} s (goal: 80 %)")
     print(f"  and {model / jobs:.0%} of their jobs' {jobs:.1f} s, with start-up, loading and waiting")
 

@@ -12,13 +12,17 @@ import torch
 import yaml
 from marginalization.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.config import profile_readouts, readouts_of
+from marginalization.cooperativity import merge_pairs
 from marginalization.elements import read_elements
+from marginalization.merge import merge_effects, merge_profiles
+from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.plan import Plan, make_plan
 from marginalization.probe import load_readout_model, probe
 from marginalization.readouts import PROFILE
 from marginalization.screen import read_shard, run_shard
-from marginalization.tables import BACKGROUNDS, ELEMENTS, write_json, write_table
+from marginalization.tables import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS, write_json, write_table
 from snakemake.utils import validate
 from torch import nn
 
@@ -126,17 +130,20 @@ class Run(NamedTuple):
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results = folder / "results"
-    elements, _, _, pairs, *_ = read_elements(config)
+    elements, motifs, annotations, pairs, *_ = read_elements(config)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(spec, config["seed"])
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
-    paths = SimpleNamespace(**{key: str(results / key) for key in ("elements", "backgrounds", "probe")})
+    paths = SimpleNamespace(**{key: str(results / f"{key}.parquet") for key in ("elements", "backgrounds")})
     write_table(elements, paths.elements, ELEMENTS, {})
+    write_table(motifs, results / "motifs.parquet", MOTIFS, {})
+    write_table(annotations, results / "annotations.parquet", ANNOTATIONS, {})
     write_table(backgrounds, paths.backgrounds, BACKGROUNDS, {})
     plan = make_plan(config, folder / "cache")
     targets, effects, profiles = {}, [], []
     for name, jobs in plan.jobs.items():
         found = probe(config, name, plan.n_backgrounds)
+        paths.probe = str(results / "models" / f"{name}.json")
         write_json(found, paths.probe)
         targets[name] = found["targets"]
         model = load_readout_model(config, name)
@@ -149,8 +156,36 @@ def run_screen(config: dict, folder: Path) -> Run:
             }
             shard = read_shard(config, name, job, paths)
             device, pieces = torch.device("cpu"), results / "unfinished" / name / job
-            run_shard(model, shard, config["compute"], device, outputs, pieces, {"model": name, "job": job})
+            facts = {"model": name, "job": job}
+            ran = run_shard(model, shard, config["compute"], device, outputs, pieces, facts)
+            record = {**facts, **ran, "warnings": []}
+            write_json(record, results / "jobs" / "screen" / name / f"{job}.json")
             effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
             profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
     placed = placed_table(elements, config["placement"], spec["length"])
     return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles)
+
+
+def finish(config: dict, run: Run, folder: Path) -> Path:
+    """Merge a screen that was run into a folder, as the workflow does; the folder of its results."""
+    results, readouts = folder / "results", readouts_of(config)
+    effects = find_parts(run.effects, run.placed, run.targets, config["groups"])
+    among = families(run.elements, config["elements"].get("controls"))
+    merge_effects(effects, run.placed, among, readouts, results / "summary.parquet", {})
+    if run.profiles:
+        profiles = find_parts(run.profiles, run.placed, run.targets, config["groups"])
+        merge_profiles(profiles, run.placed, config["backgrounds"]["length"], results / "profiles.parquet", {})
+    if config["elements"]["pairs"]:
+        merge_pairs(effects, run.placed, run.pairs, readouts, results / "cooperativity.parquet", {})
+    kinds = {kind: int(n) for kind, n in run.elements["kind"].value_counts().items()}
+    counts = {"elements": len(run.elements) - kinds.get("control", 0), "controls": kinds.get("control", 0)}
+    counts |= {"motifs": kinds.get("motif", 0), "annotations": kinds.get("annotation", 0)}
+    counts |= {"backgrounds": {"read": len(run.backgrounds), "kept": len(run.backgrounds)}}
+    provenance = {
+        **{"config": config, "marginalization": "0", "commit": None, "packages": {}, "command": "none"},
+        "counts": {**counts, "annotations_with_unknown_letters": 0},
+        "devices": {model: ["cpu"] for model in config["models"]},
+        "wall_seconds": {model: dict.fromkeys(jobs, 1.0) for model, jobs in run.plan.jobs.items()},
+    }
+    write_json(provenance, results / "provenance.json")
+    return results

@@ -26,9 +26,9 @@ from marginalization.backgrounds import select_backgrounds, transform_background
 from marginalization.config import readouts_of
 from marginalization.elements import compared, read_elements
 from marginalization.errors import InputError
-from marginalization.merge import find_parts
 from marginalization.models import load_inputs
 from marginalization.onehot import one_hot_encode
+from marginalization.parts import find_parts
 from marginalization.placement import place, placed_table
 from marginalization.plan import job_labels, make_plan
 from marginalization.prediction import predict

@@ -12,12 +12,9 @@ import pandas as pd
 import pytest
 from marginalization import cli, results
 from marginalization.cli import main
-from marginalization.elements import read_elements
 from marginalization.errors import InputError
-from marginalization.merge import find_parts, merge_effects
-from marginalization.nulls import families
-from marginalization.tables import ANNOTATIONS, ELEMENTS, MOTIFS, SUMMARY, write_json, write_table
-from screens import run_screen, screen_of
+from marginalization.tables import ANNOTATIONS, MOTIFS, SUMMARY, write_table
+from screens import finish, run_screen, screen_of
 
 PACKAGE = Path(cli.__file__).parents[1]
 MODEL = """
@@ -54,16 +51,7 @@ def finished(folder, controls=None, placement=None, motifs=MOTIFS_OF_SCREEN, fol
     models = {name: {"factory": f"{folder / 'model.py'}:Fold", "kwargs": {"seed": i}} for i, name in enumerate(folds)}
     sections = {"models": models, "readouts": READOUTS, "placement": placement or {}, "groups": groups or {}}
     config = screen_of(folder, motifs, BACKGROUNDS, controls, **sections)
-    run = run_screen(config, folder)
-    parts = find_parts(run.effects, run.placed, run.targets, config["groups"])
-    among = families(run.elements, controls and config["elements"]["controls"])
-    merge_effects(parts, run.placed, among, config["readouts"], folder / "results" / "summary.parquet", {})
-    tables = read_elements(config)
-    write_table(tables.elements, folder / "results" / "elements.parquet", ELEMENTS, {})
-    write_table(tables.motifs, folder / "results" / "motifs.parquet", MOTIFS, {})
-    write_table(tables.annotations, folder / "results" / "annotations.parquet", ANNOTATIONS, {})
-    write_json({"config": config}, folder / "results" / "provenance.json")
-    return folder / "results"
+    return finish(config, run_screen(config, folder), folder)
 
 
 @pytest.fixture(scope="module")

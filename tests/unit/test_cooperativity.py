@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from marginalization import cooperativity, merge, screen
+from marginalization import cooperativity, parts, screen
 from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.errors import InputError
-from marginalization.merge import find_parts
+from marginalization.parts import find_parts
 from marginalization.tables import COOPERATIVITY
 from screens import expected_activities, run_screen, screen_of
 from torch import nn
@@ -47,22 +47,22 @@ LETTERS = ["".join(letters.choice(list("ACGT"), 16)) for _ in range(7)]
 
 def merged(folder, run, groups=None, readouts=READOUTS):
     path = folder / "cooperativity.parquet"
-    parts = find_parts(run.effects, run.placed, run.targets, groups)
-    merge_pairs(parts, run.placed, run.pairs, readouts, path, {"seed": 0})
+    screened = find_parts(run.effects, run.placed, run.targets, groups)
+    merge_pairs(screened, run.placed, run.pairs, readouts, path, {"seed": 0})
     assert pq.read_schema(path).remove_metadata() == COOPERATIVITY
     return pd.read_parquet(path).astype(dict.fromkeys(["model", "readout", "target", "strand", "orientation"], str))
 
 
-@pytest.fixture(scope="module", params=[(1000, 10**6), (2, 200), (3, 20)], ids=str)
+@pytest.fixture(scope="module", params=[(1000, 10**6, 150), (2, 200, 10), (3, 20, 150)], ids=str)
 def folds(request, tmp_path_factory):
-    """Three models, in one or many shards, in row groups smaller than a shard."""
+    """Three models, in one or many shards, in row groups smaller than a shard, or than a placement."""
     folder = tmp_path_factory.mktemp("folds")
     (folder / "model.py").write_text(MODEL)
     models = {name: {"factory": f"{folder / 'model.py'}:Fold", "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)}
-    options = {"shards": dict(zip(("backgrounds", "marginals"), request.param, strict=True)), "pairs": PAIRS}
+    options = {"shards": dict(zip(("backgrounds", "marginals"), request.param, strict=False)), "pairs": PAIRS}
     config = screen_of(folder, MOTIFS, LETTERS, models=models, readouts=READOUTS, placement=PLACEMENT, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen, "ROW_GROUP_ROWS", 150)
+        patch.setattr(screen, "ROW_GROUP_ROWS", request.param[2])
         patch.setattr(cooperativity, "AT_ONCE", 50)
         patch.setattr(cooperativity, "ROWS", 11)
         run = run_screen(config, folder)
@@ -187,11 +187,11 @@ def test_a_single_background_has_no_spread(tmp_path):
 def test_only_row_groups_with_pairs_are_read(tmp_path, monkeypatch):
     motifs = [*MOTIFS, *("".join(letters.choice(list("ACGT"), 6)) for _ in range(200))]
     pair = {"first": "motif_0", "second": "motif_1", "distances": [1], "orientations": ["++"]}
-    monkeypatch.setattr(screen, "ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr(screen, "ROW_GROUP_ROWS", 21)
     run = run_screen(screen_of(tmp_path, motifs, LETTERS, pairs=[pair], readouts={"a": {"output": 2}}), tmp_path)
     read = []
-    column = merge._column
-    monkeypatch.setattr(merge, "_column", lambda *args: read.append(args[2]) or column(*args))
+    column = parts._column
+    monkeypatch.setattr(parts, "_column", lambda *args: read.append(args[2]) or column(*args))
     merged(tmp_path, run, readouts={"a": {}})
     assert pq.ParquetFile(run.effects[0]).num_row_groups > 200
     assert len(set(read)) == 3

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from marginalization.errors import InputError
-from marginalization.merge import find_parts, merge_effects, merge_profiles
+from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.statistics import agreement, summarize
 from marginalization.tables import STATISTICS
 from screens import run_screen, screen_of

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.config import readouts_of
-from marginalization.merge import find_parts, merge_effects
+from marginalization.merge import merge_effects
 from marginalization.nulls import CONTROL_COLUMNS, PRIOR_DF, Families, compare, families
+from marginalization.parts import find_parts
 from marginalization.sequence import identifier
 from screens import resolved, run_screen, screen_of
 from torch import nn

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from marginalization import screen
-from marginalization.merge import find_parts, merge_profiles
+from marginalization.merge import merge_profiles
+from marginalization.parts import find_parts
 from marginalization.profile_measures import FLANK, profile_measures
 from scipy.spatial.distance import jensenshannon
 from screens import run_screen, screen_of

@@ -11,8 +11,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.merge import find_parts, merge_effects
+from marginalization.merge import merge_effects
 from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.scales import Scale, effect, scale_of
 from marginalization.sequence import identifier
 from screens import run_screen, screen_of

@@ -7,9 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from marginalization.errors import InputError
-from marginalization.merge import find_parts, merge_effects, merge_profiles, set_aside
+from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
+from marginalization.parts import find_parts
 from marginalization.sequence import identifier
+from marginalization.superseded import TABLES, set_aside
 from screens import run_screen, screen_of
 
 LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]
@@ -142,19 +144,32 @@ def test_a_merge_that_fails_writes_nothing(screen, part):
 
 
 def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path):
-    folder = tmp_path / "effects"
-    shutil.copytree(Path(screen.run.effects[0]).parents[2], folder)
-    files = sorted(folder.rglob("*.parquet"))
-    earlier, ours = files[0], set(map(str, files[1:]))
+    results = tmp_path
+    shutil.copytree(Path(screen.run.effects[0]).parents[2], results / "effects")
+    files = sorted((results / "effects").rglob("*.parquet"))
+    earlier, *ours = files
     content = earlier.read_bytes()
-    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == [str(earlier)]
-    assert sorted(folder.rglob("*.parquet")) == files[1:]
-    moved = tmp_path / "superseded" / earlier.relative_to(folder)
+    assert set_aside(results, {"effects": map(str, ours)}) == [str(earlier)]
+    assert sorted((results / "effects").rglob("*.parquet")) == ours
+    moved = results / "superseded" / earlier.relative_to(results)
     assert moved.read_bytes() == content
-    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == []
-    assert set_aside(str(tmp_path / "absent"), set(), str(tmp_path / "superseded")) == []
-    killed = files[1].with_name(f".{files[1].name}.4711")
+    assert set_aside(results, {"effects": map(str, ours), "absent": []}) == []
+    killed = ours[0].with_name(f".{ours[0].name}.4711")
     killed.touch()
-    assert set_aside(str(folder), ours, str(tmp_path / "superseded")) == []
+    (results / "unfinished" / "toy").mkdir(parents=True)
+    assert set_aside(results, {"effects": map(str, ours)}) == []
     assert not killed.exists()
+    assert not (results / "unfinished").exists()
     assert pq.read_table(moved).num_rows > 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_of_an_earlier_config_is_set_aside(tmp_path, table):
+    """Also where nothing was before, so that there is no folder to move it to yet."""
+    others = [name for name in TABLES if name != table]
+    for name in TABLES:
+        (tmp_path / name).write_text(name)
+    assert set_aside(tmp_path, {"effects": []}, ["summary.parquet", *others]) == [str(tmp_path / table)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "superseded"])
+    assert (tmp_path / "superseded" / table).read_text() == table
+    assert set_aside(tmp_path, {"effects": []}, others) == []

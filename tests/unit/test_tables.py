@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ from marginalization.tables import (
     parquet_writer,
     read_facts,
     whole_file,
+    write_group,
     write_json,
     write_table,
 )
@@ -224,3 +226,15 @@ def test_row_groups(tmp_path, monkeypatch):
     write_table(pd.DataFrame({"x": range(10)}), tmp_path / "table.parquet", NUMBERS, {})
     metadata = pq.ParquetFile(tmp_path / "table.parquet").metadata
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [4, 4, 2]
+
+
+def test_a_group_is_one_row_group_however_many_its_rows(tmp_path):
+    """Of which pyarrow by itself would make two."""
+    n = 2**20 + 1
+    with parquet_writer(tmp_path / "table.parquet", NUMBERS, {}) as writer:
+        for rows in (n, 0, 3):
+            write_group(writer, pa.table({"x": np.zeros(rows, dtype=np.int32)}))
+    metadata = pq.ParquetFile(tmp_path / "table.parquet").metadata
+    assert [
+        metadata.row_group(i).num_rows for i in range(metadata.num_row_groups) if metadata.row_group(i).num_rows
+    ] == [n, 3]

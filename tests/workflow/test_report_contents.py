@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab_folder import make_config, make_lab
-from marginalization.report import contents, figures, page, screens
+from marginalization.report import amounts, contents, figures, page, screens
 from marginalization.report.similarity import groups_of, motif_classes
+from marginalization.report.views import NUMBERS
 from workflows import run
 
 KEYS = ["model", "readout", "target"]
@@ -62,7 +63,7 @@ def test_effects_are_those_of_the_strongest_start(shown, summary):
         rows = rows[(rows["element_id"] == ids[row["element"]]) & (rows["strand"] == row["strand"])]
         expected = rows[rows["start"] == row["start"]].iloc[0]
         assert expected["rank"] == rows["rank"].min()
-        for name, column in screens.NUMBERS.items():
+        for name, column in NUMBERS.items():
             value = expected[column]
             if pd.isna(value) or not np.isfinite(float(value)):
                 assert row[name] is None or pd.isna(row[name]), name
@@ -137,12 +138,16 @@ def test_quality_is_of_all_elements(shown, summary):
         p = rows["control_p" if test["test"] == "against controls" else "p_value"].dropna()
         assert close(test["observed"][0], -np.log10(p.min()))
     assert {rate["model"] for rate in shown["quality"]["rates"]} == {"one", "two"}
+    assert all(rate["rate"] > 0 for rate in shown["quality"]["rates"])
+    reason = "there is too little to compute for capturing the model to pay"
+    assert shown["quality"]["checks"][:2] == [f"{model}: full forward passes: {reason}" for model in ("one", "two")]
+    assert shown["quality"]["warnings"] == []
     assert shown["quality"]["backgrounds"]["kept"] == 8
 
 
 def test_a_large_screen_shows_its_strongest(results, monkeypatch):
     monkeypatch.setattr(screens, "MOST_ELEMENTS", 3)
-    monkeypatch.setattr(screens, "MOST_DETAILS", 2)
+    monkeypatch.setattr(amounts, "MOST_DETAILS", 2)
     few = contents.gather(results)
     every = contents.gather(results)
     assert [element["id"] for element in few["elements"]] == [element["id"] for element in every["elements"]]

@@ -1,5 +1,5 @@
 # Reads: a model, and a shard each of backgrounds.parquet and elements.parquet.
-# Writes: attribution_sums/, a file for each job, and from them attributions.parquet.
+# Writes: attribution_sums/, a file for each job, and from them attributions.parquet; and jobs/attribute/, how each job went.
 #
 # The tables are `ancient` for the same reason as in screen.smk.
 
@@ -14,7 +14,8 @@ rule attribute:
         elements=ancient(f"{RESULTS}/elements.parquet"),
         probe=ancient(f"{RESULTS}/models/{{model}}.json"),
     output:
-        [part("attribution_sums", readout) for readout in ATTRIBUTED],
+        sums=[part("attribution_sums", readout) for readout in ATTRIBUTED],
+        record=f"{RESULTS}/jobs/attribute/{{model}}/{{job}}.json",
     log:
         f"{RESULTS}/logs/attribute/{{model}}/{{job}}.log",
     benchmark:

@@ -1,5 +1,14 @@
-# Reads: the merged tables, effects/ of all shards, provenance.json and the logs.
+# Reads: the merged tables, effects/ of all shards, provenance.json, and how the jobs and the first looks at models went.
 # Writes: report.html, and its figures for papers.
+
+
+def records(rule, jobs):
+    """How each job of a rule went."""
+    return [
+        f"{RESULTS}/jobs/{rule}/{model}/{job}.json"
+        for model, of_model in jobs.items()
+        for job in of_model
+    ]
 
 
 rule report:
@@ -11,6 +20,10 @@ rule report:
         f"{RESULTS}/backgrounds.parquet",
         COOPERATIVITY,
         ATTRIBUTIONS,
+        all_parts("effects", READOUTS),
+        expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
+        records("screen", PLAN.jobs),
+        records("attribute", PLAN.attribution_jobs),
     output:
         page=report(
             f"{RESULTS}/report.html",

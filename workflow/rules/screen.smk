@@ -1,5 +1,5 @@
 # Reads: a model, and a shard each of backgrounds.parquet and elements.parquet.
-# Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ and, of profile readouts, profile_sums/, a file for each job.
+# Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ and, of profile readouts, profile_sums/, a file for each job; and jobs/screen/, how each job went.
 #
 # The tables are `ancient`: a job is run again not because a table was written anew, but because its own name, which
 # ends in a digest of what it computes, is another (see the core's `plan`).
@@ -60,6 +60,7 @@ rule screen:
     output:
         effects=[part("effects", readout) for readout in READOUTS],
         profiles=[part("profile_sums", readout) for readout in PROFILES],
+        record=f"{RESULTS}/jobs/screen/{{model}}/{{job}}.json",
     log:
         f"{RESULTS}/logs/screen/{{model}}/{{job}}.log",
     benchmark:

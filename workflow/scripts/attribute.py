@@ -9,15 +9,17 @@ from marginalization.devices import claimed_device, device_name
 from marginalization.job import as_job
 from marginalization.probe import load_readout_model
 from marginalization.provenance import made_by
+from marginalization.tables import write_json
 
-with as_job(snakemake):
+with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
     shard = read_attribution_shard(config, name, job, snakemake.input)
-    paths = dict(zip(attribution_readouts(config), snakemake.output, strict=True))
-    results = Path(snakemake.output[0]).parents[3]
+    paths = dict(zip(attribution_readouts(config), snakemake.output.sums, strict=True))
+    results = Path(snakemake.output.sums[0]).parents[3]
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished_attributions" / name / job
         facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
-        run_attribution_shard(model, shard, config, device, paths, pieces, facts)
+        ran = run_attribution_shard(model, shard, config, device, paths, pieces, facts)
+    write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)

@@ -1,16 +1,16 @@
 """Merge the shards' sums of attributions into mean attributions."""
 
 import json
-import shutil
 from pathlib import Path
 
 from marginalization.attribution_merge import merge_attributions
 from marginalization.elements import compared
 from marginalization.job import as_job
-from marginalization.merge import find_parts, set_aside
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 from marginalization.reading import read_table
+from marginalization.superseded import set_aside
 from marginalization.tables import ELEMENTS
 
 with as_job(snakemake):
@@ -21,10 +21,8 @@ with as_job(snakemake):
     placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     results = Path(snakemake.output[0]).parent
-    superseded = results / "superseded" / "attribution_sums"
-    for path in set_aside(results / "attribution_sums", set(snakemake.input.sums), superseded):
+    for path in set_aside(results, {"attribution_sums": snakemake.input.sums}):
         print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
-    shutil.rmtree(results / "unfinished_attributions", ignore_errors=True)  # of jobs that are not of this plan
     merge_attributions(
         find_parts(snakemake.input.sums, placed, targets, config["groups"]),
         placed,

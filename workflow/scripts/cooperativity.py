@@ -6,7 +6,7 @@ from pathlib import Path
 from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.job import as_job
-from marginalization.merge import find_parts
+from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 from marginalization.reading import read_table

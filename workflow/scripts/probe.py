@@ -6,12 +6,12 @@ from marginalization.job import as_job
 from marginalization.probe import probe
 from marginalization.tables import write_json
 
-with as_job(snakemake):
+with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)
     config, name = snakemake.config, snakemake.wildcards.model
     # The CPU, unless the config names a device: the GPUs are the shards'.
     wanted = "cpu" if config["compute"]["device"] == "auto" else config["compute"]["device"]
     with claimed_device(wanted) as device:
         found = probe(config, name, snakemake.params.n_backgrounds, device)
-    write_json(found, snakemake.output[0])
+    write_json({**found, "warnings": said.warnings}, snakemake.output[0])
     print(found)

@@ -10,8 +10,9 @@ from marginalization.probe import load_readout_model
 from marginalization.provenance import made_by
 from marginalization.readouts import PROFILE
 from marginalization.screen import read_shard, run_shard
+from marginalization.tables import write_json
 
-with as_job(snakemake):
+with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)
     config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
     model = load_readout_model(config, name)
@@ -23,4 +24,5 @@ with as_job(snakemake):
     with claimed_device(config["compute"]["device"]) as device:
         pieces = results / "unfinished" / name / job
         facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
-        run_shard(model, shard, config["compute"], device, paths, pieces, facts)
+        ran = run_shard(model, shard, config["compute"], device, paths, pieces, facts)
+    write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)

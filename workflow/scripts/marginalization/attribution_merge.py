@@ -15,7 +15,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from .attribution_shard import window_starts
-from .merge import Part, Screened, background_count, open_part, read_column
+from .parts import Part, Screened, background_count, open_part, read_column
 from .tables import ATTRIBUTION_SUMS, ATTRIBUTION_TOTALS, ATTRIBUTIONS, parquet_writer
 
 

@@ -32,7 +32,7 @@ from .prediction import evaluating, row_count
 from .readouts import ReadoutModel
 from .screen import Shard, key_columns, not_finite, read_shard, regroup
 from .sequence import DNA
-from .tables import ATTRIBUTION_SUMS, parquet_writer
+from .tables import ATTRIBUTION_SUMS, parquet_writer, write_group
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run_attribution_shard(
     paths: dict[str, str],
     pieces: Path,
     facts: dict[str, Any],
-) -> None:
+) -> dict[str, Any]:
     """Attribute a shard and write its files.
 
     Args:
@@ -73,6 +73,9 @@ def run_attribution_shard(
         paths: the file to write for each readout.
         pieces: a folder for what is computed while the shard is unfinished; removed when it is.
         facts: for the metadata of the files.
+
+    Returns:
+        How it went, for the job's record: the shard's `marginals`, and the `seconds` of this attempt.
 
     Raises:
         InputError: an attribution is NaN or infinite, or a lab's own function does not give attributions.
@@ -121,10 +124,9 @@ def run_attribution_shard(
             done += len(placed)
     discard(pieces)
     attributor.log_warnings()
-    seconds = time.monotonic() - begin
-    logger.info(
-        "attributions of %d marginals by %s on %s: %.1f s", len(shard.placed) * len(X), facts["model"], device, seconds
-    )
+    seconds, marginals = time.monotonic() - begin, len(shard.placed) * len(X)
+    logger.info("attributions of %d marginals by %s on %s: %.1f s", marginals, facts["model"], device, seconds)
+    return {"marginals": marginals, "seconds": seconds}
 
 
 def _counts(shard: Shard, readout: str) -> dict[str, int]:
@@ -205,5 +207,4 @@ def _write(
             columns[f"{name}_inside"], columns[f"{name}_outside"] = values[:, 0], values[:, 1]
             offsets = np.arange(0, len(placed) * window + 1, window, dtype=np.int32)
             columns[name] = pa.ListArray.from_arrays(offsets, values[:, 2:].ravel())
-        table = pa.table({name: columns[name] for name in writer.schema.names})
-        writer.write_table(table.cast(writer.schema))
+        write_group(writer, pa.table({name: columns[name] for name in writer.schema.names}))

@@ -20,8 +20,10 @@ from .placement import starts
 from .results import (
     KEYS,
     KINDS,
+    PARTITIONS_CODE,
     element_names,
     find_element,
+    has_number_names,
     level_of,
     read_config,
     read_element,
@@ -173,7 +175,8 @@ def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> 
 
 def _show(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
-    level = level_of(read_config(results))
+    config = read_config(results)
+    level = level_of(config)
     element_id = find_element(results, arguments.element)
     element = read_element(results, element_id).iloc[0]
     names = element_names(results)
@@ -204,8 +207,9 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "control_q", "significant")}
     _print_table(console, shown)
     console.print("The same rows in pandas, and those of each background (of models, not of groups):")
-    for table in ("summary.parquet", "effects"):
-        code = f'pd.read_parquet({str(results / table)!r}, filters=[("element_id", "==", "{element_id}")])'
+    partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
+    for table, more in (("summary.parquet", ""), ("effects", partitions)):
+        code = f'pd.read_parquet({str(results / table)!r}, filters=[("element_id", "==", "{element_id}")]{more})'
         console.print(code, soft_wrap=True)
 
 

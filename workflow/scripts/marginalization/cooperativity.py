@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from .merge import Screened, aligned
 from .nulls import benjamini_hochberg
 from .pairs import IDS
+from .parts import Screened, aligned, of_target
 from .scales import Scale, effect, scale_of
 from .statistics import signed_rank, spread
 from .tables import COOPERATIVITY, parquet_writer
@@ -50,7 +50,7 @@ def merge_pairs(
     """Write the table of cooperativity.
 
     Args:
-        screened: as `merge.find_parts` gives it.
+        screened: as `parts.find_parts` gives it.
         placed: as for `merge.merge_effects`.
         pairs: the screen's; at least one.
         readouts: their sections of the config by name, for the scales of effects.
@@ -103,20 +103,20 @@ def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.n
 
 def _spill_effects(item: Screened, scale: Scale, needed: np.ndarray, scratch: Any) -> int:
     """Write (targets, needed placements, backgrounds) of float64 to the scratch file; returns how many backgrounds."""
-    n_targets, n_needed = len(item.targets), int(needed.sum())
+    n_targets, places = len(item.targets), np.r_[0, np.cumsum(needed)]
+    n_needed = int(places[-1])
     n_backgrounds = 0
     for part in item.parts:
         wanted = needed[part.first : part.first + part.n]
-        done = int(needed[: part.first].sum())
         for rows, before, after in aligned(part, n_targets, wanted):
             n_backgrounds = before.shape[2]
             # Of a group of models the predictions are averaged, as in the summary.
             effects = effect(before.mean(axis=0), after.mean(axis=0), scale)
-            effects = effects.reshape(-1, n_targets, n_backgrounds)[wanted[rows]]
             for t in range(n_targets):
-                scratch.seek((t * n_needed + done) * n_backgrounds * 8)
-                scratch.write(np.ascontiguousarray(effects[:, t]).tobytes())
-            done += len(effects)
+                first, which = of_target(rows, t, n_targets)
+                own = effects[which]
+                scratch.seek((t * n_needed + int(places[part.first + first])) * n_backgrounds * 8)
+                scratch.write(own[wanted[first : first + len(own)]].tobytes())
     scratch.flush()
     return n_backgrounds
 

@@ -107,13 +107,14 @@ def checked_engine(
             effect, error = (finite(reference - other).abs().max() for other in (background, y[i]))
             scale = effect + 0.01 * finite(reference).abs().max()
             if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
-                logger.warning(
-                    "no incremental inference: its first results differ from a full forward pass by %g", error
-                )
+                reason = f"its first results differ from a full forward pass by {error:g}"
+                logger.warning("no incremental inference: %s", reason, extra=_in_full(reason))
                 return None
             largest = max(largest, error.item() / max(scale.item(), 1e-30))
     logger.info(
-        "incremental inference: the first results differ from a full forward pass by %.1g of an effect", largest
+        "incremental inference: the first results differ from a full forward pass by %.1g of an effect",
+        largest,
+        extra={"facts": {"incremental": True, "largest_difference": largest}},
     )
     engine.prepared = None
     return engine
@@ -125,10 +126,15 @@ def finite(x: torch.Tensor) -> torch.Tensor:
 
 
 def _warn(error: Exception) -> None:
-    reason = (str(error).strip() or "no message").splitlines()[0]
+    reason = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
     logger.warning(
-        "no incremental inference, so each element costs a full forward pass: %s: %s", type(error).__name__, reason
+        "no incremental inference, so each element costs a full forward pass: %s", reason, extra=_in_full(reason)
     )
+
+
+def _in_full(reason: str) -> dict[str, Any]:
+    """What a message of the log says, as data for the job's record."""
+    return {"facts": {"incremental": False, "reason": reason}}
 
 
 def run_group(

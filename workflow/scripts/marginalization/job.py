@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from . import checksums
-from .logs import job_log
+from .logs import Said, job_log
 
 LOGS = "logs"
 """The folder of the logs in that of a screen's results."""
 
 
 @contextlib.contextmanager
-def as_job(snakemake: Any) -> Iterator[None]:
-    """Run the block as a job.
+def as_job(snakemake: Any) -> Iterator[Said]:
+    """Run the block as a job; gives what the package logs as data.
 
     Args:
         snakemake: with `log`, whose first lies in the results' folder `logs`, and the paths `input` and `output`.
@@ -26,8 +26,8 @@ def as_job(snakemake: Any) -> Iterator[None]:
     """
     log = Path(snakemake.log[0])
     results = next(folder.parent for folder in log.parents if folder.name == LOGS)
-    with job_log(str(log)):
+    with job_log(str(log)) as said:
         checksums.check(results, snakemake.input)
         checksums.forget(results, snakemake.output)
-        yield
+        yield said
         checksums.note(results, snakemake.output)

@@ -36,12 +36,12 @@ from .reading import read_table
 from .readouts import PROFILE, ReadoutModel
 from .scales import Scale, effect, scale_of
 from .streams import capturing_pays, stream_motifs
-from .tables import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS, parquet_writer
+from .tables import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS, parquet_writer, write_group
 
 logger = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 2**18
-"""About how many rows a row group has: what the merge holds of each file at a time."""
+"""About how many rows a row group has in all background shards: what the merge holds of each model at a time."""
 
 
 class Shard(NamedTuple):
@@ -53,7 +53,9 @@ class Shard(NamedTuple):
         args: the model's further inputs, a row for each of `backgrounds`.
         targets: the names of each readout's targets.
         scales: of each readout's effects.
-        group: placements in a row group, the same in every background shard, so that the merge can align them.
+        group: placements in a row group, the same in every background shard, so that the merge can align them; where
+            it is one, a row group may hold some of its targets alone.
+        n_backgrounds: of the whole screen.
     """
 
     backgrounds: pd.DataFrame
@@ -62,6 +64,7 @@ class Shard(NamedTuple):
     targets: dict[str, list[str]]
     scales: dict[str, Scale]
     group: int
+    n_backgrounds: int
 
 
 def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, controls: bool = True) -> Shard:
@@ -97,6 +100,7 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, control
         targets=targets,
         scales={name: scale_of(readout) for name, readout in readouts_of(config).items()},
         group=max(1, ROW_GROUP_ROWS // max(widths)),
+        n_backgrounds=len(backgrounds),
     )
 
 
@@ -108,7 +112,7 @@ def run_shard(
     paths: dict[str, str],
     pieces: Path,
     facts: dict[str, Any],
-) -> None:
+) -> dict[str, Any]:
     """Compute a shard and write its files.
 
     Args:
@@ -119,6 +123,11 @@ def run_shard(
         paths: the file to write for each key of the model's output: a readout, or a readout and `/profile`.
         pieces: a folder for what is computed while the shard is unfinished; removed when it is.
         facts: for the metadata of the files.
+
+    Returns:
+        How it went, for the job's record: the `marginals` that this attempt computed, the `model_seconds` that the
+        model took for them, `marginals_per_second` of that time (None when earlier attempts had computed all), and the
+        `seconds` of the whole attempt.
 
     Raises:
         InputError: a readout is NaN or infinite, or outside the domain of its scale; the message names the background
@@ -158,25 +167,32 @@ def run_shard(
 
         done = 0
         for after in regroup(resumed(pieces, compute_from), shard.group):
-            n = row_count(after)
+            placed = shard.placed[done : done + row_count(after)]
             for key, writer in writers.items():
                 rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
-                table = rows(before[key], after[key], shard.placed[done : done + n], shard, key)
-                writer.write_table(table.cast(writer.schema))
-            done += n
+                for targets in _target_blocks(shard, key, after[key]):
+                    write_group(writer, rows(before[key], after[key], placed, shard, key, targets))
+            done += len(placed)
     discard(pieces)
-    seconds = time.monotonic() - begin
+    seconds, marginals = time.monotonic() - begin, clock.rows * len(X)
+    rate = marginals / clock.seconds if marginals else None
     logger.info(
         "%d marginals by %s on %s: %.1f s in the model, %.0f marginals per second; %.1f s in all",
-        *(clock.rows * len(X), facts["model"], device, clock.seconds, clock.rows * len(X) / clock.seconds, seconds),
+        *(marginals, facts["model"], device, clock.seconds, rate or 0, seconds),
     )
+    return {
+        "marginals": marginals,
+        "model_seconds": clock.seconds,
+        "marginals_per_second": rate,
+        "seconds": seconds,
+    }
 
 
 class Clock:
     """The time that an iterator takes to give what it gives, and how many rows that is."""
 
     def __init__(self):
-        self.seconds, self.rows = 1e-9, 0
+        self.seconds, self.rows = 0.0, 0
 
     def timed(self, stream: Iterator[dict[str, torch.Tensor]]) -> Iterator[dict[str, torch.Tensor]]:
         while True:
@@ -234,13 +250,23 @@ def _counts(shard: Shard, key: str) -> dict[str, int]:
     return {"n_backgrounds": len(shard.backgrounds), "rows": rows, "effects": effects}
 
 
-def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str) -> pa.Table:
-    """Rows of effects from before (1, backgrounds, targets) and after (placements, backgrounds, targets)."""
+def _target_blocks(shard: Shard, key: str, after: torch.Tensor) -> list[np.ndarray]:
+    """Where the targets of each row group of a group of placements are among a readout's: all, sorted by name, in one
+    row group, unless those of a single placement are too many for it.
+    """
+    order = np.argsort(np.array(shard.targets[key.removesuffix(PROFILE)], dtype=object), kind="stable")
+    at_once = max(1, ROW_GROUP_ROWS // (after.shape[-1] if key.endswith(PROFILE) else shard.n_backgrounds))
+    return [order[first : first + at_once] for first in range(0, len(order), at_once)]
+
+
+def _effect_rows(
+    before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str, order: np.ndarray
+) -> pa.Table:
+    """Rows of effects on some targets, from before (1, backgrounds, all) and after (placements, backgrounds, all)."""
     targets = shard.targets[key]
-    order = np.argsort(np.array(targets, dtype=object), kind="stable")
-    n, m = len(targets), len(shard.backgrounds)
-    after64 = after.double().numpy().transpose(0, 2, 1)[:, order]
-    before64 = np.broadcast_to(before.double().numpy().transpose(0, 2, 1)[:, order], after64.shape)
+    n, m = len(order), len(shard.backgrounds)
+    after64 = after[..., order].double().numpy().transpose(0, 2, 1)
+    before64 = np.broadcast_to(before[..., order].double().numpy().transpose(0, 2, 1), after64.shape)
     return pa.table(
         {
             **key_columns(placed, [targets[i] for i in order], m),
@@ -252,10 +278,11 @@ def _effect_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed]
     )
 
 
-def _profile_rows(before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str) -> pa.Table:
-    """Rows of summed profiles from before (1, strands, positions) and after (placements, strands, positions)."""
+def _profile_rows(
+    before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str, order: np.ndarray
+) -> pa.Table:
+    """Rows of summed profiles of some targets, from before (1, all, length) and after (placements, all, length)."""
     targets = shard.targets[key.removesuffix(PROFILE)]
-    order = np.argsort(np.array(targets, dtype=object), kind="stable")
     length = after.shape[-1]
     sums = after.numpy()[:, order]
     before_sums = np.broadcast_to(before.numpy()[:, order], sums.shape)

@@ -89,7 +89,7 @@ def stream_motifs(
     if incremental is None:
         incremental = capturing_pays(model, X, len(first), dtype)
     elif incremental and (reason := _not_capturable(model, dtype)):
-        logger.warning("full forward passes: %s", reason)
+        logger.warning("full forward passes: %s", reason, extra={"facts": {"incremental": False, "reason": reason}})
         incremental = False
     placed = itertools.chain(first, placed)
     with tqdm(disable=not verbose, unit="marginal") as progress, evaluating(model, device) as state:
@@ -135,7 +135,7 @@ def capturing_pays(
     if reason is None and n_motifs * X.numel() * sum(p.numel() for p in model.parameters()) <= PAYS_FROM:
         reason = "there is too little to compute for capturing the model to pay"
     if reason:
-        logger.info("full forward passes: %s", reason)
+        logger.info("full forward passes: %s", reason, extra={"facts": {"incremental": False, "reason": reason}})
     return reason is None
 
 

@@ -260,6 +260,11 @@ def parquet_writer(path: str | os.PathLike, schema: pa.Schema, facts: dict[str, 
         yield writer
 
 
+def write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """Write rows as one row group, however many: pyarrow by itself begins another after 2**20 rows."""
+    writer.write_table(rows.cast(writer.schema), row_group_size=max(1, rows.num_rows))
+
+
 def write_table(table: pd.DataFrame, path: str | os.PathLike, schema: pa.Schema, facts: dict[str, Any]) -> None:
     """Write a table whole, its columns those of the schema."""
     with parquet_writer(path, schema, facts) as writer:

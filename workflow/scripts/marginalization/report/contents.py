@@ -12,16 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..reading import read_table
-from ..results import KEYS
-from ..tables import ELEMENTS, MOTIFS
+from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
+from ..tables import MOTIFS
+from .amounts import rounded
 from .charts import UNITS
 from .details import attributions, details, profiles, scan
 from .figures import short
 from .quality import quality
-from .screens import NUMBERS, Screen, read_screen, rounded, rows_of, scale_in, values_of
+from .screens import Screen, read_screen, scale_in
 from .similarity import groups_of, motif_classes
+from .views import NUMBERS, ViewRows
 
 HEAT_MAP_ROWS = 40
+HEAT_MAP_VIEWS = 60
 MOST_PAIRS = 5000
 
 
@@ -69,67 +72,58 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "hours": seconds / 3600,
         "command": provenance["command"],
         "folder": str(screen.results),
-        "shown": len(screen.shown),
-        "detailed": len(screen.detailed),
+        "shown": len(screen.shown.elements),
+        "detailed": screen.shown.amounts.detailed,
+        "partitioning": PARTITIONS_CODE if has_number_names(config) else None,
+        "n_views": screen.shown.n_views,
+        "own": screen.shown.amounts.own,
+        "everywhere": screen.shown.amounts.everywhere,
     }
 
 
 def views(screen: Screen) -> list[dict[str, Any]]:
-    """Each model (or group), readout and target: its scale, its controls' range, and the verdict in words."""
-    columns = ["element_id", "name", "kind", "effect_mean", "significant", "rank"]
+    """Each view shown: its scale, its controls' range, and the verdict in words."""
+    labels = _labels(screen.shown.views)
     found = []
-    for row in screen.views.itertuples():
-        controls = values_of(screen, row, "effect_mean", pc.field("kind") == "control")
-        screened = rows_of(screen, row, columns, pc.field("rank").is_valid()).to_pandas()
-        scale = scale_in(screen.config, row.readout)
-        band = [float(x) for x in np.quantile(controls, [0.025, 0.975])] if len(controls) else None
+    for view, label, rows in zip(screen.shown.views, labels, screen.views, strict=True):
+        scale = scale_in(screen.config, view[1])
         found.append(
             {
-                "model": row.model,
-                "readout": row.readout,
-                "target": row.target,
-                "label": " · ".join(dict.fromkeys([row.model, row.readout, row.target])),
+                **dict(zip(KEYS, view, strict=True)),
+                "label": label,
                 "unit": UNITS[scale.name],
                 "neutral": scale.neutral,
-                "band": rounded(band),
-                "verdict": _verdict(screened, screen.config),
+                "band": rounded(rows.band),
+                "verdict": _verdict(screen, rows),
             }
         )
     return found
 
 
-def _verdict(screened: pd.DataFrame, config: dict[str, Any]) -> str:
+def _labels(views: list[View]) -> list[str]:
+    """What to call views, without words that repeat unless two would be called the same."""
+    brief = [" · ".join(dict.fromkeys(view)) for view in views]
+    return brief if len(set(brief)) == len(brief) else [" · ".join(view) for view in views]
+
+
+def _verdict(screen: Screen, rows: ViewRows) -> str:
     """The answer for one view in a sentence."""
-    by_element = screened.sort_values("rank").groupby("element_id", sort=False, observed=True)
-    first = by_element.first()
-    top = first.iloc[0]
-    strongest = f"the strongest is {short(top['name'])} ({top['effect_mean']:+.3g})"
-    if "controls" not in config["elements"]:
-        return f"{len(first):,} elements, without controls to judge them by; {strongest}."
-    significant = by_element["significant"].any()
-    parts = []
-    for kind in ("motif", "annotation"):
-        of_kind = significant[(first["kind"] == kind).to_numpy()]
-        if len(of_kind):
-            parts.append(f"{int(of_kind.sum()):,} of {len(of_kind):,} {kind} sequences")
-    level = config["elements"]["controls"]["level"]
-    return f"{' and '.join(parts)} do more than their shuffles (control_q < {level:g}); {strongest}."
+    element_id, effect = rows.first
+    strongest = f"the strongest is {short(screen.shown.elements.loc[element_id, 'name'])} ({effect:+.3g})"
+    controls = screen.config["elements"].get("controls")
+    if controls is None:
+        n = sum(n for n, _ in rows.counts.values())
+        return f"{n:,} elements, without controls to judge them by; {strongest}."
+    parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
+    return f"{' and '.join(parts)} do more than their shuffles (control_q < {controls['level']:g}); {strongest}."
 
 
 def elements(screen: Screen) -> list[dict[str, Any]]:
     """The elements shown, with the matrix and the class of the first motif that each is."""
-    rows = screen.summary.drop_duplicates("element_id").set_index("element_id").loc[screen.shown]
-    table = read_table(
-        screen.results / "elements.parquet",
-        ELEMENTS,
-        columns=["element_id", "source"],
-        rows=("element_id", lambda ids: pc.is_in(ids, pa.array(screen.shown))),
-    ).set_index("element_id")["source"]
-    motifs = read_table(screen.results / "motifs.parquet", MOTIFS)
-    motifs = motifs[motifs["element_id"].isin(screen.shown)].drop_duplicates("element_id").set_index("element_id")
+    motifs = _motifs(screen, screen.shown.elements.index.tolist())
     classes = motif_classes(motifs["name"].tolist(), screen.config)
     found = []
-    for element_id, row in rows.iterrows():
+    for element_id, row in screen.shown.elements.iterrows():
         motif = motifs.loc[element_id] if element_id in motifs.index else None
         matrix = None if motif is None or motif["matrix"] is None else np.stack(motif["matrix"]).round(3).tolist()
         found.append(
@@ -138,7 +132,7 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
                 "name": row["name"],
                 "kind": row["kind"],
                 "sequence": row["sequence"],
-                "source": table.get(element_id),
+                "source": row["source"],
                 "matrix": matrix,
                 **classes.get(None if motif is None else motif["name"], {}),
             }
@@ -146,11 +140,18 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
     return found
 
 
+def _motifs(screen: Screen, element_ids: list[str]) -> pd.DataFrame:
+    """The first motif that each element is, by its element_id."""
+    rows = ("element_id", lambda ids: pc.is_in(ids, pa.array(element_ids)))
+    table = read_table(screen.results / "motifs.parquet", MOTIFS, rows=rows)
+    return table.drop_duplicates("element_id").set_index("element_id")
+
+
 def effects(screen: Screen) -> dict[str, list[Any]]:
-    """Columns, a row for each view, element shown and strand, at the start where the element does most."""
+    """Columns, a row for each view, element and strand, at the start where the element does most."""
     table = screen.places
-    columns = {"view": table["view"], "element": table["element_id"].map(screen.index), "strand": table["strand"]}
-    columns |= {"start": table["start"], **{name: table[column] for name, column in NUMBERS.items()}}
+    columns = {name: table[name] for name in ("view", "element", "strand", "start")}
+    columns |= {name: table[column] for name, column in NUMBERS.items()}
     return {name: rounded(values) for name, values in columns.items()}
 
 
@@ -159,50 +160,49 @@ def pairs(screen: Screen) -> list[dict[str, Any]]:
     path = screen.results / "cooperativity.parquet"
     if not path.is_file() or not screen.config["elements"]["pairs"]:
         return []
-    table = pd.read_parquet(path).astype(dict.fromkeys([*KEYS, "strand", "orientation"], str))
-    table = table[table["strand"] == table["strand"].min()]
-    table = table[table["start"].groupby(table["pair_id"]).transform("min") == table["start"]]
-    table["view"] = table.merge(screen.views.reset_index(), on=KEYS)["index"].to_numpy()
     columns = {"value": "cooperativity", "low": "cooperativity_ci_low", "high": "cooperativity_ci_high"}
-    return [
-        {
-            "view": int(row["view"]),
-            "pair": f"{row['first']} and {row['second']}",
-            "distance": int(row["distance"]),
-            "orientation": row["orientation"],
-            **{name: rounded(row[column]) for name, column in columns.items()},
-            "q": rounded(row["q_value"]),
-        }
-        for row in table.head(MOST_PAIRS).to_dict("records")
-    ]
+    columns["q"] = "q_value"
+    keys = ["first", "second", "distance", "orientation"]
+    number = {view: i for i, view in enumerate(screen.shown.views)}
+    found = []
+    for view, rows in by_view(path, ["pair_id", "strand", "start", *keys, *columns.values()], number.__contains__):
+        table = rows.to_pandas().astype({"strand": str, "orientation": str})
+        table = table[table["strand"] == table["strand"].min()]
+        table = table[table["start"].groupby(table["pair_id"]).transform("min") == table["start"]]
+        found.append(table.head(MOST_PAIRS).assign(view=number[view]))
+    table = pd.concat(found)
+    table["pair"] = table["first"] + " and " + table["second"]
+    # All views of a pair before the next one.
+    table["order"] = table["pair"].map({pair: i for i, pair in enumerate(table["pair"].unique())})
+    table = table.sort_values("order", kind="stable").head(MOST_PAIRS).sort_values("view", kind="stable")
+    columns = {**{name: name for name in ("view", "pair", "distance", "orientation")}, **columns}
+    values = {name: rounded(table[column]) for name, column in columns.items()}
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
 def heat_map(screen: Screen) -> list[dict[str, Any]]:
-    """The strongest elements on every view, those of like motifs together, each column over its largest effect."""
-    rows = screen.places.sort_values("rank").drop_duplicates(["view", "element_id"])
-    # Of sites that share a name the strongest.
-    some = rows.drop_duplicates("name")["element_id"].drop_duplicates().head(HEAT_MAP_ROWS).tolist()
-    rows = rows[rows["element_id"].isin(some)]
-    neutral = [scale_in(screen.config, readout).neutral for readout in screen.views["readout"]]
-    rows = rows.assign(distance=rows["effect_mean"] - np.array(neutral)[rows["view"]])
+    """The strongest elements on views, those of like motifs together, each column over its largest effect.
+
+    Of many views those on which most elements are significant.
+    """
+    everywhere = screen.shown.elements.iloc[: screen.shown.amounts.everywhere]
+    names = everywhere["name"].drop_duplicates().head(HEAT_MAP_ROWS)  # of sites that share a name the strongest
+    some = names.index.tolist()
+    views = sorted(np.argsort([-view.significant for view in screen.views], kind="stable")[:HEAT_MAP_VIEWS])
+    rows = screen.places.sort_values("rank", kind="stable").drop_duplicates(["view", "element"])
+    rows = rows[rows["element_id"].isin(some) & rows["view"].isin(views)]
+    neutral = np.array([scale_in(screen.config, readout).neutral for _, readout, _ in screen.shown.views])
+    rows = rows.assign(distance=rows["effect_mean"] - neutral[rows["view"]])
     wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
     wide = wide / wide.abs().max()
-    motifs = read_table(screen.results / "motifs.parquet", MOTIFS).drop_duplicates("element_id").set_index("element_id")
-    groups = groups_of(some, motifs["matrix"], wide.fillna(0).to_numpy())
-    cells = []
-    by_cell = rows.set_index(["element_id", "view"])
-    names = rows.drop_duplicates("element_id").set_index("element_id")["name"]
-    for element_id, group in groups:
-        for view in wide.columns:
-            cell = by_cell.loc[(element_id, view)]
-            cells.append(
-                {
-                    "name": short(names[element_id]),
-                    "view": int(view),
-                    "value": rounded(wide.loc[element_id, view]),
-                    "effect": rounded(cell["effect_mean"]),
-                    "q": rounded(cell["control_q"]),
-                    "group": group if group is None else short(names[group]),
-                }
-            )
-    return cells
+    groups = groups_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
+    cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
+    cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in groups], views]))
+    values = {"value": "value", "effect": "effect_mean", "q": "control_q"}
+    columns = {
+        "name": [short(names[element_id]) for element_id, _ in cells.index],
+        "view": [int(view) for _, view in cells.index],
+        **{name: rounded(cells[column]) for name, column in values.items()},
+        "group": [group and short(names[group]) for _, group in groups for _ in views],
+    }
+    return [dict(zip(columns, cell, strict=True)) for cell in zip(*columns.values(), strict=True)]

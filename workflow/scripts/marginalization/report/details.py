@@ -6,65 +6,60 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from ..reading import read_table
-from ..results import KEYS
-from ..tables import ELEMENTS
-from .screens import MOST_BACKGROUNDS, NUMBERS, Screen, room, rounded
+from ..results import KEYS, read_effects
+from .amounts import MOST_BACKGROUNDS, room, rounded
+from .screens import Screen
+from .views import NUMBERS, PLACED
 
 PROFILE_FLANK = 100
 
 
 def details(screen: Screen) -> dict[str, Any]:
     """Predictions for each background without and with the detailed elements, and mean effects of their controls."""
-    places = screen.places
-    places = places[places["element_id"].isin(screen.detailed)]
-    keys = [*KEYS, "element_id", "strand", "start"]
-    data = ds.dataset(screen.results / "effects", partitioning="hive")
-    wanted = pc.field("element_id").isin(screen.detailed) & (pc.field("background_id") < MOST_BACKGROUNDS)
-    rows = data.to_table(filter=wanted).to_pandas().astype(dict.fromkeys([*KEYS, "element_id", "strand"], str))
-    rows = rows.merge(places[[*keys, "view"]], on=keys).sort_values("background_id", kind="stable")
+    detailed = screen.shown.detailed
+    places = screen.places[screen.places["element"] < screen.shown.amounts.detailed]
+    places = _with_sequences(screen, places)
+    by_readout = dict(list(places.groupby(["model", "readout"])))
+    keys, values = ["target", *PLACED], ["background_id", "before", "after"]
+    found = [
+        _joined(rows.to_pandas(), by_readout[model, readout], keys)[[*values, "view", "element", "strand"]]
+        for model, readout, rows in read_effects(screen.results, detailed, [*keys, *values], MOST_BACKGROUNDS)
+        if (model, readout) in by_readout
+    ]
+    if not found:  # of groups of models there are none
+        return {"before": {}, "after": {}, "controls": _cells(screen.controls, "effect_mean")}
+    rows = pd.concat(found).sort_values("background_id", kind="stable")
     before = {int(view): rounded(of.drop_duplicates("background_id")["before"]) for view, of in rows.groupby("view")}
-    after: dict[str, list[float]] = {}
-    for (view, element_id, strand), of in rows.groupby(["view", "element_id", "strand"]):
-        after[f"{view}/{screen.index[element_id]}/{strand}"] = rounded(of["after"])
-    return {"before": before, "after": after, "controls": _controls(screen, places)}
+    return {"before": before, "after": _cells(rows, "after"), "controls": _cells(screen.controls, "effect_mean")}
 
 
-def _controls(screen: Screen, places: pd.DataFrame) -> dict[str, list[float]]:
-    """The mean effects of the controls of each detailed element, placed alike."""
-    table = read_table(
-        screen.results / "elements.parquet",
-        ELEMENTS,
-        columns=["element_id", "control_of"],
-        rows=("control_of", lambda ids: pc.is_in(ids, pa.array(screen.detailed))),
-    )
-    parents = dict(zip(table["element_id"], table["control_of"], strict=True))
-    if not parents:
-        return {}
-    summary = pd.read_parquet(
-        screen.results / "summary.parquet",
-        columns=[*KEYS, "element_id", "strand", "start", "effect_mean"],
-        filters=[("element_id", "in", list(parents))],
-    ).astype(dict.fromkeys([*KEYS, "strand"], str))
-    summary["element_id"] = summary["element_id"].map(parents)
-    rows = summary.merge(places[[*KEYS, "element_id", "strand", "start", "view"]])
-    found = rows.groupby(["view", "element_id", "strand"])["effect_mean"]
-    return {f"{view}/{screen.index[element]}/{strand}": rounded(of) for (view, element, strand), of in found}
+def _joined(rows: pd.DataFrame, places: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The rows of places, with the view, and the element's number and sequence."""
+    names = dict.fromkeys([key for key in keys if key != "start"], str)  # rather than categories that differ
+    places = places[[*keys, "view", "element", "sequence"]]
+    return rows.astype(names).merge(places.astype(names), on=keys)
+
+
+def _cells(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
+    """The values for each view, element and strand."""
+    keys = ["view", "element", "strand"]
+    rows = rows.astype({"strand": str}).sort_values(keys, kind="stable")
+    values, cells = rounded(rows[column]), rows.drop_duplicates(keys)
+    firsts = np.flatnonzero(~rows.duplicated(keys)).tolist()
+    slices = map(slice, firsts, [*firsts[1:], len(rows)])
+    named = zip(cells["view"], cells["element"], cells["strand"], slices, strict=True)
+    return {f"{view}/{element}/{strand}": values[own] for view, element, strand, own in named}
 
 
 def scan(screen: Screen) -> dict[str, list[Any]] | None:
-    """Columns: the effect of detailed elements at every start, where there are several."""
-    if screen.summary.groupby("element_id")["start"].nunique().max() == 1:
+    """Columns: the effect of the strongest elements at every start, where there are several."""
+    if not screen.shown.amounts.scanned:
         return None
-    n_rows = len(screen.summary) // len(screen.shown)
-    some = screen.detailed[: room(4 * n_rows)]
-    table = screen.summary[screen.summary["element_id"].isin(some)]
-    columns = {"view": table["view"], "element": table["element_id"].map(screen.index), "strand": table["strand"]}
-    columns |= {name: table[column] for name, column in [("start", "start"), *list(NUMBERS.items())[:3]]}
+    columns = {name: screen.scan[name] for name in ("view", "element", "strand", "start")}
+    columns |= {name: screen.scan[column] for name, column in list(NUMBERS.items())[:3]}
     return {name: rounded(values) for name, values in columns.items()}
 
 
@@ -73,33 +68,29 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
 
     Positions are those of the backgrounds.
     """
-    path = screen.results / "profiles.parquet"
+    path, length = screen.results / "profiles.parquet", screen.config["backgrounds"]["length"]
     if not path.is_file():
         return None
-    places = screen.places.drop_duplicates(["view", "element_id"])
-    places = places[places["element_id"].isin(screen.detailed)]
-    n_profile_views = screen.views["readout"].isin(_profile_readouts(screen.config)).sum()
-    some = screen.detailed[: room(2 * PROFILE_FLANK * n_profile_views)]
-    keys = [*KEYS, "element_id", "strand", "start"]
-    columns = [*keys, "before", "after"]
-    table = pd.read_parquet(path, columns=columns, filters=[("element_id", "in", some)])
-    table = table.astype(dict.fromkeys([*KEYS, "strand"], str)).merge(places[[*keys, "view", "sequence"]], on=keys)
+    of_profiles = [i for i, (_, readout, _) in enumerate(screen.shown.views) if readout in _profile_readouts(screen)]
+    shown = of_profiles[: room(length)]
+    most = room(2 * PROFILE_FLANK * max(1, len(shown)))
+    table = _rows_of(screen, path, [*PLACED, "before", "after"], shown, most)
     before: dict[int, Any] = {}
     after: dict[str, Any] = {}
     for row in table.itertuples():
-        cropped = (screen.config["backgrounds"]["length"] - len(row.after)) // 2
+        cropped = (length - len(row.after)) // 2
         if row.view not in before:
             before[row.view] = {"first": cropped, "values": rounded(row.before)}
         centre = row.start + len(row.sequence) // 2
         around = centre - cropped + np.array([-PROFILE_FLANK, PROFILE_FLANK])
         first, end = (int(x) for x in around.clip(0, len(row.after)))
         values = {"first": first + cropped, "centre": centre, "values": rounded(row.after[first:end])}
-        after[f"{row.view}/{screen.index[row.element_id]}"] = {"strand": row.strand, **values}
+        after[f"{row.view}/{row.element}"] = {"strand": row.strand, **values}
     return {"before": before, "after": after}
 
 
-def _profile_readouts(config: dict[str, Any]) -> list[str]:
-    return [name for name, readout in config["readouts"].items() if "profile" in readout]
+def _profile_readouts(screen: Screen) -> list[str]:
+    return [name for name, readout in screen.config["readouts"].items() if "profile" in readout]
 
 
 def attributions(screen: Screen) -> dict[str, Any] | None:
@@ -107,13 +98,11 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
     path = screen.results / "attributions.parquet"
     if not path.is_file() or "attributions" not in screen.config:
         return None
-    some = screen.detailed[: room(2 * screen.config["attributions"]["window"] * len(screen.views))]
-    places = screen.places.drop_duplicates(["view", "element_id"])
-    keys = [*KEYS, "element_id", "strand", "start"]
-    table = pd.read_parquet(path, filters=[("element_id", "in", some)]).astype(dict.fromkeys([*KEYS, "strand"], str))
-    table = table.merge(places[[*keys, "view"]], on=keys)
+    numbers = 2 * screen.config["attributions"]["window"]
+    shown = list(range(len(screen.shown.views)))[: room(numbers)]
+    table = _rows_of(screen, path, [*PLACED, "window_start", "before", "after"], shown, room(numbers * len(shown)))
     return {
-        f"{row.view}/{screen.index[row.element_id]}": {
+        f"{row.view}/{row.element}": {
             "first": int(row.window_start),
             "strand": row.strand,
             "before": rounded(row.before),
@@ -121,3 +110,15 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
         }
         for row in table.itertuples()
     }
+
+
+def _rows_of(screen: Screen, path: Any, columns: list[str], views: list[int], most: int) -> pd.DataFrame:
+    """Columns of a table's rows for the strongest detailed elements on some views, of each on its first strand."""
+    places = screen.places[screen.places["view"].isin(views)].drop_duplicates(["view", "element"])
+    some = screen.shown.detailed[:most]
+    rows = ds.dataset(path).to_table([*KEYS, *columns], filter=pc.field("element_id").isin(some))
+    return _joined(rows.to_pandas(), _with_sequences(screen, places), [*KEYS, *PLACED])
+
+
+def _with_sequences(screen: Screen, places: pd.DataFrame) -> pd.DataFrame:
+    return places.assign(sequence=screen.shown.elements["sequence"].to_numpy()[places["element"]])

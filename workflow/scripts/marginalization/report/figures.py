@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ MOST_RANKED = 1000
 MOST_VIEWS = 12
 """Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MOST_PAIRS = 4
+LONGEST_NAME = 150
+"""Letters of a file's name, of which file systems take 255 bytes."""
 LABELS = 8
 APART = 0.05
 """The least distance of labelled effects, as a share of their range."""
@@ -38,21 +41,33 @@ def write_figures(contents: dict[str, Any], folder: Path) -> None:
 
 
 def figures(contents: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[dict[str, Any]]]]]:
-    """Each figure's name, chart and data."""
+    """Each figure's name, which is a file's, its chart and its data."""
+    names: set[str] = set()
+    for words, chart, data in _figures(contents):
+        # Some file systems take names of other case for the same.
+        name = _slug(words)
+        n = next(n for n in itertools.count(1) if (f"{name}-{n}" if n > 1 else name).lower() not in names)
+        name = f"{name}-{n}" if n > 1 else name
+        names.add(name.lower())
+        yield name, chart, data
+
+
+def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[str, list[dict[str, Any]]]]]:
+    """What each figure is of, in words, its chart and its data."""
     views = contents["views"]
     pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
     for i, view in enumerate(views[:MOST_VIEWS]):
-        slug = _slug(view["model"], view["readout"], view["target"])
-        yield f"ranked-{slug}", "ranked", ranked(contents, i)
-        yield f"null-{slug}", "quantiles", quantiles(contents, i)
+        of_view = [view["model"], view["readout"], view["target"]]
+        yield ["ranked", *of_view], "ranked", ranked(contents, i)
+        yield ["null", *of_view], "quantiles", quantiles(contents, i)
         if contents["scan"]:
             strongest = contents["elements"][0]["name"]
-            yield f"scan-{slug}-{_slug(short(strongest))}", "scan", scan(contents, i)
+            yield ["scan", *of_view, short(strongest)], "scan", scan(contents, i)
         for pair in pairs[:MOST_PAIRS]:
-            yield f"spacing-{slug}-{_slug(pair)}", "spacing", spacing(contents, i, pair)
+            yield ["spacing", *of_view, pair], "spacing", spacing(contents, i, pair)
     cells = [{**cell, "view": views[cell["view"]]["label"]} for cell in contents["heatMap"]]
-    yield "heat-map", "heat_map", {"cells": cells}
-    yield "backgrounds-gc", "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
+    yield ["heat-map"], "heat_map", {"cells": cells}
+    yield ["backgrounds-gc"], "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
 
 
 def ranked(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
@@ -98,8 +113,9 @@ def quantiles(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, A
 def scan(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
     """The data of the chart `scan`, of the strongest element."""
     columns = contents["scan"]
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    rows = [row for row in rows if row["view"] == view and row["element"] == 0]
+    places = zip(columns["view"], columns["element"], strict=True)
+    wanted = [i for i, place in enumerate(places) if place == (view, 0)]
+    rows = [{name: values[i] for name, values in columns.items()} for i in wanted]
     return {"scan": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
 
 
@@ -115,9 +131,9 @@ def short(name: str) -> str:
     return f"{first} (+{len(others)})" if others else first
 
 
-def _slug(*names: str) -> str:
-    """Names as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(names))
+def _slug(words: list[str]) -> str:
+    """Words as a file's name."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(words))[:LONGEST_NAME]
 
 
 def _label(rows: list[dict[str, Any]], side: str) -> None:

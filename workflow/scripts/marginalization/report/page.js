@@ -9,15 +9,16 @@ const short = (name) => {
 const escaped = (text) => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 const number = (x) => (x === null || x === undefined ? "" : Number(x.toPrecision(3)).toString());
 
-// Columns to rows, once: rows[view][element] is {strand: row}.
-const rows = views.map(() => elements.map(() => ({})));
+// Columns to rows, once: rows[view] has the rows of an element by its number. Of many views not every element is there.
+const rows = views.map(() => new Map());
 effects.view.forEach((view, i) => {
   const row = { i };
   for (const [name, column] of Object.entries(effects)) row[name] = column[i];
-  rows[view][row.element][row.strand] = row;
+  if (!rows[view].has(row.element)) rows[view].set(row.element, []);
+  rows[view].get(row.element).push(row);
 });
 const distance = (view, row) => Math.abs(row.effect - views[view].neutral);
-const strandsOf = (view, element) => Object.values(rows[view][element]);
+const strandsOf = (view, element) => rows[view].get(element) ?? [];
 const strongest = (view, element) =>
   strandsOf(view, element).reduce((a, b) => (distance(view, b) > distance(view, a) ? b : a));
 const isSignificant = (view, element) => strandsOf(view, element).some((row) => row.significant === true);
@@ -54,7 +55,10 @@ const data = {
     profile: profilePoints(view, element, (before, after) => ({ value: after - before })),
   }),
   targets(view, element) {
-    const points = alike(view).flatMap((j) =>
+    const known = alike(view).filter((j) => rows[j].has(element));
+    const size = (j) => (j === view ? Infinity : distance(j, strongest(j, element)));
+    const most = new Set([...known].sort((a, b) => size(b) - size(a)).slice(0, MOST_ROWS));
+    const points = known.filter((j) => most.has(j)).flatMap((j) =>
       strandsOf(j, element).map((row) => ({ ...row, view: views[j].label, verdict: verdictOf(row.significant) })),
     );
     return { targets: points, neutral: neutral(view) };
@@ -82,20 +86,32 @@ const data = {
   },
   against() {
     const [first, second] = [byId("first"), byId("second")].map((choice) => Number(choice.value));
-    const points = elements.map((element, i) => {
+    const points = [...rows[first].keys()].filter((i) => rows[second].has(i)).map((i) => {
       const [a, b] = [isSignificant(first, i), isSignificant(second, i)];
       const verdict = a && b ? "both" : a ? "first" : b ? "second" : "neither";
-      return { a: strongest(first, i).effect, b: strongest(second, i).effect, name: short(element.name), verdict, element: i };
+      const [{ effect: x }, { effect: y }] = [strongest(first, i), strongest(second, i)];
+      return { a: x, b: y, name: short(elements[i].name), verdict, element: i };
     });
     return { pairs: points };
   },
-  quantiles: (view) => CONTENTS.quantiles[view],
+  quantiles(view) {
+    const points = quality.quantiles
+      .filter((test) => test.view === view)
+      .flatMap(({ test, expected, observed }) => expected.map((x, i) => ({ test, expected: x, observed: observed[i] })));
+    const most = Math.max(0, ...points.map((point) => point.expected));
+    return { quantiles: points, diagonal: [0, most].map((x) => ({ expected: x, observed: x })) };
+  },
   composition: () => ({ composition: quality.gc.map((gc) => ({ gc })) }),
   spread: (view) => ({
-    spread: alike(view).flatMap((j) => (details.before[j] || []).map((before) => ({ view: views[j].label, before }))),
+    spread: alike(view)
+      .filter((j) => details.before[j])
+      .slice(0, MOST_ROWS)
+      .flatMap((j) => details.before[j].map((before) => ({ view: views[j].label, before }))),
   }),
   rates: () => ({ rates: quality.rates }),
 };
+const MOST_ROWS = 40; // of a chart with a row for each target
+const MOST_LINES = 8; // of a chart of profiles
 // The views of the same readout, whose effects have one scale.
 const alike = (view) => views.map((_, j) => j).filter((j) => views[j].readout === views[view].readout);
 const neutral = (view) => [{ value: views[view].neutral }];
@@ -106,7 +122,7 @@ function profilePoints(view, element, values) {
     const fits = other.model === views[view].model && (!isProfile(view) || other.readout === views[view].readout);
     return after && fits ? [[other.target, profiles.before[j], after]] : [];
   });
-  return found.flatMap(([target, before, after]) =>
+  return found.slice(0, MOST_LINES).flatMap(([target, before, after]) =>
     after.values.map((value, k) => ({
       position: after.first + k - after.centre,
       target,
@@ -203,6 +219,7 @@ function fill() {
   const [index, view] = [Number(dialog.dataset.element), Number(byId("element-view").value)];
   const element = elements[index];
   byId("element-charts").innerHTML = "";
+  byId("element-missing").hidden = rows[view].has(index);
   for (const [chart, title, rowsOf] of ELEMENT_CHARTS) {
     if (!data[chart](view, index)[rowsOf].length) continue;
     const card = document.createElement("article");
@@ -217,10 +234,10 @@ function fill() {
   const where = `filters=[("element_id", "==", "${element.id}")]`;
   byId("element-code").textContent =
     `# At the command line: marginalization show ${facts.folder} ${element.id}\n` +
-    `import pandas as pd\n\n` +
+    `import pandas as pd\n${facts.partitioning ? "import pyarrow as pa, pyarrow.dataset as ds\n" : ""}\n` +
     `summary = pd.read_parquet("${facts.folder}/summary.parquet", ${where})\n` +
-    `summary[(summary.model == "${model}") & (summary.readout == "${readout}") & (summary.target == "${target}")]\n\n` +
-    `effects = pd.read_parquet("${facts.folder}/effects", ${where})  # a row for each background`;
+    `summary[(summary.model == "${model}") & (summary.readout == "${readout}") & (summary.target == ${JSON.stringify(target)})]\n\n` +
+    `effects = pd.read_parquet("${facts.folder}/effects", ${where}${facts.partitioning ? `, partitioning=${facts.partitioning}` : ""})  # a row for each background`;
 }
 byId("element-view").addEventListener("change", fill);
 dialog.addEventListener("close", () => history.replaceState(null, "", "#elements"));
@@ -232,11 +249,11 @@ const strands = [...new Set(effects.strand)].sort();
 const grouped = effects.n_models.some((n) => n > 1);
 const tableRows = () => {
   const view = Number(byId("view").value);
-  return elements.map((element, i) => {
+  return [...rows[view].keys()].sort((a, b) => a - b).map((i) => {
     const row = strongest(view, i);
     const significant = isSignificant(view, i);
     const byStrand = Object.fromEntries(strandsOf(view, i).map(({ strand, effect }) => [strand, effect]));
-    return { ...row, ...byStrand, element, i, verdict: verdictOf(significant) };
+    return { ...row, ...byStrand, element: elements[i], i, verdict: verdictOf(significant) };
   });
 };
 const numeric = (name, title, more = {}) => ({
@@ -292,8 +309,7 @@ byId("backgrounds-note").textContent =
   `${quality.backgrounds.kept} kept of ${quality.backgrounds.read} read` +
   dropped.map(([reason, n]) => `; ${reason.replaceAll("_", " ")}: ${n}`).join("") +
   `. Letters N in them: ${quality.unknown}. Annotations with N: ${quality.annotations_with_unknown_letters}.`;
-const lines = [...quality.checks, ...quality.warnings];
-for (const line of lines.length ? lines : ["No warnings."]) {
+for (const line of [...quality.checks, ...(quality.warnings.length ? quality.warnings : ["No warnings."])]) {
   const item = document.createElement("li");
   item.textContent = line;
   byId("log-lines").append(item);

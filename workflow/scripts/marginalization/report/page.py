@@ -14,7 +14,7 @@ import vl_convert
 from ..tables import whole_file
 from .charts import CHARTS, specification
 from .contents import gather
-from .figures import MOST_VIEWS, quantiles, ranked
+from .figures import MOST_VIEWS, ranked
 from .logos import letter_outlines
 
 
@@ -30,9 +30,8 @@ def render(contents: dict[str, Any]) -> str:
     """The page as HTML."""
     tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
     here = files(__package__)
-    n_views = range(len(contents["views"]))
-    shown = {**contents, "ranked": [ranked(contents, i) for i in n_views[:MOST_VIEWS]]}
-    shown["quantiles"] = [quantiles(contents, i) for i in n_views]
+    cards = range(len(contents["views"]))[:MOST_VIEWS]
+    shown = {**contents, "ranked": [ranked(contents, i) for i in cards]}
     template = jinja2.Template((here / "page.html").read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
     return template.render(
         facts=contents["facts"],

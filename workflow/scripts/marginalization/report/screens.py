@@ -1,8 +1,6 @@
-"""A screen to report: which elements are shown, and how what is read of its tables is cut and rounded.
+"""A screen to report: which views and elements are shown, and what is read of its summary.
 
-The strongest elements are shown, by their best rank on any target: `MOST_ELEMENTS` in the table, and as many of them as
-`MOST_NUMBERS` allows with what is known of each background, control and position. Numbers are rounded, to keep the
-report small; the tables hold them all.
+That is read twice, a view at a time: to find the strongest elements, and to keep of each view what is shown.
 """
 
 from __future__ import annotations
@@ -14,113 +12,101 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from ..config import readouts_of
-from ..results import KEYS
+from ..reading import read_table
+from ..results import KEYS, by_view
 from ..scales import Scale, scale_of
-
-MOST_ELEMENTS = 5000
-MOST_DETAILS = 1000
-MOST_NUMBERS = 400_000
-"""Of details, for each of: effects by background, by control, profiles, positions, and attributions."""
-MOST_BACKGROUNDS = 100
-
-NUMBERS = {
-    "effect": "effect_mean",
-    "low": "effect_ci_low",
-    "high": "effect_ci_high",
-    "z": "control_z",
-    "q": "control_q",
-    "significant": "significant",
-    "agree": "n_models_agree",
-    "n_models": "n_models",
-}
+from ..tables import ELEMENTS
+from .amounts import MOST_ELEMENTS, MOST_VIEWS, amounts
+from .views import COLUMNS, PLACED, Shown, ViewRows, view_rows
 
 
 class Screen(NamedTuple):
-    """A results folder, and what is read of it more than once.
+    """A results folder, and what is read of its summary.
 
     Fields:
         results: the folder.
         config: as resolved.
-        summary: rows of elements that are no controls.
-        views: a row for each model (or group), readout and target, in the order of the summary.
-        shown: the element_ids in the report, strongest first.
-        detailed: the first of these, with details.
-        index: where each of `shown` stands in it.
-        places: of the summary's rows, for each view, element and strand that at the start with the best rank.
+        shown: which views and elements.
+        views: what is kept of each view.
+        places, scan, controls: those of all views, with the view's number and its `KEYS`.
     """
 
     results: Path
     config: dict[str, Any]
-    summary: pd.DataFrame
-    views: pd.DataFrame
-    shown: list[str]
-    detailed: list[str]
-    index: dict[str, int]
+    shown: Shown
+    views: list[ViewRows]
     places: pd.DataFrame
+    scan: pd.DataFrame
+    controls: pd.DataFrame
 
 
 def read_screen(results: Path, config: dict[str, Any]) -> Screen:
-    """The summary but for controls, and which elements to show."""
-    columns = [*KEYS, "element_id", "strand", "start", "name", "kind", "sequence", "n_backgrounds"]
-    columns += [*NUMBERS.values(), "rank", "p_value", "control_p"]
-    dataset = ds.dataset(results / "summary.parquet")
-    ranked = dataset.to_table(["element_id", "rank"], filter=pc.field("rank").is_valid())
-    best = ranked.group_by("element_id").aggregate([("rank", "min")]).to_pandas()
-    shown = best.sort_values(["rank_min", "element_id"])["element_id"].head(MOST_ELEMENTS).tolist()
-    table = dataset.to_table(columns, filter=pc.field("element_id").isin(shown))
-    summary = table.to_pandas().astype(dict.fromkeys([*KEYS, "strand", "kind"], str))
-    found = summary[KEYS].drop_duplicates(ignore_index=True)
-    summary["view"] = summary.merge(found.reset_index(), on=KEYS)["index"].to_numpy()
-    n_strands = summary["strand"].nunique()
-    each = len(found) * n_strands * min(MOST_BACKGROUNDS, int(summary["n_backgrounds"].iloc[0]))
-    detailed = shown[: min(MOST_DETAILS, room(each))]
-    index = {element_id: i for i, element_id in enumerate(shown)}
-    order = summary.sort_values(["view", "element_id", "strand", "rank"], kind="stable")
-    places = order.drop_duplicates(["view", "element_id", "strand"])
-    return Screen(results, config, summary, found, shown, detailed, index, places)
+    """What is shown of a screen."""
+    shown = _shown(results)
+    views = [
+        view_rows(rows, shown)
+        for _, rows in by_view(results / "summary.parquet", COLUMNS, set(shown.views).__contains__)
+    ]
+    tables = [_together([getattr(view, name) for view in views], shown) for name in ("places", "scan", "controls")]
+    return Screen(results, config, shown, views, *tables)
 
 
-def rows_of(screen: Screen, view: Any, columns: list[str], rows: pc.Expression) -> pa.Table:
-    """Columns of the whole summary, for one view and some of its rows."""
-    for key in KEYS:
-        rows &= pc.field(key) == getattr(view, key)
-    return ds.dataset(screen.results / "summary.parquet").to_table(columns, filter=rows)
+def _together(tables: list[pa.Table], shown: Shown) -> pd.DataFrame:
+    """The tables of all views in one."""
+    number = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    keys = dict(zip(KEYS, np.array(shown.views, dtype=object)[number].T, strict=True))
+    return pa.concat_tables(tables).unify_dictionaries().to_pandas().assign(view=number, **keys)
 
 
-def values_of(screen: Screen, view: Any, column: str, rows: pc.Expression) -> np.ndarray:
-    """The values of one such column that are not missing."""
-    return rows_of(screen, view, [column], rows)[column].drop_null().to_numpy()
+def _shown(results: Path) -> Shown:
+    """What is shown: the elements of the best rank on any view, those of equal ones by their ranks on all views."""
+    path = results / "elements.parquet"
+    elements = read_table(path, ELEMENTS, columns=["element_id", "kind", "control_of"])
+    ids = pd.Index(elements["element_id"])
+    best, closeness = np.full(len(ids), np.inf), np.zeros(len(ids))
+    views, significant, each = [], [], {}
+    for view, rows in by_view(results / "summary.parquet", [*PLACED, "rank", "significant", "n_backgrounds"]):
+        views.append(view)
+        significant.append(pc.sum(rows["significant"]).as_py() or 0)
+        each = each or _rows_each(rows)
+        rows = rows.filter(rows["rank"].is_valid())
+        here = np.full(len(ids), np.inf)
+        np.minimum.at(here, ids.get_indexer(rows["element_id"].to_pandas()), rows["rank"].to_numpy())
+        best = np.minimum(best, here)
+        closeness += 1 / here
+    order = np.lexsort((-closeness, best))[: min(MOST_ELEMENTS, int(np.isfinite(best).sum()))]
+    chosen = sorted(np.argsort(-np.array(significant), kind="stable")[:MOST_VIEWS])
+    table = read_table(path, ELEMENTS, rows=("element_id", lambda known: pc.is_in(known, pa.array(ids[order]))))
+    number = np.full(len(ids), -1)
+    number[order] = np.arange(len(order))
+    found = amounts(len(chosen), len(order), **each)
+    parent = np.r_[number, -1][ids.get_indexer(elements["control_of"])]
+    parent[parent >= found.detailed] = -1
+    return Shown(
+        views=[views[i] for i in chosen],
+        n_views=len(views),
+        elements=table.set_index("element_id").loc[ids[order]],
+        amounts=found,
+        ids=ids,
+        number=number,
+        parent=parent,
+        kind=elements["kind"].to_numpy(dtype=object),
+    )
 
 
-def room(each: int) -> int:
-    """Of how many elements there is room for so many numbers."""
-    return max(1, MOST_NUMBERS // each)
+def _rows_each(rows: pa.Table) -> dict[str, int]:
+    """How many strands, starts and backgrounds each element of a view has."""
+    n_strands = len(pc.unique(rows["strand"]))
+    first = rows.filter(pc.equal(rows["element_id"], rows["element_id"][0]))
+    return {
+        "n_strands": n_strands,
+        "n_starts": len(first) // n_strands,
+        "n_backgrounds": rows["n_backgrounds"][0].as_py(),
+    }
 
 
 def scale_in(config: dict[str, Any], readout: str) -> Scale:
     """The scale of a readout's effects."""
     return scale_of(readouts_of(config)[readout])
-
-
-def rounded(values: Any) -> Any:
-    """Numbers with four significant digits, None where they are missing; other values as they are."""
-    if values is None or isinstance(values, str):
-        return values
-    if np.ndim(values) == 0:
-        return rounded([values])[0]
-    found = []
-    for value in list(values):
-        if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-            found.append(None)
-        elif isinstance(value, bool | np.bool_):
-            found.append(bool(value))
-        elif isinstance(value, int | np.integer):
-            found.append(int(value))
-        elif isinstance(value, float | np.floating):
-            found.append(float(f"{value:.4g}"))
-        else:
-            found.append(value)
-    return found
