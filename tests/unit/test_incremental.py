@@ -94,7 +94,7 @@ def test_every_place_in_a_cropped_tower(channels, width):
 @pytest.fixture
 def small_memory(monkeypatch):
     """Memory for a few backgrounds and a few motifs at a time."""
-    monkeypatch.setitem(incremental_streams.CACHE_BYTES, "cpu", 2**13)
+    monkeypatch.setitem(incremental.CACHE_BYTES, "cpu", 2**13)
     monkeypatch.setitem(incremental.WORK_BYTES, "cpu", 2**12)
     monkeypatch.setattr(incremental_streams, "GROUP_BYTES", 2**10)
     monkeypatch.setattr(streams, "BATCHES_PER_GROUP", 2)

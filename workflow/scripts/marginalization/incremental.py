@@ -39,6 +39,12 @@ logger = logging.getLogger(__name__)
 WORK_BYTES = {"cpu": 3 * 2**23, "cuda": 2**29}
 """How large a step may be: on a CPU, not much larger than the cache."""
 
+CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
+"""How much may be kept of the backgrounds' activations."""
+
+PROGRAM_NODES = 2**15
+"""How many nodes of the graph the programs that are kept may have in all; each takes about 2 KiB."""
+
 
 class Incremental:
     """A model captured as a graph, which runs on backgrounds once and then on substitutions into them.
@@ -61,7 +67,8 @@ class Incremental:
         self.cache: dict[Node, tuple[torch.Tensor, Window | None]] = {}
         self.programs: dict[Window, Program] = {}
         self.device, self.itemsize = inputs[0].device, inputs[0].element_size()
-        self.work_bytes = WORK_BYTES[self.device.type]
+        self.work_bytes, self.cache_bytes = WORK_BYTES[self.device.type], CACHE_BYTES[self.device.type]
+        self.most_programs = max(2, PROGRAM_NODES // len(self.nodes))
         self.precision = precision
         self.prepared: tuple[int, int] | None = None
         self.covered: set[Window] = set()
@@ -70,14 +77,20 @@ class Incremental:
         self.run = Run(self)
 
     def program(self, lo: int, hi: int) -> Program:
-        """What to compute for substitutions at the positions `lo` to `hi`."""
+        """What to compute for substitutions at the positions `lo` to `hi`; the programs used last are kept."""
         window = Window(2, lo, hi)
-        if window not in self.programs:
-            self.programs[window] = self.planner.plan(window)
-        return self.programs[window]
+        program = self.programs.pop(window, None) or self.planner.plan(window)
+        self.programs[window] = program
+        if len(self.programs) > self.most_programs:
+            oldest = next(iter(self.programs))
+            del self.programs[oldest]
+            self.covered.discard(oldest)
+        return program
 
     def prepare(self, inputs: Sequence[torch.Tensor], rows: tuple[int, int], lo: int, hi: int, batch_size: int) -> None:
         """Run backgrounds, and keep what substitutions within the positions `lo` to `hi` will read.
+
+        What was kept for other positions stays while there is room for both.
 
         Args:
             inputs: the backgrounds, and the model's further inputs.
@@ -85,8 +98,9 @@ class Incremental:
             lo, hi: the positions.
             batch_size: backgrounds to run at a time.
         """
-        if self.prepared != rows:
-            self.cache, self.covered = {}, set()
+        if self.prepared != rows or not self._room_for(self.program(lo, hi), len(inputs[0])):
+            self.cache.clear()
+            self.covered.clear()
             self.run.forget()
         self.prepared, self.inputs, self.batch_size = rows, inputs, batch_size
         self._cover(lo, hi)
@@ -118,7 +132,11 @@ class Incremental:
 
     def floats_per_background(self, lo: int, hi: int) -> int:
         """How many numbers are kept of each background."""
-        return sum(size_of(node, window) for node, window in self.program(lo, hi).reads.items())
+        return _floats(self.program(lo, hi).reads)
+
+    def backgrounds_at_once(self, lo: int, hi: int) -> int:
+        """How many backgrounds to prepare at a time."""
+        return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi)))
 
     def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
         """The outputs for all rows, as many at a time as may be."""
@@ -146,19 +164,15 @@ class Incremental:
             known = len(self.infinite)
             self._keep_reads(program)
             if len(self.infinite) > known:
-                self.programs = {}
-                self.covered = set()
+                self.programs.clear()
+                self.covered.clear()
             else:
                 self.covered.add(program.window)
         return program
 
     def _keep_reads(self, program: Program) -> None:
         """Run the backgrounds for what a program reads of them and is not kept yet."""
-        missing: dict[Node, Window | None] = {}
-        for node, window in program.reads.items():
-            both = merged(self.cache[node][1], window) if node in self.cache else window
-            if node not in self.cache or both != self.cache[node][1]:
-                missing[node] = both
+        missing = self._missing(program)
         for node in missing:
             self.cache.pop(node, None)
         self.run.forget()
@@ -167,6 +181,21 @@ class Incremental:
         for first in range(0, n, self.batch_size):
             batch = slice(first, min(first + self.batch_size, n))
             self._run_backgrounds([x[batch] for x in self.inputs], missing, ruled, batch, n)
+
+    def _missing(self, program: Program) -> dict[Node, Window | None]:
+        """What a program reads of the backgrounds and is not kept yet, and what is kept of the same nodes."""
+        missing: dict[Node, Window | None] = {}
+        for node, window in program.reads.items():
+            both = merged(self.cache[node][1], window) if node in self.cache else window
+            if node not in self.cache or both != self.cache[node][1]:
+                missing[node] = both
+        return missing
+
+    def _room_for(self, program: Program, n: int) -> bool:
+        """Whether what a program reads of n backgrounds may be kept beside what is."""
+        missing = self._missing(program)
+        kept = {node: window for node, (_, window) in self.cache.items()}
+        return not missing or n * self.itemsize * _floats(kept | missing) <= self.cache_bytes
 
     def _run_backgrounds(
         self, inputs: list[torch.Tensor], reads: dict[Node, Window | None], ruled: set[Node], rows: slice, n: int
@@ -198,3 +227,8 @@ class Incremental:
     def _unflatten(self, leaves: list[torch.Tensor]) -> Any:
         remaining = iter(leaves)
         return map_tree(lambda _: next(remaining), self.tree)
+
+
+def _floats(reads: dict[Node, Window | None]) -> int:
+    """How many numbers nodes have on windows, for one background."""
+    return sum(size_of(node, window) for node, window in reads.items())

@@ -32,9 +32,6 @@ WINDOW_STEPS = (4, 8, 16, 32)
 PER_WINDOW = 32
 """How many motifs are to share a window on average: few cost more in steps of a program than in wider windows."""
 
-CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
-"""How much may be kept of the backgrounds' activations."""
-
 TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
 """How far the first results may be from a full forward pass, as a share of the effect, by precision."""
 
@@ -150,9 +147,9 @@ def run_group(
     lo, hi = min(lo for lo, _ in members), max(hi for _, hi in members)
 
     whole: Any = None
-    at_once = CACHE_BYTES[X.device.type] // (engine.floats_per_background(lo, hi) * X.element_size())
-    for first in range(0, len(X), max(1, at_once)):
-        chunk = slice(first, min(first + max(1, at_once), len(X)))
+    at_once = engine.backgrounds_at_once(lo, hi)
+    for first in range(0, len(X), at_once):
+        chunk = slice(first, min(first + at_once, len(X)))
         engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size)
         for window, which in members.items():
             for rows, backgrounds, y in _run_window(engine, X, chunk, window, [group[i] for i in which]):

@@ -28,20 +28,25 @@ class Engine(Protocol):
 class Run:
     """What is at hand while a program runs: the rows' backgrounds, the step, and the memory to work in.
 
+    All that it holds is of bounded size: a buffer for each purpose, and slices for one program and its rows alone.
+
     Args:
-        engine: the model, and the backgrounds that are prepared.
+        engine: the model, and the backgrounds that are prepared. It holds the run, so the run does not hold it: a
+            circle would keep the backgrounds in memory until Python looks for circles.
     """
 
     def __init__(self, engine: Engine):
-        self.engine = engine
-        self.buffers: dict[Any, tuple[torch.Tensor, dict[Any, torch.Tensor]]] = {}
+        self.leaves, self.precision = engine.outputs, engine.precision
+        self.values, self.made, self.cache = engine.values, engine.made, engine.cache
+        self.buffers: dict[Any, torch.Tensor] = {}
         self.slices: dict[Any, torch.Tensor] = {}
+        self.program: Program | None = None
         self.rows = slice(0, 1)
         self.n_rows = 1
         self.step: Step | None = None
 
     def forget(self) -> None:
-        """Drop what was made of backgrounds: there are others now."""
+        """Drop what was made of backgrounds: there are others now, or other windows of them."""
         self.slices = {}
 
     def outputs(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
@@ -52,15 +57,15 @@ class Run:
             delta: differences of the input where the program has it differ, shape (n_rows, letters, width).
             rows: the backgrounds: one for all rows, or one for each.
         """
-        if rows != self.rows:
+        if program is not self.program or rows != self.rows:
             self.forget()
-        self.rows, self.n_rows = rows, len(delta)
+        self.program, self.rows, self.n_rows = program, rows, len(delta)
         env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
         for step in program.steps:
             env[step.node] = self._compute(step, program, env)
             for node in step.last_use_of:
                 del env[node]
-        return [self._whole(node, program, env) for node in self.engine.outputs]
+        return [self._whole(node, program, env) for node in self.leaves]
 
     # What the rules ask for.
 
@@ -68,9 +73,9 @@ class Run:
         """An activation of the backgrounds of this run, 1 row or as many as differences; in memory as `like` is."""
 
         def make() -> torch.Tensor:
-            value, kept = self.engine.cache[node]
+            value, kept = self.cache[node]
             if like is not None and by_position(like) and not by_position(value):
-                self.engine.cache[node] = (value := lay_out(value), kept)  # for all windows to come
+                self.cache[node] = (value := lay_out(value), kept)  # for all windows to come
             value = value[self.rows]
             return value if window is None else narrow(value, window, kept.lo if kept else 0)
 
@@ -89,7 +94,7 @@ class Run:
         return None if self.step.onto is None else self.step.onto.base(self, self.step.node, out, like)
 
     def once(self, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Something made of these backgrounds' activations, once."""
+        """Something made of these backgrounds' activations, once for a program and its rows."""
         if key not in self.slices:
             self.slices[key] = make()
         return self.slices[key]
@@ -99,26 +104,25 @@ class Run:
     ) -> torch.Tensor:
         """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it.
 
-        The shape is that in memory; with an `order`, its dimensions are given in that order, as one tensor each time.
+        The shape is that in memory; with an `order`, its dimensions are given in that order.
         """
         n = math.prod(shape)
-        held, views = self.buffers.get(purpose, (None, {}))
+        held = self.buffers.get(purpose)
         if held is None or held.numel() < n or held.dtype != like.dtype:
-            held, views = self.buffers[purpose] = like.new_empty(n), {}
-        if (shape, order) not in views:
-            views[shape, order] = held[:n].view(shape).permute(order or tuple(range(len(shape))))
-        return views[shape, order]
+            held = self.buffers[purpose] = like.new_empty(n)
+        view = held[:n].view(shape)
+        return view if order is None else view.permute(order)
 
     def constant(self, node: Node, window: Window | None = None) -> Any:
         """A weight, or what is computed from weights alone."""
-        value = self.engine.values[node]
+        value = self.values[node]
         return value if window is None else narrow(value, window)
 
     def derived(self, node: Node, make: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Something made of a node's weights, once."""
-        if node not in self.engine.made:
-            self.engine.made[node] = make()
-        return self.engine.made[node]
+        if node not in self.made:
+            self.made[node] = make()
+        return self.made[node]
 
     # The steps.
 
@@ -126,7 +130,7 @@ class Run:
         if step.rule is not None:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
             self.step = step
-            with products(self.engine.precision):
+            with products(self.precision):
                 return step.rule.apply(self, deltas, step.out)
         args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
         return step.node.target(*args, **kwargs)

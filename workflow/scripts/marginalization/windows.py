@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -61,17 +60,9 @@ def lay_out(x: torch.Tensor) -> torch.Tensor:
     return x if dense else x.permute(2, 0, 1).contiguous().permute(1, 2, 0)
 
 
-def matrix(x: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
-    """Positions of (rows, channels, positions), which lies by position in memory, as (positions x rows, channels)."""
-    return _view(x, (lo, hi), lambda: x.permute(2, 0, 1)[lo:hi].view(-1, x.shape[1]))
-
-
-def _view(x: torch.Tensor, key: Any, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """A view that is made once and stays with the tensor: most are buffers that see thousands of batches."""
-    views = x.__dict__.setdefault("views", {})
-    if key not in views:
-        views[key] = make()
-    return views[key]
+def matrix(x: torch.Tensor) -> torch.Tensor:
+    """(rows, channels, positions), laid out as by `lay_out`, as (positions x rows, channels) of the same memory."""
+    return x.permute(2, 0, 1).view(-1, x.shape[1])
 
 
 def add_into(total: torch.Tensor, window: Window, delta: torch.Tensor, have: Window) -> None:
@@ -80,8 +71,7 @@ def add_into(total: torch.Tensor, window: Window, delta: torch.Tensor, have: Win
     if lo >= hi:
         return
     if hi - lo < window.width:
-        whole = total
-        total = _view(whole, (window, lo, hi), lambda: narrow(whole, window._replace(lo=lo, hi=hi), window.lo))
+        total = total.narrow(window.axis, lo - window.lo, hi - lo)
     if hi - lo < have.width:
         delta = delta.narrow(have.axis, lo - have.lo, hi - lo)
     total.add_(delta)

@@ -112,15 +112,17 @@ class Convolution(Local):
         """
         weight = run.constant(self.args["weight"])
         taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
-        changed = lay_out(delta)
-        difference = run.buffer(self.node, delta, out.width, len(delta), len(weight), order=(1, 2, 0))
+        n_rows = len(delta)
+        changed = matrix(lay_out(delta))
+        difference = run.buffer(self.node, delta, out.width, n_rows, len(weight), order=(1, 2, 0))
         self._begin(run, out, difference)
+        total = matrix(difference)
         for i, tap in enumerate(taps):
             shift = self.padding - i * self.dilation
             lo, hi = max(out.lo, have.lo + shift), min(out.hi, have.hi + shift)
             if lo < hi:
-                into = matrix(difference, lo - out.lo, hi - out.lo)
-                some = matrix(changed, lo - shift - have.lo, hi - shift - have.lo)
+                into = total[(lo - out.lo) * n_rows : (hi - out.lo) * n_rows]
+                some = changed[(lo - shift - have.lo) * n_rows : (hi - shift - have.lo) * n_rows]
                 torch.addmm(into, some, tap, out=into)
         return difference
 
@@ -130,14 +132,14 @@ class Convolution(Local):
         n_outputs, _, n_taps = weight.shape
         taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
         n_rows = len(delta)
-        changed = lay_out(delta)
+        changed = matrix(lay_out(delta))
         total = run.buffer(self.node, delta, n_outputs, out.width, n_rows)
         difference = total.permute(2, 0, 1)
         self._begin(run, out, difference)
         at_once = max(1, PARTS_BYTES[delta.device.type] // (len(taps) * n_rows * delta.element_size()))
         for lo in range(have.lo, have.hi, at_once):
             some = have.clip(lo, lo + at_once)
-            x = matrix(changed, some.lo - have.lo, some.hi - have.lo)
+            x = changed[(some.lo - have.lo) * n_rows : (some.hi - have.lo) * n_rows]
             parts = run.buffer("parts", delta, n_taps, n_outputs, some.width, n_rows)
             torch.mm(taps, x.T, out=parts.view(len(taps), len(x)))
             for i, part in enumerate(parts):
