@@ -191,7 +191,7 @@ def _summit(fields: list[str], layout: _Layout, start: int, end: int, where: str
         if not _NUMBER.fullmatch(fields[column - 1]):
             raise InputError(
                 f"{where}: '{fields[column - 1]}' in column {column} is no number, so this is no narrowPeak file with "
-                "summits in column 10; give one, or `format: narrowpeak` if it is"
+                "summits in column 10; give one, or name it .narrowPeak if it is"
             )
     text = fields[9]
     if text == "-1":
