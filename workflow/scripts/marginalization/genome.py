@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .bgzip import block_size, open_bytes
 from .errors import InputError
-from .fasta_index import fasta_index, fetch
+from .fasta_index import open_fasta
 from .sequence import unknown_letters
 from .text import first_bytes, is_gzipped, refuse_foreign
+
+BGZIP = b"\x1f\x8b\x08\x04"
+"""The first bytes of a file compressed by bgzip; those of a plain gzip differ in the last."""
 
 
 class Genome:
@@ -33,7 +35,8 @@ class Genome:
         self.path = Path(path)
         first = first_bytes(self.path)
         refuse_foreign(self.path, first)
-        if is_gzipped(first) and block_size(first) is None:
+        bgzip = first.startswith(BGZIP)
+        if is_gzipped(first) and not bgzip:
             plain = self.path.with_suffix("") if self.path.suffix == ".gz" else self.path
             raise InputError(
                 f"genome {self.path} is compressed by gzip, in which no place can be found; compress it by bgzip: "
@@ -41,9 +44,8 @@ class Genome:
             )
         if first.startswith(codecs.BOM_UTF8):
             raise InputError(f"genome {self.path} begins with a byte order mark; save it without one")
-        self._file = open_bytes(self.path)
-        self._records = fasta_index(self.path, self._file)
-        self.lengths: dict[str, int] = {chrom: record.length for chrom, record in self._records.items()}
+        self._faidx = open_fasta(self.path, bgzip=bgzip)
+        self.lengths: dict[str, int] = {chrom: record.rlen for chrom, record in self._faidx.index.items()}
 
     def __enter__(self) -> Genome:
         return self
@@ -52,7 +54,7 @@ class Genome:
         self.close()
 
     def close(self) -> None:
-        self._file.close()
+        self._faidx.close()
 
     def check_chromosomes(self, chroms: pd.Series, where: pd.Series) -> None:
         """Raise an InputError for the first of `chroms` that the genome lacks.
@@ -96,17 +98,20 @@ class Genome:
         sequences = [""] * len(intervals)
         # in the genome's order, so that each block of the file is read (and, in a .gz, unpacked) once
         for row in np.lexsort((intervals["start"], pd.factorize(intervals["chrom"])[0])).tolist():
-            sequence = fetch(self._file, self._records[chroms[row]], starts[row], ends[row]).decode("latin-1").upper()
-            if len(sequence) != ends[row] - starts[row]:
-                raise InputError(
-                    f"genome {self.path} is not as its index {self.path}.fai says at {chroms[row]}:{starts[row]}-"
-                    f"{ends[row]}; delete the index"
-                )
+            place = f"{chroms[row]}:{starts[row]}-{ends[row]}"
+            try:
+                sequence = self._faidx.fetch(chroms[row], starts[row] + 1, ends[row])
+            except UnicodeDecodeError as error:
+                sequence = chr(error.object[error.start]).upper()
             if unknown := unknown_letters(sequence):
                 raise InputError(
-                    f"{where.iloc[row]}: the genome {self.path} has the letter '{unknown[0]}' within "
-                    f"{chroms[row]}:{starts[row]}-{ends[row]}; only A, C, G, T and N are understood: "
-                    "mask it with N or drop the row"
+                    f"{where.iloc[row]}: the genome {self.path} has the letter '{unknown[0]}' within {place}; only A, "
+                    "C, G, T and N are understood: mask it with N or drop the row"
+                )
+            if len(sequence) != ends[row] - starts[row]:
+                raise InputError(
+                    f"genome {self.path} has a line's end within a line of {place}, or was changed while it was read; "
+                    "mend it, or run again"
                 )
             sequences[row] = sequence
         return sequences

@@ -22,6 +22,7 @@ PACKAGES = [
     "pandas",
     "scipy",
     "pyarrow",
+    "pyfaidx",
     "biopython",
     "pyjaspar",
     "safetensors",
