@@ -1,26 +1,26 @@
-"""Time marginals and edits, side by side with tangermeme in one process.
+"""Time marginals and edits, side by side with tangermeme in one process, and take the memory of streams.
 
     python tests/benchmark/marginals.py [--full]
 
 For each network: medians over pairs of runs of the time per marginal (element x background) by tangermeme and by
 `marginalize_motifs`, their ratio, their operations (counted by PyTorch), and how far the effects of either are from the
 same in float64, as a share of the largest effect, ours also with `precision="medium"` and, in full, with
-`dtype="bfloat16"`. Then the same for each edit of saturation mutagenesis, against
-tangermeme's with `fast=True`, and the time per marginal and the memory as the number of elements grows.
+`dtype="bfloat16"`. Then, each in a process of its own, the first call of either, and the peak memory of a stream of
+elements and by how much it grows when there are ten times as many. Then the time of saturation mutagenesis, against
+tangermeme's with `fast=True`. All times are CPU seconds of one thread, as threads that wait for one another spin on a
+busy machine.
 """
 
 import argparse
-import resource
 import statistics
-import time
 
 import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
-from marginalization import marginalize_motifs, saturation_mutagenesis, stream_motifs
+from alone import alone, sequences, timed
+from marginalization import marginalize_motifs, saturation_mutagenesis
 from marginalization.constructs import place_motif
 from marginalization.incremental_streams import checked_engine, run_group
 from marginalization.onehot import one_hot_encode
-from marginalization.sequence import named_generator
 from networks import NETWORKS, make
 from tangermeme.marginalize import marginalize
 from torch.utils.flop_counter import FlopCounterMode
@@ -33,16 +33,6 @@ GOALS = {
     "DeepSTARR": 6,
     "Enformer in small": 1.9,
 }
-
-
-def sequences(n, length, name):
-    return ["".join(named_generator(0, name, i).choice(list("ACGT"), length)) for i in range(n)]
-
-
-def timed(function):
-    begin = time.perf_counter()
-    result = function()
-    return time.perf_counter() - begin, result
 
 
 def leaves(y):
@@ -117,33 +107,27 @@ def compare_edits(n_sequences, width):
     return before, after, ((ours - reference).abs().max() / reference.abs().max()).item()
 
 
-def grow(largest):
-    """Rows of the time per marginal in microseconds and the process's peak memory in GiB, as elements grow tenfold."""
-    network, length = make("BPNet 64 x 8, counts")
-    X = one_hot_encode(sequences(4, length, "background"))
-    n = 10
-    while n <= largest:
-        motifs = ((motif, None) for motif in sequences(n, 12, "motif"))
-        seconds, groups = timed(lambda motifs=motifs: [len(y) for y in stream_motifs(network, X, motifs, device="cpu")])
-        assert sum(groups) == n
-        yield n, seconds / (n * len(X)) * 1e6, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        n *= 10
+def memory(name, n_elements):
+    """A row: seconds of first calls by tangermeme and by ours; seconds and peak MiB of two streams, and the growth."""
+    firsts = [alone(what, name, 20, 8)[0] for what in ("tangermeme", "ours")]
+    figures, peaks = [f"{seconds:.1f} s" for seconds in firsts], []
+    for n in (n_elements, 10 * n_elements):
+        seconds, peak = alone("stream", name, 2, n)
+        figures += [f"{n:,}", f"{seconds:.0f} s", f"{peak:.0f}"]
+        peaks.append(peak)
+    return [*figures, f"{peaks[1] / peaks[0] - 1:.1%}"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="more motifs, backgrounds and pairs")
+    parser.add_argument("--full", action="store_true", help="more motifs, backgrounds, pairs and elements")
     parser.add_argument("--only", help="one network of the table")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
-    if not arguments.only:  # first, while the process is small
-        print("BPNet 64 x 8, counts, 4 backgrounds\nelements  us per marginal  peak GiB")
-        for n, microseconds, peak in grow(100_000 if arguments.full else 10_000):
-            print(f"{n:8,}  {microseconds:15.0f}  {peak:8.2f}", flush=True)
-        print()
+    torch.set_num_threads(1)
     columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "error", "ours", "medium", "bfloat16"]
     print(f"{'network':22}", *(f"{column:>10}" for column in columns))
-    for name in [arguments.only] if arguments.only else NETWORKS:
+    names = [arguments.only] if arguments.only else list(NETWORKS)
+    for name in names:
         large = name.startswith("ChromBPNet")
         n_backgrounds = (4 if large else 20) * (2 if arguments.full else 1)
         n_motifs = (200 if large else 1000) * (4 if arguments.full else 1)
@@ -151,9 +135,20 @@ def main():
         ratio, before, after, flops, flops_ours, *errors = compare(
             name, n_backgrounds, n_motifs, n_reference, 5 if arguments.full else 3
         )
-        figures = [f"{before * 1e3:.3f} ms", f"{after * 1e3:.3f} ms", f"{ratio:.1f} x", f"{GOALS[name]:g} x"]
+        figures = [
+            f"{before * 1e3:.3f} ms",
+            f"{after * 1e3:.3f} ms",
+            f"{ratio:.1f} x",
+            f"{GOALS[name]:g} x" if name in GOALS else "",
+        ]
         figures += [f"{flops / 1e6:.1f}", f"{flops_ours / 1e6:.1f}", *(f"{error:.0e}" for error in errors)]
         print(f"{name:22}", *(f"{figure:>10}" for figure in figures), flush=True)
+    print("\neach in a process of its own: first calls (8 motifs x 20), streams of elements (x 2; growth at most 5 %)")
+    columns = ["tangermeme", "ours", "elements", "time", "peak MiB", "elements", "time", "peak MiB", "growth"]
+    print(f"{'network':22}", *(f"{column:>10}" for column in columns))
+    for name in names:
+        n_elements = 1000 if arguments.full or not name.startswith("ChromBPNet") else 100
+        print(f"{name:22}", *(f"{figure:>10}" for figure in memory(name, n_elements)), flush=True)
     if not arguments.only:
         width = 2114 if arguments.full else 600
         before, after, difference = compare_edits(8, width)

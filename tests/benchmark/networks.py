@@ -32,18 +32,18 @@ class BPNet(nn.Module):
 class Basset(nn.Module):
     """Basset (Kelley et al. 2016): three convolutions with pooling, three dense layers, 164 tasks; 600 bp."""
 
-    def __init__(self):
+    def __init__(self, filters=(300, 200, 200), hidden=1000, length=600):
         super().__init__()
         layers = []
-        for before, after, width, pool in ((4, 300, 19, 3), (300, 200, 11, 4), (200, 200, 7, 4)):
+        for before, after, width, pool in zip((4, *filters), filters, (19, 11, 7), (3, 4, 4), strict=False):
             layers += [nn.Conv1d(before, after, width, padding=width // 2), nn.BatchNorm1d(after), nn.ReLU()]
             layers += [nn.MaxPool1d(pool)]
         self.convolutions = nn.Sequential(*layers)
         self.dense = nn.Sequential(
             nn.Flatten(),
-            *(nn.Linear(200 * 12, 1000), nn.BatchNorm1d(1000), nn.ReLU(), nn.Dropout(0.3)),
-            *(nn.Linear(1000, 1000), nn.BatchNorm1d(1000), nn.ReLU(), nn.Dropout(0.3)),
-            nn.Linear(1000, 164),
+            *(nn.Linear(filters[-1] * (length // 48), hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.3)),
+            *(nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.3)),
+            nn.Linear(hidden, 164),
         )
 
     def forward(self, X):
@@ -53,18 +53,18 @@ class Basset(nn.Module):
 class DeepSTARR(nn.Module):
     """DeepSTARR (de Almeida et al. 2022): four convolutions with pooling, two dense layers, 2 tasks; 249 bp."""
 
-    def __init__(self):
+    def __init__(self, filters=(256, 60, 60, 120), hidden=256, length=249):
         super().__init__()
         layers = []
-        for before, after, width in ((4, 256, 7), (256, 60, 3), (60, 60, 5), (60, 120, 3)):
+        for before, after, width in zip((4, *filters), filters, (7, 3, 5, 3), strict=False):
             layers += [nn.Conv1d(before, after, width, padding=width // 2), nn.BatchNorm1d(after), nn.ReLU()]
             layers += [nn.MaxPool1d(2)]
         self.convolutions = nn.Sequential(*layers)
         self.dense = nn.Sequential(
             nn.Flatten(),
-            *(nn.Linear(120 * 15, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Dropout(0.4)),
-            *(nn.Linear(256, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Dropout(0.4)),
-            nn.Linear(256, 2),
+            *(nn.Linear(filters[-1] * (length // 16), hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.4)),
+            *(nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.4)),
+            nn.Linear(hidden, 2),
         )
 
     def forward(self, X):
@@ -88,6 +88,26 @@ class Enformer(nn.Module):
         return self.head(self.transformer(self.stem(X).transpose(1, 2)).mean(dim=1))
 
 
+class RunningMeans(nn.Module):
+    """Valid convolutions, of which each reads the mean of what all layers before it gave, cropped to what is left.
+
+    A wide one, then dilated ones; counts from the mean.
+    """
+
+    def __init__(self, filters=128, layers=7, first=21):
+        super().__init__()
+        self.first = nn.Conv1d(4, filters, first)
+        self.dilated = nn.ModuleList(nn.Conv1d(filters, filters, 3, dilation=2**i) for i in range(1, layers + 1))
+        self.counts = nn.Linear(filters, 1)
+
+    def forward(self, X):
+        total = self.first(X).relu()
+        for i, convolution in enumerate(self.dilated, 1):
+            crop = convolution.dilation[0]
+            total = total[:, :, crop:-crop] + convolution(total / i).relu()
+        return self.counts((total / (1 + len(self.dilated))).mean(dim=-1))
+
+
 NETWORKS = {
     "BPNet 64 x 8": (lambda: BPNet(64), 2114),
     "BPNet 64 x 8, counts": (lambda: BPNet(64, profile=False), 2114),
@@ -95,6 +115,7 @@ NETWORKS = {
     "Basset": (Basset, 600),
     "DeepSTARR": (DeepSTARR, 249),
     "Enformer in small": (Enformer, 1024),
+    "Running means": (RunningMeans, 1346),
 }
 """By name: what makes the network, and its input length."""
 

@@ -161,6 +161,41 @@ def wide_convolution(draw, shape, args):
     return Layer(lambda layer, x, *args: layer.inner[1](layer.inner[0](x).relu()), first, second)
 
 
+def running_means(draw, shape, args):
+    """Valid convolutions, of which each reads the mean of what all layers before it gave, cropped to what is left."""
+    channels, length = shape
+    filters = draw(st.sampled_from([3, 16]))
+    modules = [_randomized(draw, nn.Conv1d(channels, filters, draw(st.integers(1, min(3, length)))))]
+    for _ in range(draw(st.integers(1, 3))):
+        dilation = draw(st.integers(1, 3))
+        modules.append(_randomized(draw, nn.Conv1d(filters, filters, draw(st.integers(1, 3)), dilation=dilation)))
+    kind = draw(st.sampled_from(["sums", "sums in place", "all", "stacked"]))
+    at_the_end = draw(st.booleans())
+
+    def cropped(x, length):
+        first = x.shape[2] - length if at_the_end else (x.shape[2] - length) // 2
+        return x[:, :, first : first + length]
+
+    def mean(outputs):
+        parts = [cropped(y, outputs[-1].shape[2]) for y in outputs]
+        return torch.stack(parts).mean(0) if kind == "stacked" else sum(parts) / len(parts)
+
+    def function(layer, x, *args):
+        first, *others = layer.inner
+        outputs = [first(x).relu()]
+        total = outputs[0]
+        for i, inner in enumerate(others, 1):
+            if kind in ("all", "stacked"):
+                outputs.append(inner(mean(outputs)).relu())
+                continue
+            y = inner(total / i).relu()
+            before = cropped(total, y.shape[2])
+            total = before.clone().add_(y) if kind == "sums in place" else before + y
+        return mean(outputs) if kind in ("all", "stacked") else total / len(layer.inner)
+
+    return Layer(function, *modules)
+
+
 def convolution_2d(draw, shape, args):
     """The spellings of one-dimensional convolutions as two-dimensional ones."""
     channels, length = shape
@@ -384,7 +419,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
-LAYERS += [convolution, activation, pool, crop]
+LAYERS += [running_means, convolution, activation, pool, crop]
 
 
 def residual(draw, shape, args, depth):

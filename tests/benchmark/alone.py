@@ -1,0 +1,60 @@
+"""What a call takes in a process of its own: CPU seconds, and the peak of its memory in MiB, as JSON.
+
+    python tests/benchmark/alone.py WHAT NETWORK BACKGROUNDS ELEMENTS
+
+WHAT is "tangermeme" or "ours", the first call of either, or "stream", predictions that are dropped as they come.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import torch
+from marginalization import marginalize_motifs, stream_motifs
+from marginalization.onehot import one_hot_encode
+from marginalization.sequence import named_generator
+from networks import make
+from tangermeme.marginalize import marginalize
+
+
+def sequences(n, length, name):
+    return ["".join(named_generator(0, name, i).choice(list("ACGT"), length)) for i in range(n)]
+
+
+def timed(function):
+    """CPU seconds, which other processes change little, and what a function gives."""
+    begin = time.process_time()
+    result = function()
+    return time.process_time() - begin, result
+
+
+def alone(what, name, n_backgrounds, n_elements):
+    """CPU seconds and peak MiB of a call in a process of its own."""
+    command = [sys.executable, __file__, what, name, str(n_backgrounds), str(n_elements)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def main(what, name, n_backgrounds, n_elements):
+    torch.set_num_threads(1)
+    network, length = make(name)
+    X = one_hot_encode(sequences(int(n_backgrounds), length, "background"))
+    motifs = sequences(int(n_elements), 12, "motif")
+
+    def stream():
+        for _ in stream_motifs(network, X, ((motif, None) for motif in motifs), device="cpu", incremental=True):
+            pass
+
+    calls = {
+        "tangermeme": lambda: [marginalize(network, X.float(), motif, device="cpu") for motif in motifs],
+        "ours": lambda: marginalize_motifs(network, X, motifs, device="cpu", incremental=True),
+        "stream": stream,
+    }
+    seconds, _ = timed(calls[what])
+    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
