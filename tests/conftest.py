@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
+from lab_folder import make_config, make_lab
+from workflows import run
 
 
 @pytest.fixture(scope="session")
@@ -11,4 +14,25 @@ def real_data() -> Path:
     folder = Path(__file__).parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"the real data are not at {folder}")
+    return folder
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The folder; its files are written anew for each test."""
+    return make_lab(tmp_path)
+
+
+@pytest.fixture
+def config():
+    """A screen of every kind of element at two starts on both strands, in shuffled loci, in several shards."""
+    return make_config()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The lab's folder with the screen of `config` run in it; tests must leave it as it is."""
+    folder = make_lab(tmp_path_factory.mktemp("finished"))
+    torch.manual_seed(0)
+    run(folder, make_config())
     return folder

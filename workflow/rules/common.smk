@@ -5,7 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
@@ -18,18 +17,11 @@ sys.path.insert(
     ),
 )
 
-from marginalization.attribution_config import (
-    attribution_files,
-    attribution_readouts,
-    check_attributions,
-    require_tangermeme,
-)
+from marginalization.attribution_config import attribution_files, attribution_readouts
 from marginalization.checksums import check_all
 from marginalization.config import (
     background_files,
-    check_config,
     element_files,
-    expand_home,
     model_files,
     profile_readouts,
     readouts_of,
@@ -38,8 +30,8 @@ from marginalization.config import (
 from marginalization.config_text import check_text
 from marginalization.dependencies import code_digest
 from marginalization.errors import InputError
-from marginalization.model_config import check_models, require_modules
 from marginalization.plan import make_plan, rate_file
+from marginalization.resolving import resolve
 from marginalization.stale import check_reads, other_code
 
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
@@ -47,15 +39,10 @@ SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 try:
     for path in workflow.configfiles:
         check_text(path)
-    check_config(config, yaml.safe_load(Path(SCHEMA).read_text()))
-    validate(config, SCHEMA)
-    config.update(expand_home(config))
-    check_models(config)
-    check_attributions(config)
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-        # With it, the jobs' environment has them.
-        require_tangermeme(config)
-        require_modules(config)
+    own_environment = (
+        DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    )
+    resolve(config, SCHEMA, jobs_here=not own_environment)
     # Where they lie when this is a module with a prefix; in rules Snakemake itself sees to that.
     WHERE = str(workflow.modifier.modify_path(f"results/{config['screen']}"))
     require_writable(WHERE)
