@@ -119,7 +119,6 @@ def test_a_damaged_file_is_named(finished, config):
 def test_attributions_of_an_earlier_plan_do_not_stay(finished, config):
     run(finished, config | {"attributions": SECTION})
     results = finished / "results" / "known"
-    (finished / "motifs.tsv").write_text((finished / "motifs.tsv").read_text() + "new\tTTTTT\t.\n")
     run(finished, config)
     assert not (results / "attributions.parquet").exists()
     assert (results / "superseded" / "attributions.parquet").exists()

@@ -277,6 +277,20 @@ def test_what_is_wrong_is_said_in_words(section, message):
         check_config({**MINIMAL, **section}, schema())
 
 
+@pytest.mark.parametrize("section", ["models", "readouts"])
+def test_names_that_differ_by_case_alone_are_refused(section):
+    config = {**MINIMAL, section: {name: TOY if section == "models" else {} for name in ("ctcf", "gata", "CTCF")}}
+    with pytest.raises(
+        InputError, match=f"^config: {section}: ctcf and CTCF differ by the case of their letters alone"
+    ):
+        check_config(config, schema())
+
+
+def test_a_name_that_is_too_long_for_a_folder():
+    with pytest.raises(InputError, match=r"^config: models: '(x{201})' is too long"):
+        check_config({**MINIMAL, "models": {"x" * 201: TOY}}, schema())
+
+
 def test_a_missing_section():
     with pytest.raises(InputError, match="config: top level: 'models' is a required property"):
         check_config({key: value for key, value in MINIMAL.items() if key != "models"}, schema())

@@ -40,6 +40,13 @@ KEYS = "screen: a\nelements:\n  motifs: []\nseed: 1\nelements:\n  annotations: [
         ("a: 1\nb: é\n".encode("latin-1"), ", line 2: a letter is not in UTF-8; save the file in that encoding"),
         (KEYS.encode("utf-16"), ", line 1: a letter is not in UTF-8"),
         ("a: 1\nb: \x00", ", line 2: the character '\\x00' can not stand in YAML"),
+        ("models:\n  a: 1\n  01: 2", ', line 3: YAML reads the name 01 as a number; put it in quotes: "01"'),
+        ("readouts: {1.5: {}}", ', line 1: YAML reads the name 1.5 as a number; put it in quotes: "1.5"'),
+        ("groups:\n  g:\n  - a\n  - 2", ', line 4: YAML reads the name 2 as a number; put it in quotes: "2"'),
+        ("models: {true: 1}", ', line 1: YAML reads the name true as true or false; put it in quotes: "true"'),
+        ("models: {null: 1}", ', line 1: YAML reads the name null as nothing; put it in quotes: "null"'),
+        ("readouts: {a: {targets: [x, 2024-01-02]}}", ", line 1: YAML reads the name 2024-01-02 as a date; put it in"),
+        ("attributions: {readouts: [a, 7]}", ", line 1: YAML reads the name 7 as a number; put it in quotes"),
         ("", " holds no config: give keys"),
         ("- a\n- b", " holds no config"),
         ("just words", " holds no config"),
@@ -69,4 +76,12 @@ def test_configs_that_are_well(tmp_path):
         check_text(path)
     path = tmp_path / "screen.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: &x {b: 1}\r\nc:\r\n  <<: *x\r\n  b: 2\r\nd: [{b: 1}, {b: 1}]\r\n")
+    check_text(path)
+
+
+def test_names_in_quotes_and_numbers_elsewhere_are_taken(tmp_path):
+    path = tmp_path / "screen.yaml"
+    path.write_text(
+        "models: {'01': {kwargs: {1: 2}}, 1e5: {}}\nreadouts: {'2': {targets: ['3', x], positions: [1, 2]}}\n"
+    )
     check_text(path)

@@ -40,6 +40,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
             _check_pseudocount(name, readout)
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
+        for section in ("models", "readouts"):
+            _check_case(section, list(config.get(section, {})))
         return
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = place.removeprefix(".") or "top level"
@@ -83,6 +85,18 @@ def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:
             near = difflib.get_close_matches(model, list(known), n=1)
             hint = f"did you mean {near[0]}?" if near else f"the models are {', '.join(known)}"
             raise InputError(f"config: groups.{group}: there is no model {model}; {hint}")
+
+
+def _check_case(section: str, names: list[str]) -> None:
+    """Raise for names whose folders some file systems take for the same."""
+    lower: dict[str, str] = {}
+    for name in names:
+        other = lower.setdefault(name.lower(), name)
+        if other != name:
+            raise InputError(
+                f"config: {section}: {other} and {name} differ by the case of their letters alone, and some file "
+                f"systems take their folders for one; give one of them another name"
+            )
 
 
 def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:

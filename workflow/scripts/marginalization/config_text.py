@@ -1,6 +1,7 @@
-"""The text of a config: YAML in UTF-8, where no key stands twice.
+"""The text of a config: YAML in UTF-8, where no key stands twice, and names are text.
 
-YAML's own reader keeps the last of two equal keys without a word, so that a second `elements:` loses the first.
+YAML's own reader keeps the last of two equal keys without a word, so that a second `elements:` loses the first; and of
+the name `01` it makes the number 1.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .errors import InputError
+
+READ_AS = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing", "timestamp": "a date"}
 
 
 def check_text(path: str | Path) -> None:
@@ -42,6 +46,35 @@ def check_text(path: str | Path) -> None:
     if not isinstance(root, yaml.MappingNode):
         raise InputError(f"{path} holds no config: give keys such as `screen:` and `models:` at its top level")
     _check_keys(path, root)
+    for name in _names(root):
+        kind = name.tag.rpartition(":")[2]
+        if kind in READ_AS:
+            raise InputError(
+                f"{path}, line {name.start_mark.line + 1}: YAML reads the name {name.value} as {READ_AS[kind]}; put it "
+                f'in quotes: "{name.value}"'
+            )
+
+
+def _names(root: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """The names of models, groups, readouts and targets, where they are given and where they are referred to."""
+    for section in ("models", "groups", "readouts"):
+        for name, value in _items(_child(root, section)):
+            yield from (name, *_listed(value if section == "groups" else _child(value, "targets")))
+    yield from _listed(_child(_child(root, "attributions"), "readouts"))
+
+
+def _items(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]
+
+
+def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    return next((value for name, value in _items(node) if name.value == key), None)
+
+
+def _listed(node: yaml.Node | None) -> list[yaml.ScalarNode]:
+    items = node.value if isinstance(node, yaml.SequenceNode) else []
+    return [item for item in items if isinstance(item, yaml.ScalarNode)]
 
 
 def _check_pairs(path: str | Path, pairs: list[tuple[str, Any]]) -> None:
