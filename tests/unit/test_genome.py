@@ -99,8 +99,8 @@ def test_gzip_is_seen_from_the_content(tmp_path, name):
         (b"\xeb\xf2\x89\x87\x04\x00", "is a bigBed file; convert it with bigBedToBed"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of git LFS .* `git lfs pull`"),
         (b"<!DOCTYPE html>\n<html>Not found</html>\n", "is a web page or XML, such as the answer to a failed download"),
-        (gzip.compress(b"chr1\t0\t1\n" * 99)[:-9], "cannot be read: Compressed file ended"),
-        (gzip.compress(b"")[:10] + b"\x07" * 40, "cannot be read: Error -3 while decompressing"),
+        (gzip.compress(b"chr1\t0\t1\n" * 99, mtime=0)[:-9], "cannot be read: Compressed file ended"),
+        (gzip.compress(b"", mtime=0)[:10] + b"\x07" * 40, "cannot be read: Error -3 while decompressing"),
     ],
 )
 def test_files_that_are_no_text(tmp_path, content, message):
