@@ -461,3 +461,16 @@ def test_piped_output_is_plain(folds):
     out = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
     assert "\x1b" not in out
     assert "…" not in out
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [("a: 1\n", 0, "is well-formed"), ("a: {b\nc: 1\n", 2, ", line 2: "), (None, 2, "no file")],
+)
+def test_the_text_of_a_config_is_checked(tmp_path, capsys, text, status, said):
+    path = tmp_path / "screen.yaml"
+    if text:
+        path.write_text(text)
+    assert main(["check", str(path)]) == status
+    printed = capsys.readouterr()
+    assert said in (printed.err if status else printed.out)

@@ -1,4 +1,4 @@
-"""The command line: a finished screen's results as tables in the terminal."""
+"""The command line: a finished screen's results as tables in the terminal, and a look at the text of a config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .config import readouts_of
+from .config import readouts_of, require_file
+from .config_text import check_text
 from .errors import InputError
 from .placement import starts
 from .results import (
@@ -71,7 +72,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="marginalization", description="Look at the results of a finished screen.")
+    parser = _Parser(prog="marginalization", description="Look at a screen's results, or its config.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     about = "how many elements are significant, and the strongest"
@@ -103,7 +104,18 @@ def _parser() -> argparse.ArgumentParser:
     others.add_argument("--model", help="compare targets, on this model or group")
     others.add_argument("--target", help="compare models, on this target")
     _add_top(compare)
+
+    about = "on which line the text of a config is wrong"
+    more = "Snakemake itself only says that it is no YAML. All else in a config is checked by Snakemake's dry run."
+    check = commands.add_parser("check", help=about, description=f"Say {about}: no YAML, or a key twice. {more}")
+    check.set_defaults(command=_check)
+    check.add_argument("config", help="the file, such as my-screen.yaml")
     return parser
+
+
+def _check(console: Console, arguments: argparse.Namespace) -> None:
+    check_text(require_file(arguments.config, "check"))
+    console.print(f"{arguments.config} is well-formed; `snakemake --dry-run` checks what it says")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
