@@ -109,6 +109,15 @@ def all_parts(folder, readouts, jobs=PLAN.jobs):
     ]
 
 
+def records(rule, jobs):
+    """How each job of a rule went."""
+    return [
+        f"{RESULTS}/jobs/{rule}/{model}/{job}.json"
+        for model, of_model in jobs.items()
+        for job in of_model
+    ]
+
+
 wildcard_constraints:
     model="[A-Za-z0-9._-]+",
     job="[0-9]+of[0-9]+-[0-9]+of[0-9]+-[0-9a-f]+",

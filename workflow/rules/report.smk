@@ -2,15 +2,6 @@
 # Writes: report.html, and its figures for papers.
 
 
-def records(rule, jobs):
-    """How each job of a rule went."""
-    return [
-        f"{RESULTS}/jobs/{rule}/{model}/{job}.json"
-        for model, of_model in jobs.items()
-        for job in of_model
-    ]
-
-
 rule report:
     input:
         RESULT_TABLES,
