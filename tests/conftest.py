@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from lab_folder import make_config, make_lab
 from workflows import run
+
+# Of property tests that do not say how many; `--hypothesis-profile thorough` tries as many as Hypothesis does by itself.
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("thorough", max_examples=100)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

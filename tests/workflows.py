@@ -1,6 +1,7 @@
 """Runs of the real workflow, for tests."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,8 @@ def run(folder: Path, config: dict | Path, *options: str, cores: int = 2) -> str
     done = snakemake(folder, config, *options, cores=cores)
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def jobs(printed: str) -> dict[str, int]:
+    """The number of jobs of each rule, from what Snakemake printed."""
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE) if rule != "total"}

@@ -28,7 +28,7 @@ def pairs(sequence):
     return Counter(itertools.pairwise(sequence))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(WIDE, min_size=1, max_size=8), st.sampled_from(["mononucleotide", "dinucleotide"]), st.integers(2, 12))
 def test_controls_are_distinct_shuffles(sequences, kind, shuffles):
     elements = table(sequences)

@@ -88,7 +88,7 @@ def screens(draw):
     return effect, Families(is_control, family.astype(np.int64), stratum.astype(np.int64), 0.2)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(screens())
 def test_every_column_equals_brute_force(screen):
     effect, among = screen

@@ -91,10 +91,14 @@ def test_other_columns(path):
 def test_a_shard_of_a_damaged_table(tmp_path, table):
     config = screen_of(tmp_path, ["ACG", "TTGA"], ["ACGTACGTACGT", "TTTTGGGGCCCC"])
     run = run_screen(config, tmp_path)
-    paths = SimpleNamespace(**{name: str(tmp_path / "results" / name) for name in ("elements", "backgrounds", "probe")})
+    results = tmp_path / "results"
+    paths = SimpleNamespace(**{name: str(results / f"{name}.parquet") for name in ("elements", "backgrounds")})
+    paths.probe = results / "models" / "toy.json"
     (job,) = run.plan.jobs["toy"]
     assert len(read_shard(config, "toy", job, paths).placed) == 2
-    damaged = tmp_path / "results" / table
+    damaged = results / f"{table}.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-20])
-    with pytest.raises(InputError, match=rf"results/{table} can not be read: .*; delete it and run snakemake again"):
+    with pytest.raises(
+        InputError, match=rf"results/{table}\.parquet can not be read: .*; delete it and run snakemake again"
+    ):
         read_shard(config, "toy", job, paths)

@@ -1,4 +1,4 @@
-"""What is run again after a change, and what becomes of files that are not as they should be."""
+"""What is run again after a change."""
 
 import re
 import shutil
@@ -6,14 +6,9 @@ import shutil
 import pandas as pd
 import pytest
 from lab_tables import MEME
-from workflows import run, snakemake
+from workflows import jobs, run
 
 QUIET = ("--dry-run",)
-
-
-def jobs(printed):
-    """The number of jobs of each rule, from what Snakemake printed."""
-    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE) if rule != "total"}
 
 
 @pytest.fixture
@@ -78,21 +73,6 @@ def test_a_changed_model_runs_its_shards_and_a_touched_one_does_not(finished, co
     assert jobs(run(finished, config, *QUIET))["screen"] == 6
 
 
-def test_a_damaged_file_is_named_and_only_it_is_computed_again(finished, config):
-    results = finished / "results" / "known"
-    before = (results / "summary.parquet").read_bytes()
-    first = min((results / "effects").rglob("*.parquet"))
-    content = bytearray(first.read_bytes())
-    content[len(content) // 4] ^= 255
-    first.write_bytes(content)
-    done = snakemake(finished, config, *QUIET)
-    assert done.returncode != 0
-    assert re.search(rf"\S*{first.name} is not what its job wrote.*Delete it and run snakemake again", done.stdout)
-    first.unlink()
-    assert jobs(run(finished, config))["screen"] == 1
-    assert (results / "summary.parquet").read_bytes() == before
-
-
 def test_too_many_jobs_draw_a_warning_whose_remedy_works(lab, config):
     config["shards"]["max_jobs"] = 2
     printed = run(lab, config, *QUIET)
@@ -102,25 +82,3 @@ def test_too_many_jobs_draw_a_warning_whose_remedy_works(lab, config):
     printed = run(lab, config, *QUIET)
     assert jobs(printed)["screen"] <= 2
     assert "max_jobs" not in printed
-
-
-def test_profiles_of_an_earlier_plan_do_not_stay(lab, config):
-    config["models"] = {"heads": {"factory": "lab.py:TwoHeads"}}
-    config["elements"] = {"motifs": [{"file": "motifs.tsv"}]}
-    config["shards"] = {}
-    run(lab, config | {"readouts": {"counts": {"profile": {"logits": 0, "counts": 1}}}})
-    results = lab / "results" / "known"
-    assert (results / "profiles.parquet").exists()
-    run(lab, config | {"readouts": {"log_counts": {"output": 1}}})
-    assert not (results / "profiles.parquet").exists()
-    assert (results / "superseded" / "profiles.parquet").exists()
-
-
-def test_rates_that_were_measured_size_the_jobs(lab, config):
-    config["shards"]["minutes"] = 5
-    assert "shards.minutes needs the rate of letters" in run(lab, config, *QUIET)
-    run(lab, config, "measure")
-    assert jobs(run(lab, config, *QUIET))["screen"] == 3  # one for each background shard
-    run(lab, config)
-    assert "Nothing to be done" in run(lab, config, *QUIET)
-    assert len(pd.read_parquet(lab / "results" / "known" / "effects")) == 8 * 4 * 2 * 16

@@ -206,12 +206,3 @@ def test_the_same_config_and_seed_give_the_same_bytes(finished, results, lab, co
     assert tables == sorted(path.relative_to(again) for path in again.rglob("*.parquet"))
     for table in tables:
         assert (again / table).read_bytes() == (results / table).read_bytes(), table
-
-
-def test_sharding_changes_no_number(results, lab, config):
-    run(lab, config | {"shards": {"backgrounds": 100, "marginals": 10_000}})
-    whole = lab / "results" / "known"
-    assert len(list((whole / "effects").rglob("*.parquet"))) == 1
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(whole / "summary.parquet"), pd.read_parquet(results / "summary.parquet"), check_exact=True
-    )
