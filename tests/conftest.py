@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from lab_folder import make_config, make_lab
 from workflows import run
 
-# Of property tests that do not say how many; `--hypothesis-profile thorough` tries as many as Hypothesis does by itself.
-settings.register_profile("quick", max_examples=25)
-settings.register_profile("thorough", max_examples=100)
+# How many examples a property test has that does not say so. None depends on how busy the machine is.
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=25, **UNTIMED)
+settings.register_profile("thorough", max_examples=100, **UNTIMED)
 settings.load_profile("quick")
 
 

@@ -61,10 +61,11 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, content, message):
     assert "\n" not in str(error.value)
 
 
-VALUES = st.recursive(st.none() | st.integers() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of))
+LEAVES = st.none() | st.integers() | st.text(max_size=9)
+VALUES = st.recursive(LEAVES, lambda of: st.lists(of) | st.dictionaries(st.text(max_size=9), of), max_leaves=9)
 
 
-@given(st.dictionaries(st.text(), VALUES), st.sampled_from(["\t", 2, None]))
+@given(st.dictionaries(st.text(max_size=9), VALUES), st.sampled_from(["\t", 2, None]))
 def test_json_is_taken_too(tmp_path_factory, value, indent):
     path = tmp_path_factory.mktemp("json") / "screen.json"
     path.write_text(json.dumps(value, indent=indent))
