@@ -18,11 +18,6 @@ rule merge:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        # Their names: a table that the config does not give any more is moved away.
-        tables=[
-            os.path.basename(table)
-            for table in RESULT_TABLES + ATTRIBUTIONS + COOPERATIVITY
-        ],
         files=INPUT_FILES,
         code=CODE,
     script:

@@ -22,9 +22,7 @@ with as_job(snakemake):
     targets = {Path(path).stem: json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     results = Path(snakemake.output[0]).parent
     parts = {"effects": snakemake.input.effects, "profile_sums": snakemake.input.profiles}
-    if "attributions" not in config:  # with it, the rule `attributions` knows which are done
-        parts["attribution_sums"] = []
-    for path in set_aside(results, parts, snakemake.params.tables):
+    for path in set_aside(results, parts):
         print(f"{path} is of an earlier plan of this screen; moved to {results / 'superseded'}")
     merge_effects(
         find_parts(snakemake.input.effects, placed, targets, config["groups"]),

@@ -5,9 +5,14 @@ from pathlib import Path
 from marginalization.job import as_job
 from marginalization.report.figures import write_figures
 from marginalization.report.page import write_report
+from marginalization.superseded import set_aside
 
 with as_job(snakemake):
     page, figures = Path(snakemake.output.page), Path(snakemake.output.figures)
+    # Here, because it is the report alone that is written again when the config gives a table less.
+    parts = {} if "attributions" in snakemake.config else {"attribution_sums": []}
+    for path in set_aside(page.parent, parts, [Path(path).name for path in snakemake.input]):
+        print(f"{path} is of an earlier plan of this screen; moved to {page.parent / 'superseded'}")
     contents = write_report(page.parent, page)
     figures.mkdir(parents=True, exist_ok=True)
     write_figures(contents, figures)

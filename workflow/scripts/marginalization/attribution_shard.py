@@ -26,11 +26,12 @@ from .attribution_config import attribution_readouts
 from .attributions import Attributor, OneReadout, draw_references
 from .constructs import Placement, constructs
 from .onehot import as_motif, one_hot_encode
+from .part_rows import key_columns
 from .pieces import discard, resumed
 from .placement import Placed
 from .prediction import evaluating, row_count
 from .readouts import ReadoutModel
-from .screen import Shard, key_columns, not_finite, read_shard, regroup
+from .screen import Shard, not_finite, read_shard, regroup
 from .sequence import DNA
 from .tables import ATTRIBUTION_SUMS, parquet_writer, write_group
 

@@ -28,13 +28,14 @@ from .elements import compared
 from .errors import InputError
 from .models import load_inputs
 from .onehot import one_hot_encode
+from .part_rows import effect_rows, profile_rows
 from .pieces import discard, resumed
 from .placement import Placed, changed_part, place, written_out
 from .plan import background_ranges, element_bounds, job_labels
 from .prediction import map_tree, predict, row_count
 from .reading import read_table
 from .readouts import PROFILE, ReadoutModel
-from .scales import Scale, effect, scale_of
+from .scales import Scale, scale_of
 from .streams import capturing_pays, stream_motifs
 from .tables import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS, parquet_writer, write_group
 
@@ -169,9 +170,8 @@ def run_shard(
         for after in regroup(resumed(pieces, compute_from), shard.group):
             placed = shard.placed[done : done + row_count(after)]
             for key, writer in writers.items():
-                rows = _profile_rows if key.endswith(PROFILE) else _effect_rows
                 for targets in _target_blocks(shard, key, after[key]):
-                    write_group(writer, rows(before[key], after[key], placed, shard, key, targets))
+                    write_group(writer, _rows(before[key], after[key], placed, shard, key, targets))
             done += len(placed)
     discard(pieces)
     seconds, marginals = time.monotonic() - begin, clock.rows * len(X)
@@ -259,57 +259,15 @@ def _target_blocks(shard: Shard, key: str, after: torch.Tensor) -> list[np.ndarr
     return [order[first : first + at_once] for first in range(0, len(order), at_once)]
 
 
-def _effect_rows(
+def _rows(
     before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str, order: np.ndarray
 ) -> pa.Table:
-    """Rows of effects on some targets, from before (1, backgrounds, all) and after (placements, backgrounds, all)."""
-    targets = shard.targets[key]
-    n, m = len(order), len(shard.backgrounds)
-    after64 = after[..., order].double().numpy().transpose(0, 2, 1)
-    before64 = np.broadcast_to(before[..., order].double().numpy().transpose(0, 2, 1), after64.shape)
-    return pa.table(
-        {
-            **key_columns(placed, [targets[i] for i in order], m),
-            "background_id": np.tile(shard.backgrounds["background_id"].to_numpy(), len(placed) * n),
-            "before": before64.ravel().astype(np.float32),
-            "after": after64.ravel().astype(np.float32),
-            "effect": effect(before64, after64, shard.scales[key]).ravel().astype(np.float32),
-        }
-    )
-
-
-def _profile_rows(
-    before: torch.Tensor, after: torch.Tensor, placed: list[Placed], shard: Shard, key: str, order: np.ndarray
-) -> pa.Table:
-    """Rows of summed profiles of some targets, from before (1, all, length) and after (placements, all, length)."""
+    """The rows of a row group."""
     targets = shard.targets[key.removesuffix(PROFILE)]
-    length = after.shape[-1]
-    sums = after.numpy()[:, order]
-    before_sums = np.broadcast_to(before.numpy()[:, order], sums.shape)
-    offsets = pa.array(np.arange(0, sums.size + 1, length, dtype=np.int32))
-    return pa.table(
-        {
-            **key_columns(placed, [targets[i] for i in order], 1),
-            "before": pa.ListArray.from_arrays(offsets, pa.array(before_sums.ravel())),
-            "after": pa.ListArray.from_arrays(offsets, pa.array(sums.ravel())),
-        }
-    )
-
-
-def key_columns(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:
-    """The key columns: each placement for each target, `repeat` rows each."""
-    each = len(targets) * repeat
-    rows = np.repeat(np.arange(len(placed), dtype=np.int32), each)
-    strands = ["+", "-"]
-    strand = np.array([strands.index(p.strand) for p in placed], dtype=np.int32)
-    target = np.tile(np.repeat(np.arange(len(targets), dtype=np.int32), repeat), len(placed))
-    ids = pa.array([p.element_id for p in placed]).dictionary_encode()
-    return {
-        "element_id": ids.take(pa.array(rows)),
-        "strand": pa.DictionaryArray.from_arrays(strand[rows], strands),
-        "start": np.repeat(np.array([p.start for p in placed], dtype=np.int64), each),
-        "target": pa.DictionaryArray.from_arrays(target, targets),
-    }
+    if key.endswith(PROFILE):
+        return profile_rows(before, after, placed, targets, order)
+    ids = shard.backgrounds["background_id"].to_numpy()
+    return effect_rows(before, after, placed, targets, order, ids, shard.scales[key])
 
 
 def _check_finite(y: torch.Tensor, key: str, shard: Shard, placed: list[Placed | None]) -> None:
