@@ -21,6 +21,7 @@ The same seed gives the same bytes.
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class Interval(NamedTuple):
     strand: str = "."
 
 
+@cache
 def probabilities(matrix_id: str) -> np.ndarray:
     """A JASPAR matrix as letter probabilities, (width, 4), with a quarter of a count added to each letter."""
     counts = jaspardb(release="JASPAR2026").fetch_motif_by_id(matrix_id).counts
