@@ -8,15 +8,10 @@ import pandas as pd
 import pytest
 from marginalization.sequence import reverse_complement
 from marginalization.tables import ATTRIBUTION_TOTALS
-from workflows import run, snakemake
+from workflows import jobs, run, snakemake
 
 SECTION = {"function": "saturation_mutagenesis", "window": 9, "marginals": 150}
 KEYS = ["model", "readout", "target", "element_id", "strand", "start"]
-
-
-def jobs(printed):
-    """The number of jobs of each rule, from what Snakemake printed."""
-    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE) if rule != "total"}
 
 
 def attributions(sequence, target):

@@ -127,13 +127,12 @@ def test_reads_of_the_lab_are_noted(folder):
     assert relative(reads) == ["after.txt"]
 
 
-def test_the_digest_of_the_code_is_that_of_what_makes_numbers(folder, monkeypatch):
+def test_the_digest_of_the_code_is_that_of_what_makes_numbers(folder):
     copy = shutil.copytree(dependencies.HERE, folder / "copy", ignore=shutil.ignore_patterns("__pycache__"))
     expected = code_digest()
-    monkeypatch.setattr(dependencies, "HERE", copy)
-    assert code_digest() == expected
+    assert code_digest.__wrapped__(copy) == expected
     for name, same in (("cli.py", True), ("report/page.py", True), ("scales.py", False), ("operations/base.py", False)):
         text = (copy / name).read_text()
         (copy / name).write_text(f"{text}\n")
-        assert (code_digest() == expected) == same
+        assert (code_digest.__wrapped__(copy) == expected) == same
         (copy / name).write_text(text)

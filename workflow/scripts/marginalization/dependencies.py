@@ -12,6 +12,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,12 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def code_digest() -> str:
+@cache
+def code_digest(package: Path = HERE) -> str:
     """12 hex digits of this package's code, but for what only shows results: the same for the same code anywhere."""
     digest = hashlib.sha256()
-    for path in sorted(HERE.rglob("*.py")):
-        name = path.relative_to(HERE)
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package)
         if name.parts[0] not in VIEWS:
             digest.update(f"{name}\n".encode())
             digest.update(path.read_bytes())
