@@ -112,12 +112,15 @@ def test_reads_of_the_lab_are_noted(folder):
     write(dynamic="import json\nvalues = json.load(open('values.json'))")
     for name in ("values.json", "before.txt", "after.txt"):
         Path(name).write_text("[1]")
+    Path("lab.egg-info").mkdir()
+    Path("lab.egg-info/entry_points.txt").touch()
     Path("before.txt").read_text()
     with noted_reads() as reads:
         importlib.import_module("dynamic")
         importlib.import_module("tangermeme.product")
         Path("written.txt").write_text("1")
         Path("/proc/self/stat").read_text()
+        Path("lab.egg-info/entry_points.txt").read_text()
         with pytest.raises(FileNotFoundError):
             Path("missing.txt").read_text()
     Path("after.txt").read_text()

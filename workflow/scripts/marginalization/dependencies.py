@@ -160,6 +160,8 @@ def _of_the_lab(path: str) -> bool:
     homes = {sys.prefix, sys.base_prefix, str(HERE), *sysconfig.get_paths().values()}
     homes |= {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64"}
     inside = any(Path(path).is_relative_to(home) for home in homes)
+    # What packages say of themselves, wherever they are installed from; looking for plugins reads it.
+    inside |= any(part.endswith((".dist-info", ".egg-info")) for part in Path(path).parts)
     return not inside and not path.endswith(".pyc") and os.path.isfile(path)
 
 
