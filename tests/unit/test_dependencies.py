@@ -120,6 +120,7 @@ def test_reads_of_the_lab_are_noted(folder):
         importlib.import_module("tangermeme.product")
         Path("written.txt").write_text("1")
         Path("/proc/self/stat").read_text()
+        Path(__file__).read_text()
         Path("lab.egg-info/entry_points.txt").read_text()
         with pytest.raises(FileNotFoundError):
             Path("missing.txt").read_text()

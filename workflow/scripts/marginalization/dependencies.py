@@ -142,18 +142,22 @@ def noted_reads() -> Iterator[set[str]]:
     if not hasattr(_note, "added"):  # an audit hook can not be taken away
         sys.addaudithook(_note)
         _note.added = True
-    known = set(sys.modules)
+    known = _module_files()
     reads: set[str] = set()
     _noting.append(reads)
     try:
         yield reads
     finally:
         _noting.pop()
-        modules = [module for name, module in list(sys.modules.items()) if name not in known]
-        imported = {getattr(module, "__file__", None) for module in modules}
-        seen = reads | {os.path.abspath(path) for path in imported if path}
+        # Of what was imported before, a warning or a traceback may show a line: the job's own script, too.
+        seen = (reads | _module_files()) - known
         reads.clear()
         reads.update(path for path in seen if _of_the_lab(path))
+
+
+def _module_files() -> set[str]:
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {os.path.abspath(path) for path in files if path}
 
 
 def _of_the_lab(path: str) -> bool:
