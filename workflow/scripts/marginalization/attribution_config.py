@@ -9,7 +9,7 @@ import difflib
 import importlib.util
 from typing import Any
 
-from .config import code_files, readouts_of
+from .config import code_files, model_callables, readouts_of
 from .dependencies import named_files
 from .errors import InputError
 from .model_config import check_reference
@@ -85,6 +85,12 @@ def attribution_callable(config: dict[str, Any]) -> str:
     """The function of the attributions as `package.module:callable` or `path/to/file.py:callable`."""
     function = config["attributions"]["function"]
     return {DEEP_LIFT_SHAP: "tangermeme.deep_lift_shap:deep_lift_shap"}.get(function, function)
+
+
+def callables(config: dict[str, Any]) -> set[str]:
+    """All that the config names of packages' and the lab's own code: factories, and functions."""
+    named = {reference for model in config["models"] for reference in model_callables(config, model)}
+    return named | ({attribution_callable(config)} if "attributions" in config else set())
 
 
 def _check_kwargs(function: str, kwargs: dict[str, Any]) -> None:

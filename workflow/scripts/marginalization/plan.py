@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from . import __version__
-from .attribution_config import attribution_callable, attribution_files
+from .attribution_config import attribution_callable, attribution_files, callables
 from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .config import background_files, element_files, model_callables, model_files
 from .dependencies import code_digest, file_stamp, package_files, sha256
@@ -107,9 +107,7 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
         files.update(model_files(config, model))
     if config["shards"]["minutes"]:
         files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
-    callables = {reference for model in config["models"] for reference in model_callables(config, model)}
-    callables |= {attribution_callable(config)} if "attributions" in config else set()
-    files.update(path for reference in callables for path in package_files(reference))
+    files.update(path for reference in callables(config) for path in package_files(reference))
     stamps = {path: file_stamp(path) for path in sorted(files)}
     made_from = [code_digest(), config, stamps]
     key = _digest([json.dumps(made_from, sort_keys=True)])

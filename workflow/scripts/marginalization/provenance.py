@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .attribution_config import attribution_callable
-from .config import config_hash, model_callables
+from .attribution_config import callables
+from .config import config_hash
 from .dependencies import code_digest, code_file, sha256
 from .tables import read_facts
 
@@ -75,10 +75,9 @@ def packages(others: Iterable[str] = ()) -> dict[str, str]:
 
 def _of_the_lab(config: dict[str, Any]) -> set[str]:
     """The packages that the config's models, readouts and attributions are of, by what they are imported as."""
-    callables = {reference for model in config["models"] for reference in model_callables(config, model)}
-    if "attributions" in config:
-        callables.add(attribution_callable(config))
-    return {reference.partition(":")[0].partition(".")[0] for reference in callables if not code_file(reference)}
+    return {
+        reference.partition(":")[0].partition(".")[0] for reference in callables(config) if not code_file(reference)
+    }
 
 
 def commit() -> str | None:
