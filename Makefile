@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-screens test-slurm test-browser test-docs real chaos pictures bench check format clean
+.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -14,8 +14,8 @@ demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and co
 test: $(VENV)/.installed  ## Run the fast tests.
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-screens: $(VENV)/.installed  ## Run whole screens of further kinds.
-	$(BIN)/pytest -n 2 --dist loadfile tests/screens
+test-whole: $(VENV)/.installed  ## Run whole screens of further kinds.
+	$(BIN)/pytest -n 2 --dist loadfile tests/whole
 
 test-slurm: $(VENV)/.installed $(GENOME)  ## Run on a SLURM that the tests start; they skip where it is not installed.
 	$(BIN)/pytest tests/slurm

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real data are not at {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def search_path(monkeypatch):
+    """Folders of models that a test loads stay on the path for what they import later, but not for the next test."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture

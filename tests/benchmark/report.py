@@ -27,7 +27,7 @@ from marginalization.report.figures import write_figures
 from marginalization.report.page import render, write_report
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from screens import finish, run_screen, screen_of
 
 LENGTH, WIDTH = 40, 10

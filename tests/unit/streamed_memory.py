@@ -18,10 +18,11 @@ from pathlib import Path
 import torch
 from marginalization import incremental_streams, stream_motifs
 from marginalization.onehot import one_hot_encode
-from toy_models import Composition, Convolution, Tower, TwoHeads
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmark"))
+TESTS = Path(__file__).parents[1]
+sys.path += [str(TESTS), str(TESTS / "benchmark")]
 from networks import Basset, BPNet, DeepSTARR, Enformer, RunningMeans
+from toy_models import Composition, Convolution, Tower, TwoHeads
 
 MOST_BYTES = 2**32
 N_BACKGROUNDS, PER_GROUP = 12, 16  # so that both directions occur: motifs at one start outnumber backgrounds

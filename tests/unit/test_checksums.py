@@ -1,5 +1,6 @@
 """What a job has written is what the next one reads, or is said not to be."""
 
+import logging
 import os
 import shutil
 from types import SimpleNamespace
@@ -77,6 +78,13 @@ def run(results, inputs, outputs, content):
                 path.mkdir(exist_ok=True)
                 (path / "file").write_text(content)
     return log.read_text()
+
+
+def test_after_a_job_the_process_logs_as_before(tmp_path):
+    root, package = logging.getLogger(), logging.getLogger("marginalization")
+    before = [*root.handlers], package.level, [*package.handlers]
+    run(tmp_path, [], [tmp_path / "table.txt"], "1")
+    assert ([*root.handlers], package.level, [*package.handlers]) == before
 
 
 def test_jobs_check_what_they_read_and_note_what_they_write(tmp_path):

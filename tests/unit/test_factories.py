@@ -15,9 +15,8 @@ from marginalization.models import load_model
 
 
 @pytest.fixture(autouse=True)
-def modules(monkeypatch):
-    """Modules and paths as they were, whatever a lab's files import."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def modules():
+    """Modules as they were, whatever a lab's files import."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

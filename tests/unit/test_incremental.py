@@ -57,7 +57,7 @@ def assert_full(engine, model, inputs, motif, lo, rows, tolerance=1e-10):
     assert_same(engine.after(delta, lo, rows), reference, tolerance)
 
 
-@settings(max_examples=20, **EXPORTING)
+@settings(max_examples=settings.default.max_examples // 3, **EXPORTING)
 @given(networks(), st.data())
 def test_random_networks_equal_full_forward_passes(network, data):
     model, X, args = network
@@ -119,7 +119,7 @@ def placements(draw, X):
     return found
 
 
-@settings(max_examples=10, **EXPORTING)
+@settings(max_examples=settings.default.max_examples // 5, **EXPORTING)
 @given(networks(), st.data())
 def test_streams_equal_full_streams(small_memory, network, data):
     model, X, args = network

@@ -45,7 +45,6 @@ def lab(tmp_path, monkeypatch):
     """A lab's model.py, which imports from a file beside it."""
     (tmp_path / "model.py").write_text(LAB)
     (tmp_path / "beside.py").write_text("SIZE = 4")
-    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "beside", raising=False)
     yield tmp_path / "model.py"
     sys.modules.pop("beside", None)

@@ -9,7 +9,6 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-import torch
 from marginalization import merge, screen, tables
 from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
@@ -17,7 +16,6 @@ from marginalization.parts import find_parts
 from marginalization.placement import place
 from marginalization.tables import EFFECTS, PROFILES, STATISTICS, SUMMARY, read_facts
 from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
-from torch import nn
 
 draw = random.Random(0)
 MOTIFS = ["A", "TGACTCA", "CNNG", "GGGCGG", "TTTT", *("".join(draw.choices("ACGT", k=5)) for _ in range(9))]
@@ -228,41 +226,3 @@ def test_unknown_letters_at_the_ends_change_no_number(tmp_path):
     for short, long in zip(plain, flanked, strict=True):
         for name in ("before", "after", "effect"):
             assert effects[short][name].tolist() == effects[long][name].tolist()
-
-
-class Many(nn.Module):
-    """Of 1,100 targets: whole numbers that depend on letters and positions."""
-
-    def forward(self, X):
-        return X.flatten(1) @ torch.as_tensor(MANY, dtype=X.dtype)
-
-
-MANY = np.random.default_rng(0).integers(-9, 9, (4 * 12, 1100))
-
-
-def test_more_targets_and_backgrounds_than_a_row_group_takes(tmp_path):
-    """Of one placement, 1,100 targets in 1,000 backgrounds are more rows than pyarrow writes at a time."""
-    drawn = random.Random(2)
-    letters = ["".join(drawn.choices("ACGT", k=12)) for _ in range(1000)]
-    readouts = {"many": {"output": 0}}
-    config = screen_of(tmp_path, ["TGA"], letters, models={"toy": {"factory": "test_screen:Many"}}, readouts=readouts)
-    run = run_screen(config, tmp_path)
-    metadata = pq.ParquetFile(run.effects[0]).metadata
-    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    assert sum(sizes) == 1100 * 1000
-    assert max(sizes) <= screen.ROW_GROUP_ROWS  # what the merge holds does not grow with the targets either
-    parts = find_parts(run.effects, run.placed, run.targets)
-    merge_effects(parts, run.placed, families(run.elements, None), readouts, tmp_path / "summary.parquet", {})
-    summary = pd.read_parquet(tmp_path / "summary.parquet").astype({"target": str}).set_index(["element_id", "target"])
-    order = [str(i) for i in range(1100)]
-    one_hot = np.array([[[letter == base for letter in s] for base in "ACGT"] for s in letters], dtype=float)
-    before = one_hot.reshape(1000, -1) @ MANY
-    for placed in place(run.elements, config["placement"], 12):
-        changed = one_hot.copy()
-        for i, letter in enumerate(placed.sequence, placed.start):
-            changed[:, :, i] = [letter == base for base in "ACGT"]
-        effect = changed.reshape(1000, -1) @ MANY - before
-        rows = summary.loc[placed.element_id].loc[order]
-        np.testing.assert_array_equal(rows["effect_mean"], effect.mean(axis=0))
-        np.testing.assert_allclose(rows["effect_std"], effect.std(axis=0, ddof=1), rtol=1e-12)
-        np.testing.assert_array_equal(rows["effect_q95"], np.quantile(effect, 0.95, axis=0))

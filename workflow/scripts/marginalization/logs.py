@@ -10,7 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from .errors import InputError
 
@@ -44,13 +44,11 @@ def job_log(path: str) -> Iterator[Said]:
     What the package logs goes to the log too. Bad input is told in one line; anything else first shows where in the
     code it happened.
     """
-    package, said = logging.getLogger(__package__), Said()
+    said = Said()
     with open(path, "w", buffering=1) as log, contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
-        logging.basicConfig(stream=log, format="%(asctime)s %(levelname)s %(message)s", force=True)
-        package.setLevel(logging.INFO)
-        package.addHandler(said)
         try:
-            yield said
+            with _logging_to(log, said):
+                yield said
         except InputError as error:
             print(_one_line(f"Error: {error}"))
             sys.exit(1)
@@ -58,8 +56,24 @@ def job_log(path: str) -> Iterator[Said]:
             traceback.print_exc()
             print(_one_line(f"Error: {type(error).__name__}: {error}"))
             sys.exit(1)
-        finally:
-            package.removeHandler(said)
+
+
+@contextlib.contextmanager
+def _logging_to(log: TextIO, said: Said) -> Iterator[None]:
+    """Logging as a job does it, and afterwards as it was before."""
+    root, package = logging.getLogger(), logging.getLogger(__package__)
+    handlers, level = root.handlers, package.level
+    lines = logging.StreamHandler(log)
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root.handlers = [lines]
+    package.setLevel(logging.INFO)
+    package.addHandler(said)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        package.setLevel(level)
+        package.removeHandler(said)
 
 
 def _one_line(message: str) -> str:

@@ -26,7 +26,7 @@ from marginalization.tables import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS, w
 from snakemake.utils import validate
 from torch import nn
 
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
 MINIMAL = {
     "screen": "tiny",

@@ -1,10 +1,11 @@
-"""What becomes of files of earlier plans, and of damaged ones."""
+"""What is run again after a change, and what becomes of files of earlier plans and of damaged ones."""
 
 import re
 import shutil
 
 import pandas as pd
 import pytest
+from lab_tables import MEME
 from workflows import jobs, run, snakemake
 
 QUIET = ("--dry-run",)
@@ -14,6 +15,45 @@ QUIET = ("--dry-run",)
 def finished(finished, tmp_path):
     """A copy of the finished screen, which a test may change."""
     return shutil.copytree(finished, tmp_path / "copy")
+
+
+def test_a_new_motif_runs_its_own_shard_and_the_merge(finished, config):
+    assert "Nothing to be done" in run(finished, config, *QUIET)
+    (finished / "motifs.tsv").write_text((finished / "motifs.tsv").read_text() + "new\tTTTTT\t.\n")
+    shown = jobs(run(finished, config, *QUIET))
+    assert shown == {
+        "elements": 1,
+        "screen": 3,
+        "merge": 1,
+        "provenance": 1,
+        "report": 1,
+        "all": 1,
+    }  # 1 of 2 x 3 background shards
+    run(finished, config)
+    assert "Nothing to be done" in run(finished, config, *QUIET)
+    results = finished / "results" / "known"
+    assert "new" in pd.read_parquet(results / "summary.parquet")["name"].tolist()
+    assert len(pd.read_parquet(results / "effects")) == 9 * 4 * 2 * 16
+    assert len(list((results / "superseded").rglob("*.parquet"))) == 3
+
+
+def test_a_name_alone_runs_no_shard(finished, config):
+    (finished / "motifs.meme").write_text(MEME.replace("M2 same", "M3 same"))
+    assert "screen" not in jobs(run(finished, config, *QUIET))
+
+
+def test_a_table_and_a_readout_changed_at_once_are_both_noticed(finished, config):
+    """Snakemake looks for no changes in jobs below one that is run again; names that hold digests do."""
+    (finished / "motifs.tsv").write_text((finished / "motifs.tsv").read_text() + "new\tTTTTT\t.\n")
+    readouts = {"readouts": {"left": {"output": 0, "targets": ["left", "right"]}}}
+    assert jobs(run(finished, config | readouts, *QUIET))["screen"] == 6
+
+
+def test_a_changed_model_runs_its_shards_and_a_touched_one_does_not(finished, config):
+    (finished / "lab.py").touch()
+    assert "screen" not in jobs(run(finished, config, *QUIET))
+    (finished / "lab.py").write_text((finished / "lab.py").read_text().replace("8.0)", "9.0)"))
+    assert jobs(run(finished, config, *QUIET))["screen"] == 6
 
 
 def test_a_damaged_file_is_named_and_only_it_is_computed_again(finished, config):
@@ -60,3 +100,13 @@ def test_sharding_changes_no_number(finished, lab, config):
     pd.testing.assert_frame_equal(
         *(pd.read_parquet(of / "summary.parquet") for of in (whole, finished / "results" / "known")), check_exact=True
     )
+
+
+def test_the_same_config_and_seed_give_the_same_bytes(finished, lab, config):
+    results = finished / "results" / "known"
+    run(lab, config, cores=1)
+    again = lab / "results" / "known"
+    tables = sorted(path.relative_to(results) for path in results.rglob("*.parquet"))
+    assert tables == sorted(path.relative_to(again) for path in again.rglob("*.parquet"))
+    for table in tables:
+        assert (again / table).read_bytes() == (results / table).read_bytes(), table
