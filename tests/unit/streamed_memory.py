@@ -19,8 +19,8 @@ import torch
 from marginalization import incremental_streams, stream_motifs
 from marginalization.onehot import one_hot_encode
 
-TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS), str(TESTS / "benchmark")]
+sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "benchmark"))
 from networks import Basset, BPNet, DeepSTARR, Enformer, RunningMeans
 from toy_models import Composition, Convolution, Tower, TwoHeads
 
