@@ -63,9 +63,14 @@ def missing() -> str | None:
         return "SLURM is not installed (tests/slurm/install.sh)"
     if os.geteuid() != 0:
         return "only root can start SLURM"
-    if (CONF / "slurm.conf").exists():
+    if (CONF / "slurm.conf").exists() and not _left_behind():
         return "this machine has a SLURM of its own"
     return None
+
+
+def _left_behind() -> bool:
+    """Whether the configuration is that of earlier tests, which were killed."""
+    return (CONF / "slurm.conf").exists() and str(RUN) in (CONF / "slurm.conf").read_text()
 
 
 def start() -> None:
@@ -76,6 +81,8 @@ def start() -> None:
     except OSError:
         with open("/etc/hosts", "a") as hosts:
             hosts.write(f"127.0.0.1 {host}\n")
+    if _left_behind():
+        stop()
     munge = RUN / "munge"
     shutil.rmtree(RUN, ignore_errors=True)
     for folder in (munge, RUN / "controller", RUN / "node", CONF):
