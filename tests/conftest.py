@@ -25,9 +25,17 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def search_path_of_file():
+    """Folders of models that a file's fixtures load stay on the path for what they import later, but not for others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path])
+        yield
+
+
 @pytest.fixture(autouse=True)
 def search_path(monkeypatch):
-    """Folders of models that a test loads stay on the path for what they import later, but not for the next test."""
+    """The same for those that a test loads, and the next test."""
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 
