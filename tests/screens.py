@@ -14,6 +14,7 @@ from marginalization.backgrounds import select_backgrounds, transform_background
 from marginalization.config import profile_readouts, readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.elements import read_elements
+from marginalization.files import write_json, write_table
 from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
 from marginalization.parts import find_parts
@@ -21,8 +22,8 @@ from marginalization.placement import placed_table
 from marginalization.plan import Plan, make_plan
 from marginalization.probe import load_readout_model, probe
 from marginalization.readouts import PROFILE
+from marginalization.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
 from marginalization.screen import read_shard, run_shard
-from marginalization.tables import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS, write_json, write_table
 from snakemake.utils import validate
 from torch import nn
 

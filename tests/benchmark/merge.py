@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from marginalization.files import parquet_writer
 from marginalization.merge import merge_effects
 from marginalization.nulls import families
 from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.plan import element_ranges
-from marginalization.tables import EFFECTS, parquet_writer
+from marginalization.schemas import EFFECTS
 
 SHARDS = 64
 LENGTH = 400

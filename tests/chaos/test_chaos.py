@@ -20,7 +20,7 @@ import psutil
 import pytest
 from lab_folder import make_config, make_lab
 from marginalization.checksums import check_all
-from marginalization.dependencies import sha256
+from marginalization.files import sha256
 from workflows import snakemake, start
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 4))

@@ -13,7 +13,8 @@ import pytest
 from marginalization import cli, results
 from marginalization.cli import main
 from marginalization.errors import InputError
-from marginalization.tables import ANNOTATIONS, MOTIFS, SUMMARY, write_table
+from marginalization.files import write_table
+from marginalization.schemas import ANNOTATIONS, MOTIFS, SUMMARY
 from screens import finish, run_screen, screen_of
 
 PACKAGE = Path(cli.__file__).parents[1]

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization import controls
-from marginalization.controls import draw_controls, missing_controls, strata
+from marginalization.controls import draw_controls, missing_controls
 from marginalization.sequence import gc_fraction, identifier, reverse_complement
+from marginalization.strata import STRATUM_CONTROLS, strata
 from screens import resolved
 
 SPEC = resolved(elements={"controls": {}})["elements"]["controls"]
@@ -91,7 +91,7 @@ def test_strata_are_quantiles_of_width_and_within_it_of_gc(widths, gcs):
 
 
 def test_few_elements_are_one_stratum():
-    per_stratum = controls.STRATUM_CONTROLS // SPEC["shuffles"]
+    per_stratum = STRATUM_CONTROLS // SPEC["shuffles"]
     assert set(strata(random_elements(4 * per_stratum - 1), SPEC)) == {0}
     assert len(set(strata(random_elements(4 * per_stratum), SPEC))) == 4
     assert len(set(strata(random_elements(40), {**SPEC, "per": "stratum"}))) == 4

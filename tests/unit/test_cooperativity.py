@@ -12,7 +12,7 @@ from marginalization.config import readouts_of
 from marginalization.cooperativity import merge_pairs
 from marginalization.errors import InputError
 from marginalization.parts import find_parts
-from marginalization.tables import COOPERATIVITY
+from marginalization.schemas import COOPERATIVITY
 from screens import expected_activities, run_screen, screen_of
 from torch import nn
 

@@ -12,13 +12,13 @@ from marginalization import dependencies
 from marginalization.dependencies import (
     code_digest,
     code_file,
-    file_stamp,
     imported_files,
     named_files,
     noted_reads,
     package_files,
     relative,
 )
+from marginalization.files import file_stamp
 
 
 @pytest.fixture(autouse=True)

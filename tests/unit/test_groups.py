@@ -9,8 +9,8 @@ from marginalization.errors import InputError
 from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
 from marginalization.parts import find_parts
+from marginalization.schemas import STATISTICS
 from marginalization.statistics import agreement, summarize
-from marginalization.tables import STATISTICS
 from screens import run_screen, screen_of
 
 MODEL = """

@@ -8,11 +8,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marginalization import incremental, incremental_streams, operations, stream_motifs, streams
+from marginalization import incremental, incremental_streams, stream_motifs, streams
 from marginalization.constructs import place_motif
 from marginalization.incremental import Incremental
-from marginalization.operations import positionwise
-from marginalization.prediction import leaves
+from marginalization.operations.convolution import Convolution
+from marginalization.operations.positionwise import Relu
+from marginalization.outputs import leaves
 from random_networks import networks, substitutions
 from torch import nn
 from toy_models import Tower
@@ -195,7 +196,7 @@ def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
         assert torch.equal(y, reference)
 
 
-@pytest.mark.parametrize("rule", [operations.Convolution, positionwise.Relu])
+@pytest.mark.parametrize("rule", [Convolution, Relu])
 def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
     torch.manual_seed(0)
     model = OfEveryPlace().double().eval()
@@ -219,7 +220,7 @@ def test_a_rule_that_fails_is_caught(caplog, monkeypatch):
     def fail(*given):
         raise RuntimeError("of no use")
 
-    monkeypatch.setattr(operations.Convolution, "apply", fail)
+    monkeypatch.setattr(Convolution, "apply", fail)
     model, X = OfEveryPlace().double().eval(), random_backgrounds(3, 12)
     options = {"dtype": torch.float64, "device": "cpu"}
     ours = joined(stream_motifs(model, X, [("ACG", 0)], incremental=True, **options))
@@ -229,7 +230,7 @@ def test_a_rule_that_fails_is_caught(caplog, monkeypatch):
 
 @pytest.mark.parametrize("good", [1, 2, 3])
 def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
-    right, calls = operations.Convolution.apply, itertools.count()
+    right, calls = Convolution.apply, itertools.count()
 
     def fail_later(*given):
         if next(calls) >= good * per_motif:
@@ -240,8 +241,8 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
     with torch.no_grad():
         engine = incremental_streams.checked_engine(model, [X.double()], [place_motif(X, "ACG", 0, "ACGT")], 4)
     steps = engine.program(0, 4).steps
-    per_motif = sum(isinstance(step.rule, operations.Convolution) for step in steps)
-    monkeypatch.setattr(operations.Convolution, "apply", fail_later)
+    per_motif = sum(isinstance(step.rule, Convolution) for step in steps)
+    monkeypatch.setattr(Convolution, "apply", fail_later)
     monkeypatch.setitem(incremental_streams.MOTIFS_PER_GROUP, "cpu", 2)
     options = {"dtype": torch.float64, "device": "cpu"}
     placed = [(motif, 0) for motif in ("ACG", "TTT", "GCA", "A", "CC", "TNT", "GGG")]
@@ -252,7 +253,7 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
 
 @pytest.mark.parametrize("fits", [1, 3])
 def test_out_of_memory_goes_on_with_fewer_rows(fits, caplog, monkeypatch):
-    right = operations.Convolution.apply
+    right = Convolution.apply
 
     def apply(rule, run, deltas, out):
         if len(deltas[rule.source][1]) > fits:
@@ -263,7 +264,7 @@ def test_out_of_memory_goes_on_with_fewer_rows(fits, caplog, monkeypatch):
     placed = [("ACGTACGT"[i:] + "ACGT"[:i], 30) for i in range(8)]
     options = {"dtype": torch.float64, "device": "cpu"}
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
-    monkeypatch.setattr(operations.Convolution, "apply", apply)
+    monkeypatch.setattr(Convolution, "apply", apply)
     assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
     assert "out of memory: going on with" in caplog.text
     assert "full forward pass" not in caplog.text
@@ -273,7 +274,7 @@ def test_a_row_that_is_too_much_for_the_memory(caplog, monkeypatch):
     def apply(*given):
         raise torch.OutOfMemoryError("a device of very little memory")
 
-    monkeypatch.setattr(operations.Convolution, "apply", apply)
+    monkeypatch.setattr(Convolution, "apply", apply)
     list(stream_motifs(Tower(3), random_backgrounds(1, 90), [("ACGT", 0)], incremental=True, device="cpu"))
     assert "full forward pass: OutOfMemoryError: a device of very little memory" in caplog.text
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from marginalization.onehot import one_hot_encode, substitute
-from marginalization.placement import resolve_start
+from marginalization.sequence import resolve_start
 from tangermeme.ersatz import substitute as reference_substitute
 from tangermeme.utils import one_hot_encode as reference_encode
 

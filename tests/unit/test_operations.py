@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from marginalization import operations
 from marginalization.incremental import Incremental
+from marginalization.operations.convolution import Convolution
 from random_networks import ACTIVATIONS, Layer, simple
 from test_incremental import assert_full, random_backgrounds
 from torch import nn
@@ -212,17 +212,17 @@ def test_what_the_counts_do_not_need_is_not_run():
     engine = engine_of(Heads(False))
     assert [tuple(step.node.meta["val"].shape[1:]) for step in engine.program(20, 24).steps][-1] == (1,)
     assert not any(node.op == "get_attr" and "profile" in node.target for node in engine.nodes)
-    convolutions = [step for step in engine.program(20, 24).steps if isinstance(step.rule, operations.Convolution)]
+    convolutions = [step for step in engine.program(20, 24).steps if isinstance(step.rule, Convolution)]
     assert [(step.out.lo, step.out.hi) for step in convolutions] == [(18, 26), (16, 25)]
 
 
 def test_cropped_flanks_are_not_computed():
     engine = engine_of(Heads(False))
     # The counts look at 15 to 25, so the second convolution is needed there, and the first from 13 to 27.
-    convolutions = [step for step in engine.program(0, 40).steps if isinstance(step.rule, operations.Convolution)]
+    convolutions = [step for step in engine.program(0, 40).steps if isinstance(step.rule, Convolution)]
     assert [(step.out.lo, step.out.hi) for step in convolutions] == [(13, 27), (15, 25)]
     # Of 0 to 14 the first convolution changes 0 to 16, of which 13 to 16 matter, and the second 0 to 18.
-    convolutions = [step for step in engine.program(0, 14).steps if isinstance(step.rule, operations.Convolution)]
+    convolutions = [step for step in engine.program(0, 14).steps if isinstance(step.rule, Convolution)]
     assert [(step.out.lo, step.out.hi) for step in convolutions] == [(13, 16), (15, 18)]
 
 

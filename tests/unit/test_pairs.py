@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.elements import read_elements
 from marginalization.errors import InputError
+from marginalization.files import write_table
 from marginalization.onehot import one_hot_encode
 from marginalization.pairs import arrange
 from marginalization.placement import changed_part, place, placed_table
+from marginalization.schemas import PAIRS as PAIRS_TABLE
 from marginalization.sequence import identifier, reverse_complement
 from marginalization.streams import stream_motifs
-from marginalization.tables import PAIRS as PAIRS_TABLE
-from marginalization.tables import write_table
 from screens import run_screen, screen_of, substituted
 from tangermeme.ersatz import multisubstitute
 from tangermeme.space import space

@@ -3,17 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.placement import (
-    Placed,
-    changed_part,
-    last_start,
-    place,
-    placed_table,
-    resolve_start,
-    steps,
-    written_out,
-)
-from marginalization.sequence import identifier
+from marginalization.placement import Placed, changed_part, last_start, place, placed_table, steps, written_out
+from marginalization.sequence import identifier, resolve_start
 
 
 def table(sequences):

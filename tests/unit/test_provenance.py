@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marginalization import __version__, provenance
 from marginalization.config import config_hash
-from marginalization.dependencies import code_digest, sha256
+from marginalization.dependencies import code_digest
+from marginalization.files import sha256, write_table
 from marginalization.provenance import commit, facts, made_by, packages, wall_seconds
-from marginalization.tables import BACKGROUNDS, write_table
+from marginalization.schemas import BACKGROUNDS
 from screens import resolved
 
 

@@ -9,12 +9,13 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from marginalization import merge, screen, tables
+from marginalization import files, merge, screen
+from marginalization.files import read_facts
 from marginalization.merge import merge_effects, merge_profiles
 from marginalization.nulls import families
 from marginalization.parts import find_parts
 from marginalization.placement import place
-from marginalization.tables import EFFECTS, PROFILES, STATISTICS, SUMMARY, read_facts
+from marginalization.schemas import EFFECTS, PROFILES, STATISTICS, SUMMARY
 from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
 
 draw = random.Random(0)
@@ -55,7 +56,7 @@ def screened(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(screen, "ROW_GROUP_ROWS", rows)
         patch.setattr(merge, "ROWS", 9)
-        patch.setattr(tables, "ROW_GROUP_ROWS", 4)
+        patch.setattr(files, "ROW_GROUP_ROWS", 4)
         run = run_screen(config, folder)
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
         among = families(run.elements, None)

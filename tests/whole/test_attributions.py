@@ -26,6 +26,7 @@ from marginalization.backgrounds import select_backgrounds, transform_background
 from marginalization.config import readouts_of
 from marginalization.elements import compared, read_elements
 from marginalization.errors import InputError
+from marginalization.files import write_json, write_table
 from marginalization.models import load_inputs
 from marginalization.onehot import one_hot_encode
 from marginalization.parts import find_parts
@@ -33,7 +34,7 @@ from marginalization.placement import place, placed_table
 from marginalization.plan import job_labels, make_plan
 from marginalization.prediction import predict
 from marginalization.probe import load_readout_model, probe
-from marginalization.tables import ATTRIBUTION_TOTALS, ATTRIBUTIONS, BACKGROUNDS, ELEMENTS, write_json, write_table
+from marginalization.schemas import ATTRIBUTION_TOTALS, ATTRIBUTIONS, BACKGROUNDS, ELEMENTS
 from screens import resolved, screen_of, substituted
 from tangermeme.deep_lift_shap import deep_lift_shap
 from tangermeme.saturation_mutagenesis import saturation_mutagenesis

@@ -10,8 +10,8 @@ from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 from marginalization.reading import read_table
+from marginalization.schemas import ELEMENTS
 from marginalization.superseded import set_aside
-from marginalization.tables import ELEMENTS
 
 with as_job(snakemake):
     config = snakemake.config

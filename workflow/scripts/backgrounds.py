@@ -1,9 +1,10 @@
 """Select and transform the backgrounds."""
 
 from marginalization.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
+from marginalization.files import write_table
 from marginalization.job import as_job
 from marginalization.provenance import facts
-from marginalization.tables import BACKGROUNDS, write_table
+from marginalization.schemas import BACKGROUNDS
 
 with as_job(snakemake):
     config = snakemake.config

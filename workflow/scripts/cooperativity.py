@@ -10,7 +10,7 @@ from marginalization.parts import find_parts
 from marginalization.placement import placed_table
 from marginalization.provenance import facts
 from marginalization.reading import read_table
-from marginalization.tables import ELEMENTS, PAIRS
+from marginalization.schemas import ELEMENTS, PAIRS
 
 with as_job(snakemake):
     config = snakemake.config

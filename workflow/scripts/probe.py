@@ -2,9 +2,9 @@
 
 import torch
 from marginalization.devices import claimed_device
+from marginalization.files import write_json
 from marginalization.job import as_job
 from marginalization.probe import probe
-from marginalization.tables import write_json
 
 with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)

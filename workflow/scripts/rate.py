@@ -2,10 +2,10 @@
 
 import torch
 from marginalization.devices import claimed_device, device_name
+from marginalization.files import write_json
 from marginalization.job import as_job
 from marginalization.probe import load_readout_model
 from marginalization.rate import marginals_per_second
-from marginalization.tables import write_json
 
 with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)

@@ -15,8 +15,9 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from .attribution_shard import window_starts
+from .files import parquet_writer
 from .parts import Part, Screened, background_count, open_part, read_column
-from .tables import ATTRIBUTION_SUMS, ATTRIBUTION_TOTALS, ATTRIBUTIONS, parquet_writer
+from .schemas import ATTRIBUTION_SUMS, ATTRIBUTION_TOTALS, ATTRIBUTIONS
 
 
 def merge_attributions(

@@ -25,15 +25,17 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from .attribution_config import attribution_readouts
 from .attributions import Attributor, OneReadout, draw_references
 from .constructs import Placement, constructs
+from .files import parquet_writer, write_group
 from .onehot import as_motif, one_hot_encode
+from .outputs import row_count
 from .part_rows import key_columns
 from .pieces import discard, resumed
 from .placement import Placed
-from .prediction import evaluating, row_count
+from .prediction import evaluating
 from .readouts import ReadoutModel
+from .schemas import ATTRIBUTION_SUMS
 from .screen import Shard, not_finite, read_shard, regroup
 from .sequence import DNA
-from .tables import ATTRIBUTION_SUMS, parquet_writer, write_group
 
 logger = logging.getLogger(__name__)
 

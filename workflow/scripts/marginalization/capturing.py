@@ -9,7 +9,7 @@ from torch import nn
 from torch.fx import Node
 
 from .operations.simplify import simplify
-from .prediction import leaves
+from .outputs import leaves
 
 
 class _Leaves(nn.Module):

@@ -13,9 +13,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .dependencies import file_stamp, sha256
 from .errors import InputError
-from .tables import write_json
+from .files import file_stamp, sha256, write_json
 
 FOLDER = "checksums"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from .onehot import as_motif, substitute_
-from .placement import resolve_start
+from .sequence import resolve_start
 
 Placement = tuple[torch.Tensor, int]
 """A motif as one-hot, and where in the backgrounds it begins."""

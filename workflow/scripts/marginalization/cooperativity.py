@@ -20,12 +20,13 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
+from .files import parquet_writer
 from .nulls import benjamini_hochberg
 from .pairs import IDS
 from .parts import Screened, aligned, of_target
 from .scales import Scale, effect, scale_of
+from .schemas import COOPERATIVITY
 from .statistics import signed_rank, spread
-from .tables import COOPERATIVITY, parquet_writer
 
 AT_ONCE = 2**20
 """About how many effects of pairs are in memory at a time."""

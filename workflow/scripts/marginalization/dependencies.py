@@ -23,21 +23,6 @@ VIEWS = ("cli.py", "report", "results.py")
 """What shows results, and makes none."""
 
 
-def file_stamp(path: str | os.PathLike) -> list[int]:
-    """What tells a file from another put in its place, also from one of the same size and time of change.
-
-    Nobody can set the time at which an inode was changed, and `mv` brings another inode.
-    """
-    stat = os.stat(path)
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hex."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 @cache
 def code_digest(package: Path = HERE) -> str:
     """12 hex digits of this package's code, but for what only shows results: the same for the same code anywhere."""

@@ -25,7 +25,7 @@ from Bio import bgzf
 from fsspec.core import OpenFile
 
 from .errors import InputError
-from .tables import whole_file
+from .files import whole_file
 
 LONGEST_TITLE = 2**20
 """A record's name with its description and blank lines has fewer bytes."""

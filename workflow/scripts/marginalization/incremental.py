@@ -29,7 +29,7 @@ from torch import nn
 from torch.fx import Node
 
 from .capturing import capture
-from .prediction import map_tree
+from .outputs import map_tree
 from .programs import Planner, Program, last_uses, merged, size_of
 from .runs import Run
 from .windows import Window, narrow

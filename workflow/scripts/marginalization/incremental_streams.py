@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from .constructs import Placement, constructs
 from .incremental import Incremental
-from .prediction import leaves, map_tree
+from .outputs import leaves, map_tree
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ import torch
 
 from .constructs import place_motif
 from .onehot import check_one_hot, substitute
-from .prediction import BATCH_SIZE, check_rows, map_tree, predict, row_count
+from .outputs import map_tree, row_count
+from .prediction import BATCH_SIZE, check_rows, predict
 from .sequence import DNA
 from .streams import stream_motifs
 

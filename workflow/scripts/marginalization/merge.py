@@ -16,12 +16,13 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
+from .files import parquet_writer
 from .nulls import Families, compare
 from .parts import Part, Screened, aligned, background_count, of_target, open_part, read_column, row_groups
 from .profile_measures import profile_measures
 from .scales import Scale, effect, scale_of
+from .schemas import PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY
 from .statistics import agreement, summarize
-from .tables import PROFILE_SUMS, PROFILES, STATISTICS, SUMMARY, parquet_writer
 
 ROWS = 2**17
 """Rows written at a time."""

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import torch
 
 from .onehot import check_one_hot
-from .prediction import BATCH_SIZE, map_tree, predict, row_count
+from .outputs import map_tree, row_count
+from .prediction import BATCH_SIZE, predict
 from .sequence import DNA
 from .streams import stream_motifs
 

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from .controls import strata
+from .strata import strata
 
 PRIOR_DF = 10.0
 """How many controls the variance of the stratum counts for beside an element's own."""

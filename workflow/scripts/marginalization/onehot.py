@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .placement import resolve_start
-from .sequence import DNA, UNKNOWN
+from .sequence import DNA, UNKNOWN, resolve_start
 
 
 def one_hot_encode(sequences: str | Sequence[str], alphabet: Sequence[str] = DNA) -> torch.Tensor:

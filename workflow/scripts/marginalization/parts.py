@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from .errors import InputError
 from .plan import element_bounds, job_labels
-from .tables import EFFECTS
+from .schemas import EFFECTS
 
 _PART = re.compile(r"model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet$")
 

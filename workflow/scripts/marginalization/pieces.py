@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .dependencies import code_digest
-from .prediction import row_count
-from .tables import whole_file
+from .files import whole_file
+from .outputs import row_count
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError
-from .sequence import UNKNOWN, reverse_complement
+from .sequence import UNKNOWN, resolve_start, reverse_complement
 
 
 class Placed(NamedTuple):
@@ -19,26 +19,6 @@ class Placed(NamedTuple):
     strand: str
     start: int
     sequence: str
-
-
-def resolve_start(length: int, width: int, start: int | None) -> int:
-    """Where an element of `width` begins in a background of `length`: `start`, or the centre when None.
-
-    The centre is `length // 2 - width // 2`, as in tangermeme's `substitute`.
-
-    Raises:
-        ValueError: the element is longer than the background or runs off its ends.
-    """
-    if width > length:
-        raise ValueError(f"motif of width {width} is longer than the sequence of length {length}")
-    if start is None:
-        return length // 2 - width // 2
-    if not 0 <= start <= length - width:
-        raise ValueError(
-            f"start {start} puts a motif of width {width} off the end of a sequence of length {length}; "
-            f"choose 0 <= start <= {length - width}"
-        )
-    return int(start)
 
 
 def strands(placement: dict[str, Any]) -> list[str]:

@@ -27,10 +27,10 @@ from . import __version__
 from .attribution_config import attribution_callable, attribution_files, callables
 from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .config import background_files, element_files, model_callables, model_files
-from .dependencies import code_digest, file_stamp, package_files, sha256
+from .dependencies import code_digest, package_files
 from .elements import compared, read_elements
+from .files import file_stamp, sha256, write_json
 from .placement import starts, strands, written_out
-from .tables import write_json
 
 ID_BITS = 64
 

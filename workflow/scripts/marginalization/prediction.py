@@ -1,8 +1,4 @@
-"""Batched inference on any callable that maps one-hot sequences to tensors.
-
-Models return a tensor, or a list, tuple or dict of tensors, some of which may be None. In this package such a value is
-an *output tree*: tuples become lists, dicts stay dicts, and None stays None.
-"""
+"""Batched inference on any callable that maps one-hot sequences to tensors."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from .consistency import FaultError
+from .outputs import as_callable, leaves, map_tree
 from .state import State
 
 logger = logging.getLogger(__name__)
@@ -105,11 +102,6 @@ def predict_batches(
             yield y
 
 
-def as_callable(model: Callable[..., Any]) -> Callable[..., Any]:
-    """The model itself, or the module of a `torch.export` program, which can not be called."""
-    return model.module() if isinstance(model, torch.export.ExportedProgram) else model
-
-
 @contextlib.contextmanager
 def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[State]:
     """Hold a model on `device` in evaluation mode, and give it back as it was: its mode and its device.
@@ -171,38 +163,6 @@ def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
     return X.shape[0]
 
 
-def map_tree(function: Callable[..., torch.Tensor], *trees: Any) -> Any:
-    """Apply a function to the tensors at the same place of each of several output trees.
-
-    Raises:
-        ValueError: a tree holds something other than tensors, lists, tuples, dicts and None.
-    """
-    first = trees[0]
-    if isinstance(first, torch.Tensor):
-        return function(*trees)
-    if first is None:
-        return None
-    if isinstance(first, dict):
-        return {key: map_tree(function, *(tree[key] for tree in trees)) for key in first}
-    if isinstance(first, (list, tuple)):
-        return [map_tree(function, *leaves) for leaves in zip(*trees, strict=True)]
-    raise ValueError(f"a model must return tensors, or a list, tuple or dict of them, not {type(first).__name__}")
-
-
-def row_count(tree: Any) -> int:
-    """The number of rows of the first tensor of an output tree."""
-    sizes: list[int] = []
-    map_tree(lambda t: sizes.append(t.shape[0]) or t, tree)
-    return sizes[0]
-
-
 def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:
     yield from model.parameters()
     yield from model.buffers()
-
-
-def leaves(tree: Any) -> list[torch.Tensor]:
-    """The tensors of an output tree."""
-    found: list[torch.Tensor] = []
-    map_tree(lambda leaf: found.append(leaf) or leaf, tree)
-    return found

@@ -11,8 +11,9 @@ import torch
 
 from .config import model_callables, model_files, readouts_of
 from .consistency import FaultError, find_fault
-from .dependencies import noted_reads, package_files, relative, sha256
+from .dependencies import noted_reads, package_files, relative
 from .errors import InputError
+from .files import sha256
 from .models import load_inputs, load_model
 from .onehot import one_hot_encode
 from .readouts import PROFILE, ReadoutModel, target_names

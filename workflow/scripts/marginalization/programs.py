@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch.fx import Node
 
-from .operations import rule_for
 from .operations.base import Rule, in_rows, is_size
+from .operations.registry import rule_for
 from .windows import Window
 
 

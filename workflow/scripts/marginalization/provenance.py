@@ -13,8 +13,8 @@ from typing import Any
 from . import __version__
 from .attribution_config import callables
 from .config import config_hash
-from .dependencies import code_digest, code_file, sha256
-from .tables import read_facts
+from .dependencies import code_digest, code_file
+from .files import read_facts, sha256
 
 PACKAGES = [
     "torch",

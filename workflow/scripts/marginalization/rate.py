@@ -10,12 +10,12 @@ import torch
 
 from .models import load_inputs
 from .onehot import one_hot_encode
+from .outputs import row_count
 from .placement import changed_part, place, written_out
-from .prediction import row_count
 from .reading import read_table
 from .readouts import ReadoutModel
+from .schemas import BACKGROUNDS, ELEMENTS
 from .streams import stream_motifs
-from .tables import BACKGROUNDS, ELEMENTS
 
 SECONDS = 10.0
 """How long to measure, after the first group, which pays for capturing the model and the backgrounds."""

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from .config import readouts_of
 from .errors import InputError
 from .reading import whole_table
-from .tables import SUMMARY
+from .schemas import SUMMARY
 
 TABLES = ["summary.parquet", "elements.parquet", "motifs.parquet", "annotations.parquet"]
 KEYS = ["model", "readout", "target"]

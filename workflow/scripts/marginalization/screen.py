@@ -26,18 +26,20 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from .config import readouts_of
 from .elements import compared
 from .errors import InputError
+from .files import parquet_writer, write_group
 from .models import load_inputs
 from .onehot import one_hot_encode
+from .outputs import map_tree, row_count
 from .part_rows import effect_rows, profile_rows
 from .pieces import discard, resumed
 from .placement import Placed, changed_part, place, written_out
 from .plan import background_ranges, element_bounds, job_labels
-from .prediction import map_tree, predict, row_count
+from .prediction import predict
 from .reading import read_table
 from .readouts import PROFILE, ReadoutModel
 from .scales import Scale, scale_of
+from .schemas import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS
 from .streams import capturing_pays, stream_motifs
-from .tables import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS, parquet_writer, write_group
 
 logger = logging.getLogger(__name__)
 

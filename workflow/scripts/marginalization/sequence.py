@@ -51,3 +51,23 @@ def named_generator(seed: int, *names: object) -> np.random.Generator:
     """
     key = "\x1f".join([str(seed), *map(str, names)])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:16], "big"))
+
+
+def resolve_start(length: int, width: int, start: int | None) -> int:
+    """Where an element of `width` begins in a background of `length`: `start`, or the centre when None.
+
+    The centre is `length // 2 - width // 2`, as in tangermeme's `substitute`.
+
+    Raises:
+        ValueError: the element is longer than the background or runs off its ends.
+    """
+    if width > length:
+        raise ValueError(f"motif of width {width} is longer than the sequence of length {length}")
+    if start is None:
+        return length // 2 - width // 2
+    if not 0 <= start <= length - width:
+        raise ValueError(
+            f"start {start} puts a motif of width {width} off the end of a sequence of length {length}; "
+            f"choose 0 <= start <= {length - width}"
+        )
+    return int(start)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from .dependencies import code_digest, sha256
+from .dependencies import code_digest
 from .errors import InputError
-from .tables import read_facts
+from .files import read_facts, sha256
 
 
 def check_reads(results: str, models: list[str]) -> None:

@@ -19,18 +19,8 @@ from .consistency import FaultError
 from .constructs import Placement, constructs, place_motif
 from .incremental_streams import incremental_groups
 from .onehot import check_one_hot
-from .prediction import (
-    BATCH_SIZE,
-    as_callable,
-    as_dtype,
-    check_rows,
-    evaluating,
-    leaves,
-    map_tree,
-    predict_batches,
-    resolve_device,
-    row_count,
-)
+from .outputs import as_callable, leaves, map_tree, row_count
+from .prediction import BATCH_SIZE, as_dtype, check_rows, evaluating, predict_batches, resolve_device
 from .sequence import DNA
 from .state import State
 

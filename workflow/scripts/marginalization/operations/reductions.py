@@ -42,6 +42,22 @@ class AdaptiveAverage(Rule):
         return [self.need(self.source, out._replace(lo=o, hi=o + 1), {}) for o in range(out.lo, out.hi)]
 
 
+def adaptive_max_pool1d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
+    """The maxima alone, without the indices that the operation gives too."""
+    return aten.adaptive_max_pool1d(x, output_size)[0]
+
+
+def adaptive_max_pool2d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
+    """The maxima alone, without the indices that the operation gives too."""
+    return aten.adaptive_max_pool2d(x, output_size)[0]
+
+
+ADAPTIVE_MAXIMA = {
+    aten.adaptive_max_pool1d.default: adaptive_max_pool1d,
+    aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
+}
+
+
 class AdaptiveMaximum(AdaptiveAverage):
     """Maxima of a given number of stretches."""
 

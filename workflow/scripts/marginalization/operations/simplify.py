@@ -8,24 +8,9 @@ import torch
 from torch.fx import Graph, Node
 
 from .base import aten, bound_arguments
-
-
-def adaptive_max_pool1d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
-    """The maxima alone, without the indices that the operation gives too."""
-    return aten.adaptive_max_pool1d(x, output_size)[0]
-
-
-def adaptive_max_pool2d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
-    """The maxima alone, without the indices that the operation gives too."""
-    return aten.adaptive_max_pool2d(x, output_size)[0]
-
+from .reductions import ADAPTIVE_MAXIMA
 
 SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
-
-ADAPTIVE_MAXIMA = {
-    aten.adaptive_max_pool1d.default: adaptive_max_pool1d,
-    aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
-}
 
 
 def simplify(graph: Graph) -> None:

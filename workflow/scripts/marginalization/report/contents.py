@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..reading import read_table
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
-from ..tables import MOTIFS
+from ..schemas import MOTIFS
 from .amounts import rounded
 from .charts import UNITS
 from .details import attributions, details, profiles, scan

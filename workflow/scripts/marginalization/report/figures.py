@@ -11,7 +11,7 @@ from typing import Any
 
 import vl_convert
 
-from ..tables import whole_file
+from ..files import whole_file
 from .charts import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, specification
 
 WIDTH = 640

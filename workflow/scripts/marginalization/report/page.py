@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from ..tables import whole_file
+from ..files import whole_file
 from .charts import CHARTS, specification
 from .contents import gather
 from .figures import MOST_VIEWS, ranked

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..reading import read_table, whole_table
-from ..tables import BACKGROUNDS
+from ..schemas import BACKGROUNDS
 from .amounts import rounded
 from .screens import Screen
 

@@ -17,7 +17,7 @@ from ..config import readouts_of
 from ..reading import read_table
 from ..results import KEYS, by_view
 from ..scales import Scale, scale_of
-from ..tables import ELEMENTS
+from ..schemas import ELEMENTS
 from .amounts import MOST_ELEMENTS, MOST_VIEWS, amounts
 from .views import COLUMNS, PLACED, Shown, ViewRows, view_rows
 

@@ -1,58 +1,20 @@
-"""Operations with a kernel that moves along the positions: convolutions and pooling."""
+"""Convolutions."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import torch
 from torch.fx import Node
 from torch.nn import functional
 
 from ..windows import Window, add_into, fit, lay_out, matrix
-from .base import Backgrounds, Deltas, Inputs, Rule, shape_of, single
+from .base import Backgrounds, Deltas
+from .sliding import Sliding, spatial
 
 PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
 """How large the parts of a convolution may be before they are added up: on a CPU, not much larger than the cache."""
 
 
-class Local(Rule):
-    """Operations with a kernel that moves along the positions: convolutions and pooling.
-
-    Output o looks at the inputs `o * stride - padding + i * dilation` for i < kernel.
-    """
-
-    kernel: int
-    stride = 1
-    padding = 0
-    dilation = 1
-
-    def along(self, axis: int) -> bool:
-        """Take the parameters of the axis of the positions; False when there is no kernel along it."""
-        raise NotImplementedError
-
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None or found[0] is not self.source or not self.along(found[1].axis):
-            return None
-        window = found[1]
-        span = (self.kernel - 1) * self.dilation
-        lo = -(-(window.lo + self.padding - span) // self.stride)
-        hi = (window.hi - 1 + self.padding) // self.stride + 1
-        return window._replace(lo=lo, hi=max(lo, hi)).clip(0, self.shape[window.axis - 1])
-
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
-        lo = out.lo * self.stride - self.padding
-        return lo, lo + (out.width - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
-
-
-def spatial(values: Any, ndim: int) -> list[Any]:
-    """Parameters for each spatial dimension, from a list that may hold one for all, or none."""
-    values = list(values) if isinstance(values, (list, tuple)) else [values]
-    return values * (ndim - 2) if len(values) == 1 else values
-
-
-class Convolution(Local):
+class Convolution(Sliding):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
     shares = False
@@ -146,80 +108,3 @@ class Convolution(Local):
                 shift = self.padding - i * self.dilation
                 add_into(total, out._replace(axis=1), part, Window(1, some.lo + shift, some.hi + shift))
         return difference
-
-
-class Pool(Local):
-    """What pooling of either kind has: a kernel along the positions, and one across them."""
-
-    shares = False
-
-    def along(self, axis: int) -> bool:
-        ndim = len(self.shape) + 1
-        self.at = axis - 2
-        if self.at < 0:
-            return False
-        self.kernels, self.paddings = (spatial(self.args[name], ndim) for name in ("kernel_size", "padding"))
-        self.strides = spatial(self.args["stride"] or self.args["kernel_size"], ndim)
-        self.dilations = spatial(self.args.get("dilation", 1), ndim)
-        self.kernel, self.stride = self.kernels[self.at], self.strides[self.at]
-        self.padding, self.dilation = self.paddings[self.at], self.dilations[self.at]
-        return True
-
-
-class MaxPool(Pool):
-    """Maximum over a moving kernel."""
-
-    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        return [(self.node, out), (self.source, self._looked_at(out))]
-
-    def _looked_at(self, out: Window) -> Window:
-        lo, hi = self.need(self.source, out, {})
-        return out._replace(lo=lo, hi=hi).clip(0, shape_of(self.source)[out.axis - 1])
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        have, delta = deltas[self.source]
-        inside = self._looked_at(out)
-        x = fit(delta, have, inside.lo, inside.hi)
-        spare = x is not delta or run.may_overwrite(self.source)
-        x = (x.add_ if spare else x.add)(run.background(self.source, inside))
-        lo, hi = self.need(self.source, out, {})
-        if (lo, hi) != (inside.lo, inside.hi):
-            after = x.ndim - 1 - out.axis
-            x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
-        paddings = list(self.paddings)
-        paddings[self.at] = 0
-        pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
-        y = pool(x, self.kernels, self.strides, paddings, self.dilations, self.args["ceil_mode"])
-        return y.sub_(run.background(self.node, out))
-
-
-class AveragePool(Pool):
-    """Mean over a moving kernel."""
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        have, delta = deltas[self.source]
-        delta = fit(delta, have, *self.need(self.source, out, {}))
-        flat = delta.ndim == 3
-        ones = [1] * flat
-        paddings = [0] * flat + [0 if i == self.at else n for i, n in enumerate(self.paddings)]
-        sums = functional.avg_pool2d(
-            delta.unsqueeze(2) if flat else delta,
-            *(ones + self.kernels, ones + self.strides, paddings),
-            ceil_mode=self.args["ceil_mode"],
-            divisor_override=1,
-        )
-        sums = sums.squeeze(2) if flat else sums
-        if self.args.get("divisor_override"):
-            return sums / self.args["divisor_override"]
-        for i, n in enumerate(self.shape[1:]):
-            outputs = range(out.lo, out.hi) if i == self.at else range(n)
-            counts = sums.new_tensor([self._count(i, o) for o in outputs])
-            sums = sums / counts.view(-1, *[1] * (len(self.shape) - 2 - i))
-        return sums
-
-    def _count(self, i: int, o: int) -> int:
-        """How many positions along a dimension count for output o: padding where asked for, what lies beyond never."""
-        length = shape_of(self.source)[1 + i]
-        start = o * self.strides[i] - self.paddings[i]
-        end = min(start + self.kernels[i], length + self.paddings[i])
-        return end - start if self.args["count_include_pad"] else min(end, length) - max(start, 0)

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization import tables
+from marginalization import files
 from marginalization.errors import InputError
-from marginalization.tables import (
+from marginalization.files import parquet_writer, read_facts, whole_file, write_group, write_json, write_table
+from marginalization.schemas import (
     ANNOTATIONS,
     BACKGROUNDS,
     COOPERATIVITY,
@@ -25,12 +26,6 @@ from marginalization.tables import (
     PROFILES,
     STATISTICS,
     SUMMARY,
-    parquet_writer,
-    read_facts,
-    whole_file,
-    write_group,
-    write_json,
-    write_table,
 )
 
 NUMBERS = pa.schema([("x", pa.int64())])
@@ -222,7 +217,7 @@ def test_pages_have_checksums(tmp_path):
 
 
 def test_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(files, "ROW_GROUP_ROWS", 4)
     write_table(pd.DataFrame({"x": range(10)}), tmp_path / "table.parquet", NUMBERS, {})
     metadata = pq.ParquetFile(tmp_path / "table.parquet").metadata
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [4, 4, 2]
