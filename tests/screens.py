@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from marginalization.backgrounds import select_backgrounds, transform_backgrounds
-from marginalization.config import profile_readouts, readouts_of
-from marginalization.cooperativity import merge_pairs
-from marginalization.elements import read_elements
-from marginalization.files import write_json, write_table
-from marginalization.merge import merge_effects, merge_profiles
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.placement import placed_table
-from marginalization.plan import Plan, make_plan
-from marginalization.probe import load_readout_model, probe
-from marginalization.readouts import PROFILE
-from marginalization.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
-from marginalization.screen import read_shard, run_shard
+from marginalization.config.checks import profile_readouts, readouts_of
+from marginalization.design.elements import read_elements
+from marginalization.design.placement import placed_table
+from marginalization.design.plan import Plan, make_plan
+from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.jobs.effects import read_shard, run_shard
+from marginalization.merging.cooperativity import merge_pairs
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.models.readouts import PROFILE
+from marginalization.probing.probe import load_readout_model, probe
+from marginalization.statistics.nulls import families
+from marginalization.store.files import write_json, write_table
+from marginalization.store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
 from snakemake.utils import validate
 from torch import nn
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 from marginalization import marginalize_motifs, stream_motifs
-from marginalization.onehot import one_hot_encode
-from marginalization.sequence import named_generator
+from marginalization.sequences.letters import named_generator
+from marginalization.sequences.onehot import one_hot_encode
 from networks import make
 from tangermeme.marginalize import marginalize
 

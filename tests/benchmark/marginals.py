@@ -18,9 +18,9 @@ import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
 from alone import alone, sequences, timed
 from marginalization import marginalize_motifs, saturation_mutagenesis
-from marginalization.constructs import place_motif
-from marginalization.incremental_streams import checked_engine, run_group
-from marginalization.onehot import one_hot_encode
+from marginalization.inference.incremental.streams import checked_engine, run_group
+from marginalization.sequences.constructs import place_motif
+from marginalization.sequences.onehot import one_hot_encode
 from networks import NETWORKS, make
 from tangermeme.marginalize import marginalize
 from torch.utils.flop_counter import FlopCounterMode

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from marginalization.files import parquet_writer
-from marginalization.merge import merge_effects
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.placement import placed_table
-from marginalization.plan import element_ranges
-from marginalization.schemas import EFFECTS
+from marginalization.design.placement import placed_table
+from marginalization.design.plan import element_ranges
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects
+from marginalization.statistics.nulls import families
+from marginalization.store.files import parquet_writer
+from marginalization.store.schemas import EFFECTS
 
 SHARDS = 64
 LENGTH = 400

@@ -8,7 +8,7 @@ with its standard error, and with control_p < 0.001.
 """
 
 import numpy as np
-from marginalization.nulls import Families, against_controls
+from marginalization.statistics.nulls import Families, against_controls
 
 N, SCREENS = 4000, 20
 

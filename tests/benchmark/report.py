@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from marginalization.cli import main as command_line
-from marginalization.report.contents import gather
-from marginalization.report.figures import write_figures
-from marginalization.report.page import render, write_report
+from marginalization.view.cli import main as command_line
+from marginalization.view.report.contents import gather
+from marginalization.view.report.figures import write_figures
+from marginalization.view.report.page import render, write_report
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

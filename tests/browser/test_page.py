@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from marginalization.report.contents import gather
-from marginalization.report.page import render
+from marginalization.view.report.contents import gather
+from marginalization.view.report.page import render
 from opened import Opened
 
 KEYS = {"model": "demo", "readout": "counts", "target": "counts"}

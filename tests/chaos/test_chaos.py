@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 from lab_folder import make_config, make_lab
-from marginalization.checksums import check_all
-from marginalization.files import sha256
+from marginalization.store.checksums import check_all
+from marginalization.store.files import sha256
 from workflows import snakemake, start
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 4))

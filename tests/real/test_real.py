@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from marginalization.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode
 from tangermeme.marginalize import marginalize
 from workflows import run
 

@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from marginalization import incremental_streams, stream_motifs
-from marginalization.onehot import one_hot_encode
+from marginalization import stream_motifs
+from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.sequences.onehot import one_hot_encode
 
 sys.path.append(str(Path(__file__).parents[1]))
 sys.path.append(str(Path(__file__).parents[1] / "benchmark"))

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.annotations import read_annotations
 from marginalization.errors import InputError
-from marginalization.intervals import overlaps
-from marginalization.sequence import reverse_complement
+from marginalization.inputs.annotations import read_annotations
+from marginalization.inputs.intervals import overlaps
+from marginalization.sequences.letters import reverse_complement
 
 CHR1 = "".join(np.random.default_rng(0).choice(list("ACGT"), 100))
 CHR2 = "ACGTNNacgtTTGGCCAARA"

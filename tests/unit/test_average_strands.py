@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.onehot import one_hot_encode
-from marginalization.readouts import PROFILE, ReadoutModel
-from marginalization.sequence import reverse_complement
+from marginalization.models.readouts import PROFILE, ReadoutModel
+from marginalization.sequences.letters import reverse_complement
+from marginalization.sequences.onehot import one_hot_encode
 from screens import Tracks, expected_activities, expected_counts, resolved
 
 sequences = st.integers(1, 12).flatmap(

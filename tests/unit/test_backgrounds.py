@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from marginalization.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.errors import InputError
-from marginalization.sequence import gc_fraction, named_generator, reverse_complement
-from marginalization.shuffle import dinucleotide_shuffle, shuffle
+from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.sequences.letters import gc_fraction, named_generator, reverse_complement
+from marginalization.sequences.shuffle import dinucleotide_shuffle, shuffle
 
 DEFAULTS = {
     "transform": "none",

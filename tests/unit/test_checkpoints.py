@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from marginalization.checkpoints import load_weights
 from marginalization.errors import InputError
-from marginalization.models import load_model
-from marginalization.onehot import one_hot_encode
-from marginalization.prediction import predict
+from marginalization.inference.prediction import predict
+from marginalization.models.checkpoints import load_weights
+from marginalization.models.loading import load_model
+from marginalization.sequences.onehot import one_hot_encode
 from safetensors.torch import save_file
 from torch import nn
 

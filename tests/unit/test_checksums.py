@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marginalization import checksums
-from marginalization.checksums import check, check_all, note
 from marginalization.errors import InputError
-from marginalization.job import as_job
+from marginalization.jobs.job import as_job
+from marginalization.store import checksums
+from marginalization.store.checksums import check, check_all, note
 
 
 def make(results, **files):

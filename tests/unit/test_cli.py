@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from marginalization import cli, results
-from marginalization.cli import main
 from marginalization.errors import InputError
-from marginalization.files import write_table
-from marginalization.schemas import ANNOTATIONS, MOTIFS, SUMMARY
+from marginalization.store.files import write_table
+from marginalization.store.schemas import ANNOTATIONS, MOTIFS, SUMMARY
+from marginalization.view import cli, results
+from marginalization.view.cli import main
 from screens import finish, run_screen, screen_of
 
-PACKAGE = Path(cli.__file__).parents[1]
+PACKAGE = Path(cli.__file__).parents[2]
 MODEL = """
 import torch
 
@@ -447,7 +447,7 @@ def test_no_command_imports_torch(folds):
     calls = [["summary"], ["show", "motif_0"], ["compare", "fold_0", "fold_1"]]
     code = f"""
 import sys
-from marginalization.cli import main
+from marginalization.view.cli import main
 for command, *rest in {calls!r}:
     assert main([command, {str(folds)!r}, *rest]) == 0
 assert "torch" not in sys.modules

@@ -3,7 +3,7 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
-from marginalization.config import check_config, config_hash, profile_readouts, readouts_of
+from marginalization.config.checks import check_config, config_hash, profile_readouts, readouts_of
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 

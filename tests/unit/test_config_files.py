@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from marginalization.config import (
+from marginalization.config.checks import (
     background_files,
     element_files,
     expand_home,

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marginalization.config_text import check_text
+from marginalization.config.text import check_text
 from marginalization.errors import InputError
 from workflows import PROJECT
 

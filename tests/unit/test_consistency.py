@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.consistency import Fault, find_fault
-from marginalization.onehot import one_hot_encode
+from marginalization.inference.consistency import Fault, find_fault
+from marginalization.sequences.onehot import one_hot_encode
 from odd_models import FUNCTIONS, Counter, Net, Replaced
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGTGG"]).float()

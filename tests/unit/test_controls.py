@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.controls import draw_controls, missing_controls
-from marginalization.sequence import gc_fraction, identifier, reverse_complement
-from marginalization.strata import STRATUM_CONTROLS, strata
+from marginalization.design.controls import draw_controls, missing_controls
+from marginalization.sequences.letters import gc_fraction, identifier, reverse_complement
+from marginalization.statistics.strata import STRATUM_CONTROLS, strata
 from screens import resolved
 
 SPEC = resolved(elements={"controls": {}})["elements"]["controls"]

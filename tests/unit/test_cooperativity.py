@@ -7,12 +7,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from marginalization import cooperativity, parts, screen
-from marginalization.config import readouts_of
-from marginalization.cooperativity import merge_pairs
+from marginalization.config.checks import readouts_of
 from marginalization.errors import InputError
-from marginalization.parts import find_parts
-from marginalization.schemas import COOPERATIVITY
+from marginalization.merging import cooperativity, parts
+from marginalization.merging.cooperativity import merge_pairs
+from marginalization.merging.parts import find_parts
+from marginalization.store.schemas import COOPERATIVITY
 from screens import expected_activities, run_screen, screen_of
 from torch import nn
 
@@ -62,7 +62,7 @@ def folds(request, tmp_path_factory):
     options = {"shards": dict(zip(("backgrounds", "marginals"), request.param, strict=False)), "pairs": PAIRS}
     config = screen_of(folder, MOTIFS, LETTERS, models=models, readouts=READOUTS, placement=PLACEMENT, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen, "ROW_GROUP_ROWS", request.param[2])
+        patch.setattr("marginalization.jobs.effects.ROW_GROUP_ROWS", request.param[2])
         patch.setattr(cooperativity, "AT_ONCE", 50)
         patch.setattr(cooperativity, "ROWS", 11)
         run = run_screen(config, folder)
@@ -187,7 +187,7 @@ def test_a_single_background_has_no_spread(tmp_path):
 def test_only_row_groups_with_pairs_are_read(tmp_path, monkeypatch):
     motifs = [*MOTIFS, *("".join(letters.choice(list("ACGT"), 6)) for _ in range(200))]
     pair = {"first": "motif_0", "second": "motif_1", "distances": [1], "orientations": ["++"]}
-    monkeypatch.setattr(screen, "ROW_GROUP_ROWS", 21)
+    monkeypatch.setattr("marginalization.jobs.effects.ROW_GROUP_ROWS", 21)
     run = run_screen(screen_of(tmp_path, motifs, LETTERS, pairs=[pair], readouts={"a": {"output": 2}}), tmp_path)
     read = []
     column = parts._column

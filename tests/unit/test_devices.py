@@ -7,13 +7,13 @@ import time
 
 import pytest
 import torch
-from marginalization import devices
-from marginalization.devices import claim, claimed_device
 from marginalization.errors import InputError
+from marginalization.jobs import devices
+from marginalization.jobs.devices import claim, claimed_device
 
 HOLD = """
 import sys, time
-from marginalization.devices import claim
+from marginalization.jobs.devices import claim
 with claim(sys.argv[2:], sys.argv[1]) as i:
     print(i, flush=True)
     time.sleep(60)

@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from marginalization.elements import NAMES_SHOWN, read_elements
+from marginalization.design.elements import NAMES_SHOWN, read_elements
 from marginalization.errors import InputError
 from screens import resolved
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from marginalization.errors import InputError
-from marginalization.factories import import_callable
-from marginalization.models import load_model
+from marginalization.models.factories import import_callable
+from marginalization.models.loading import load_model
 
 
 @pytest.fixture(autouse=True)
@@ -232,7 +232,7 @@ def change():
     warnings.simplefilter("error")
     logging.basicConfig(force=True, level=logging.ERROR)
     logging.disable(logging.ERROR)
-    logging.getLogger("marginalization.models").disabled = True
+    logging.getLogger("marginalization.models.loading").disabled = True
 
 def Net():
     change()
@@ -259,7 +259,7 @@ def state():
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "warnings": warnings.filters[:],
         "logging": (logging.root.handlers[:], logging.root.level, logging.root.manager.disable),
-        "logger": logging.getLogger("marginalization.models").disabled,
+        "logger": logging.getLogger("marginalization.models.loading").disabled,
     }
 
 

@@ -12,7 +12,7 @@ from Bio import bgzf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.genome import Genome
+from marginalization.inputs.genome import Genome
 
 FASTA = ">chr1 the first\nACGTA\ncgtac\nGGN\n>chr2\nTTTTR\n>3\nA\n"
 CHR1 = "ACGTACGTACGGN"

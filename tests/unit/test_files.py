@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization import files
 from marginalization.errors import InputError
-from marginalization.files import parquet_writer, read_facts, whole_file, write_group, write_json, write_table
-from marginalization.schemas import (
+from marginalization.store import files
+from marginalization.store.files import parquet_writer, read_facts, whole_file, write_group, write_json, write_table
+from marginalization.store.schemas import (
     ANNOTATIONS,
     BACKGROUNDS,
     COOPERATIVITY,
@@ -100,7 +100,7 @@ def test_an_error_leaves_what_was_there(tmp_path, before):
 KILLED = """
 import os, signal, sys
 import pyarrow as pa
-from marginalization.tables import parquet_writer
+from marginalization.store.files import parquet_writer
 schema = pa.schema([("x", pa.int64())])
 with parquet_writer(sys.argv[1], schema, {}) as writer:
     for i in range(3):
@@ -148,7 +148,7 @@ FULL = """
 import resource, signal, sys
 import pandas as pd, pyarrow as pa
 from marginalization.errors import InputError
-from marginalization.tables import write_table
+from marginalization.store.files import write_table
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 schema = pa.schema([("x", pa.float64())])

@@ -5,8 +5,8 @@ import lzma
 import pandas as pd
 import pytest
 from marginalization.errors import InputError
-from marginalization.genome import Genome
-from marginalization.text import fasta_records, numbered_lines
+from marginalization.inputs.genome import Genome
+from marginalization.inputs.text import fasta_records, numbered_lines
 
 FASTA = ">chr1 the first\nACGTA\ncgtac\nGGN\n>chr2\nTTTTR\n>3\nA\n"
 CHR1 = "ACGTACGTACGGN"

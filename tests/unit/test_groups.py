@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from marginalization.errors import InputError
-from marginalization.merge import merge_effects, merge_profiles
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.schemas import STATISTICS
-from marginalization.statistics import agreement, summarize
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.statistics.nulls import families
+from marginalization.statistics.summary import agreement, summarize
+from marginalization.store.schemas import STATISTICS
 from screens import run_screen, screen_of
 
 MODEL = """

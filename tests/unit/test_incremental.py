@@ -8,12 +8,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marginalization import incremental, incremental_streams, stream_motifs, streams
-from marginalization.constructs import place_motif
-from marginalization.incremental import Incremental
-from marginalization.operations.convolution import Convolution
-from marginalization.operations.positionwise import Relu
-from marginalization.outputs import leaves
+from marginalization import stream_motifs
+from marginalization.inference import streams
+from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.inference.incremental.engine import CACHE_BYTES, WORK_BYTES, Incremental
+from marginalization.inference.incremental.rules.convolution import Convolution
+from marginalization.inference.incremental.rules.positionwise import Relu
+from marginalization.models.outputs import leaves
+from marginalization.sequences.constructs import place_motif
 from random_networks import networks, substitutions
 from torch import nn
 from toy_models import Tower
@@ -95,8 +97,8 @@ def test_every_place_in_a_cropped_tower(channels, width):
 @pytest.fixture
 def small_memory(monkeypatch):
     """Memory for a few backgrounds and a few motifs at a time."""
-    monkeypatch.setitem(incremental.CACHE_BYTES, "cpu", 2**13)
-    monkeypatch.setitem(incremental.WORK_BYTES, "cpu", 2**12)
+    monkeypatch.setitem(CACHE_BYTES, "cpu", 2**13)
+    monkeypatch.setitem(WORK_BYTES, "cpu", 2**12)
     monkeypatch.setattr(incremental_streams, "GROUP_BYTES", 2**10)
     monkeypatch.setattr(streams, "BATCHES_PER_GROUP", 2)
 

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 from marginalization.errors import InputError
-from marginalization.logs import job_log
+from marginalization.jobs.logs import job_log
 
 
 def run(path, error=None):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import marginalize, marginalize_annotations, marginalize_motifs, stream_motifs
-from marginalization.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode
 from toy_models import Composition, Convolution, Lookup, Positions, Scaled, TwoHeads
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGGGG"])

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import streamed_memory
 import torch
-from marginalization import incremental_streams, stream_motifs
-from marginalization.incremental import Incremental
+from marginalization import stream_motifs
+from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.inference.incremental.engine import Incremental
 from test_incremental import assert_full, random_backgrounds
 from toy_models import Tower
 

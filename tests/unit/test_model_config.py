@@ -5,10 +5,10 @@ import sys
 
 import pytest
 import torch
-from marginalization.attribution_config import check_attributions
-from marginalization.config import check_config
+from marginalization.config.attributions import check_attributions
+from marginalization.config.checks import check_config
+from marginalization.config.models import check_models, require_modules
 from marginalization.errors import InputError
-from marginalization.model_config import check_models, require_modules
 from screens import MINIMAL, resolved, schema
 from torch import nn
 
@@ -179,6 +179,6 @@ def test_stored_models(folder, spec, message):
 
 
 def test_nothing_of_it_imports_torch():
-    code = "import sys, marginalization.model_config, marginalization.attribution_config; print('torch' in sys.modules)"
+    code = "import sys, marginalization.config.resolving; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from marginalization import model_formats as formats
 from marginalization.errors import InputError
-from marginalization.models import load_model
+from marginalization.inputs import model_formats as formats
+from marginalization.models.loading import load_model
 from safetensors.torch import save, save_file
 from torch import nn
 

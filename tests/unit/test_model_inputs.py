@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.models import load_inputs
+from marginalization.models.loading import load_inputs
 
 
 def load(*items, n=3):

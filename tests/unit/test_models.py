@@ -6,9 +6,9 @@ import zipfile
 import pytest
 import torch
 from marginalization.errors import InputError
-from marginalization.models import load_model
-from marginalization.onehot import one_hot_encode
-from marginalization.prediction import predict
+from marginalization.inference.prediction import predict
+from marginalization.models.loading import load_model
+from marginalization.sequences.onehot import one_hot_encode
 from safetensors.torch import save_file
 from toy_models import Convolution
 

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.motifs import Motif, distinct_names, information, motif_sequences, read_jaspar, read_motifs, trim
+from marginalization.inputs.motifs import (
+    Motif,
+    distinct_names,
+    information,
+    motif_sequences,
+    read_jaspar,
+    read_motifs,
+    trim,
+)
 
 ARNT = np.array([[0.2, 0.8, 0, 0], [0.95, 0, 0.05, 0], [0, 1, 0, 0]])
 MINIMAL = """MEME version 4

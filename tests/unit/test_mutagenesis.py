@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import marginalize, saturation_mutagenesis
-from marginalization.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode
 from test_incremental import random_backgrounds
 from torch import nn
 from toy_models import Composition, Convolution, Tower, TwoHeads

@@ -9,11 +9,11 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.config import readouts_of
-from marginalization.merge import merge_effects
-from marginalization.nulls import CONTROL_COLUMNS, PRIOR_DF, Families, compare, families
-from marginalization.parts import find_parts
-from marginalization.sequence import identifier
+from marginalization.config.checks import readouts_of
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects
+from marginalization.sequences.letters import identifier
+from marginalization.statistics.nulls import CONTROL_COLUMNS, PRIOR_DF, Families, compare, families
 from screens import resolved, run_screen, screen_of
 
 

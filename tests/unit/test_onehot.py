@@ -2,8 +2,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from marginalization.onehot import one_hot_encode, substitute
-from marginalization.sequence import resolve_start
+from marginalization.sequences.letters import resolve_start
+from marginalization.sequences.onehot import one_hot_encode, substitute
 from tangermeme.ersatz import substitute as reference_substitute
 from tangermeme.utils import one_hot_encode as reference_encode
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from marginalization.incremental import Incremental
-from marginalization.operations.convolution import Convolution
+from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.rules.convolution import Convolution
 from random_networks import ACTIVATIONS, Layer, simple
 from test_incremental import assert_full, random_backgrounds
 from torch import nn

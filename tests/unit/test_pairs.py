@@ -6,15 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.elements import read_elements
+from marginalization.design.elements import read_elements
+from marginalization.design.pairs import arrange
+from marginalization.design.placement import changed_part, place, placed_table
 from marginalization.errors import InputError
-from marginalization.files import write_table
-from marginalization.onehot import one_hot_encode
-from marginalization.pairs import arrange
-from marginalization.placement import changed_part, place, placed_table
-from marginalization.schemas import PAIRS as PAIRS_TABLE
-from marginalization.sequence import identifier, reverse_complement
-from marginalization.streams import stream_motifs
+from marginalization.inference.streams import stream_motifs
+from marginalization.sequences.letters import identifier, reverse_complement
+from marginalization.sequences.onehot import one_hot_encode
+from marginalization.store.files import write_table
+from marginalization.store.schemas import PAIRS as PAIRS_TABLE
 from screens import run_screen, screen_of, substituted
 from tangermeme.ersatz import multisubstitute
 from tangermeme.space import space

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 import torch
-from marginalization import pieces
-from marginalization.pieces import StoppedError, discard, resumed
+from marginalization.jobs import pieces
+from marginalization.jobs.pieces import StoppedError, discard, resumed
 
 WHOLE = {"counts": torch.arange(40.0).view(20, 2), "counts/profile": torch.arange(60.0).view(20, 3).double()}
 

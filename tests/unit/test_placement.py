@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.design.placement import Placed, changed_part, last_start, place, placed_table, steps, written_out
 from marginalization.errors import InputError
-from marginalization.placement import Placed, changed_part, last_start, place, placed_table, steps, written_out
-from marginalization.sequence import identifier, resolve_start
+from marginalization.sequences.letters import identifier, resolve_start
 
 
 def table(sequences):

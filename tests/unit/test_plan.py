@@ -10,8 +10,7 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from marginalization.errors import InputError
-from marginalization.plan import (
+from marginalization.design.plan import (
     background_ranges,
     element_bounds,
     element_ranges,
@@ -20,6 +19,7 @@ from marginalization.plan import (
     rate_file,
     shard_label,
 )
+from marginalization.errors import InputError
 from screens import resolved, screen_of, write_fasta
 
 IDS = st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=50, unique=True).map(sorted)
@@ -338,5 +338,5 @@ def test_what_is_odd_about_the_inputs_is_told(folder):
 
 
 def test_no_torch_is_imported_to_plan():
-    code = "import sys, marginalization.plan; assert not {'torch', 'scipy'} & set(sys.modules)"
+    code = "import sys, marginalization.design.plan; assert not {'torch', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import predict
-from marginalization.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode
 from torch import nn
 from toy_models import Composition, Convolution, Lookup, Positions, Scaled, TwoHeads
 

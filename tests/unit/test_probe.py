@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 from marginalization.errors import InputError
-from marginalization.files import write_json
-from marginalization.probe import probe
-from marginalization.stale import check_reads
+from marginalization.jobs.stale import check_reads
+from marginalization.probing.probe import probe
+from marginalization.store.files import write_json
 from odd_models import Net, counts
 from screens import resolved
 

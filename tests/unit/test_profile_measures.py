@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from marginalization import screen
-from marginalization.merge import merge_profiles
-from marginalization.parts import find_parts
-from marginalization.profile_measures import FLANK, profile_measures
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_profiles
+from marginalization.statistics.profiles import FLANK, profile_measures
 from scipy.spatial.distance import jensenshannon
 from screens import run_screen, screen_of
 
@@ -149,7 +148,7 @@ def merged(request, tmp_path_factory):
         shards=dict(zip(("backgrounds", "marginals"), request.param, strict=True)),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen, "ROW_GROUP_ROWS", 1000)
+        patch.setattr("marginalization.jobs.effects.ROW_GROUP_ROWS", 1000)
         run = run_screen(config, folder)
     assert (run.plan.n_jobs > 2) == (request.param[0] < 1000)
     parts = find_parts(run.profiles, run.placed, run.targets, {"both": FOLDS})

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marginalization import __version__, provenance
-from marginalization.config import config_hash
-from marginalization.dependencies import code_digest
-from marginalization.files import sha256, write_table
-from marginalization.provenance import commit, facts, made_by, packages, wall_seconds
-from marginalization.schemas import BACKGROUNDS
+from marginalization import __version__
+from marginalization.config.checks import config_hash
+from marginalization.config.dependencies import code_digest
+from marginalization.jobs import provenance
+from marginalization.jobs.provenance import commit, facts, made_by, packages, wall_seconds
+from marginalization.store.files import sha256, write_table
+from marginalization.store.schemas import BACKGROUNDS
 from screens import resolved
 
 

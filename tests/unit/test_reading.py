@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from marginalization.errors import InputError
-from marginalization.files import read_facts, write_table
-from marginalization.reading import read_table
-from marginalization.schemas import BACKGROUNDS, ELEMENTS
-from marginalization.screen import read_shard
+from marginalization.jobs.effects import read_shard
+from marginalization.store.files import read_facts, write_table
+from marginalization.store.reading import read_table
+from marginalization.store.schemas import BACKGROUNDS, ELEMENTS
 from screens import run_screen, screen_of
 
 draw = random.Random(0)
@@ -35,7 +35,7 @@ def between(low, high):
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr("marginalization.files.ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr("marginalization.store.files.ROW_GROUP_ROWS", 7)
     write_table(TABLE, tmp_path / "elements.parquet", ELEMENTS, {"seed": 3})
     return tmp_path / "elements.parquet"
 

@@ -4,7 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.readouts import LARGEST_DEFAULT, PROFILE, ReadoutModel, expected_profile, target_names, window
+from marginalization.models.readouts import (
+    LARGEST_DEFAULT,
+    PROFILE,
+    ReadoutModel,
+    expected_profile,
+    target_names,
+    window,
+)
 from scipy.special import logsumexp, softmax
 from screens import resolved
 

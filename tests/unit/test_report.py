@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from marginalization import results as reading
-from marginalization.cli import main
-from marginalization.report import amounts, contents, figures, page, screens
-from marginalization.report.views import against_uniform
+from marginalization.view import results as reading
+from marginalization.view.cli import main
+from marginalization.view.report import contents, figures, page
+from marginalization.view.report.reading import amounts, screens
+from marginalization.view.report.reading.views import against_uniform
 from screens import finish, run_screen, screen_of
 from torch import nn
 

@@ -11,11 +11,11 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.merge import merge_effects
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.scales import Scale, effect, scale_of
-from marginalization.sequence import identifier
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects
+from marginalization.sequences.letters import identifier
+from marginalization.statistics.nulls import families
+from marginalization.statistics.scales import Scale, effect, scale_of
 from screens import run_screen, screen_of
 
 POSITIVE = st.floats(2**-20, 2**20, width=32)

@@ -9,13 +9,13 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from marginalization import files, merge, screen
-from marginalization.files import read_facts
-from marginalization.merge import merge_effects, merge_profiles
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.placement import place
-from marginalization.schemas import EFFECTS, PROFILES, STATISTICS, SUMMARY
+from marginalization.design.placement import place
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.statistics.nulls import families
+from marginalization.store import files
+from marginalization.store.files import read_facts
+from marginalization.store.schemas import EFFECTS, PROFILES, STATISTICS, SUMMARY
 from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
 
 draw = random.Random(0)
@@ -54,8 +54,8 @@ def screened(request, tmp_path_factory):
     options = {"placement": PLACEMENT, "readouts": READOUTS, "shards": shards, "compute": {"batch_size": 5}}
     config = screen_of(folder, MOTIFS, LETTERS, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen, "ROW_GROUP_ROWS", rows)
-        patch.setattr(merge, "ROWS", 9)
+        patch.setattr("marginalization.jobs.effects.ROW_GROUP_ROWS", rows)
+        patch.setattr("marginalization.merging.summary.ROWS", 9)
         patch.setattr(files, "ROW_GROUP_ROWS", 4)
         run = run_screen(config, folder)
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]

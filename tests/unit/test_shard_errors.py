@@ -7,11 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from marginalization.errors import InputError
-from marginalization.merge import merge_effects, merge_profiles
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.sequence import identifier
-from marginalization.superseded import TABLES, set_aside
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.sequences.letters import identifier
+from marginalization.statistics.nulls import families
+from marginalization.store.superseded import TABLES, set_aside
 from screens import run_screen, screen_of
 
 LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]

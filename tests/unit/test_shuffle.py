@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marginalization.shuffle import dinucleotide_shuffle, shuffle
+from marginalization.sequences.shuffle import dinucleotide_shuffle, shuffle
 from scipy.stats import chisquare
 
 SEQUENCES = st.text("ACGTN", min_size=1, max_size=80)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from marginalization.dependencies import code_digest
+from marginalization.config.dependencies import code_digest
 from marginalization.errors import InputError
-from marginalization.files import sha256, write_json, write_table
-from marginalization.provenance import made_by
-from marginalization.schemas import BACKGROUNDS
-from marginalization.stale import check_reads, other_code
+from marginalization.jobs.provenance import made_by
+from marginalization.jobs.stale import check_reads, other_code
+from marginalization.store.files import sha256, write_json, write_table
+from marginalization.store.schemas import BACKGROUNDS
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("2"), Path.unlink])

@@ -12,7 +12,7 @@ from marginalization import (
     saturation_mutagenesis,
     stream_motifs,
 )
-from marginalization.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode
 from odd_models import CallsCounted, MovingNorm, Net, Noisy, RampKept, Replaced, TrainedNorm
 from torch import nn
 from toy_models import Composition, Positions, Tower

@@ -6,8 +6,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from marginalization.schemas import STATISTICS
-from marginalization.statistics import agreement, signed_rank, summarize
+from marginalization.statistics.summary import agreement, signed_rank, summarize
+from marginalization.store.schemas import STATISTICS
 
 NUMBERS = st.floats(-1000, 1000, width=32)
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 12)).flatmap(

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from marginalization.schemas import ATTRIBUTION_TOTALS
-from marginalization.sequence import reverse_complement
+from marginalization.sequences.letters import reverse_complement
+from marginalization.store.schemas import ATTRIBUTION_TOTALS
 from workflows import jobs, run, snakemake
 
 SECTION = {"function": "saturation_mutagenesis", "window": 9, "marginals": 150}

@@ -12,29 +12,29 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from marginalization import attribution_shard
-from marginalization.attribution_config import (
+from marginalization.config.attributions import (
     attribution_files,
     attribution_readouts,
     check_attributions,
     require_tangermeme,
 )
-from marginalization.attribution_merge import merge_attributions
-from marginalization.attribution_shard import read_attribution_shard, run_attribution_shard
-from marginalization.attributions import OneReadout, draw_references
-from marginalization.backgrounds import select_backgrounds, transform_backgrounds
-from marginalization.config import readouts_of
-from marginalization.elements import compared, read_elements
+from marginalization.config.checks import readouts_of
+from marginalization.design.elements import compared, read_elements
+from marginalization.design.placement import place, placed_table
+from marginalization.design.plan import job_labels, make_plan
 from marginalization.errors import InputError
-from marginalization.files import write_json, write_table
-from marginalization.models import load_inputs
-from marginalization.onehot import one_hot_encode
-from marginalization.parts import find_parts
-from marginalization.placement import place, placed_table
-from marginalization.plan import job_labels, make_plan
-from marginalization.prediction import predict
-from marginalization.probe import load_readout_model, probe
-from marginalization.schemas import ATTRIBUTION_TOTALS, ATTRIBUTIONS, BACKGROUNDS, ELEMENTS
+from marginalization.inference.attribution import OneReadout, draw_references
+from marginalization.inference.prediction import predict
+from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.jobs import attributions
+from marginalization.jobs.attributions import read_attribution_shard, run_attribution_shard
+from marginalization.merging.attributions import merge_attributions
+from marginalization.merging.parts import find_parts
+from marginalization.models.loading import load_inputs
+from marginalization.probing.probe import load_readout_model, probe
+from marginalization.sequences.onehot import one_hot_encode
+from marginalization.store.files import write_json, write_table
+from marginalization.store.schemas import ATTRIBUTION_TOTALS, ATTRIBUTIONS, BACKGROUNDS, ELEMENTS
 from screens import resolved, screen_of, substituted
 from tangermeme.deep_lift_shap import deep_lift_shap
 from tangermeme.saturation_mutagenesis import saturation_mutagenesis
@@ -205,8 +205,8 @@ SHARDS = [
 @pytest.fixture(params=[0, 1, 2], ids=["one job", "some jobs", "a job each"])
 def shards(request, monkeypatch):
     """Shards, and calls and row groups of different sizes."""
-    monkeypatch.setattr(attribution_shard, "CALL_NUMBERS", [2**25, 48 * 3 * 2, 1][request.param])
-    monkeypatch.setattr(attribution_shard, "ROW_GROUP_NUMBERS", [2**22, 100, 1][request.param])
+    monkeypatch.setattr(attributions, "CALL_NUMBERS", [2**25, 48 * 3 * 2, 1][request.param])
+    monkeypatch.setattr(attributions, "ROW_GROUP_NUMBERS", [2**22, 100, 1][request.param])
     return SHARDS[request.param]
 
 
@@ -366,19 +366,19 @@ def test_layers_without_a_rule_draw_one_warning(tmp_path, caplog):
 
 
 def test_an_unfinished_shard_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(attribution_shard, "CALL_NUMBERS", 1)
-    monkeypatch.setattr("marginalization.pieces.SECONDS", 0)
+    monkeypatch.setattr(attributions, "CALL_NUMBERS", 1)
+    monkeypatch.setattr("marginalization.jobs.pieces.SECONDS", 0)
     config = config_of(tmp_path / "whole", f"lab.py:{GRADIENT}")
     whole = attribute(config, tmp_path / "whole")
     config = config_of(tmp_path / "again", f"lab.py:{GRADIENT}")
-    kept, calls = attribution_shard._kept, itertools.count(1)
+    kept, calls = attributions._kept, itertools.count(1)
 
     def fails_at_the_ninth(*args):
         if next(calls) == 9:
             raise KeyboardInterrupt
         return kept(*args)
 
-    monkeypatch.setattr(attribution_shard, "_kept", fails_at_the_ninth)
+    monkeypatch.setattr(attributions, "_kept", fails_at_the_ninth)
     with pytest.raises(KeyboardInterrupt):
         attribute(config, tmp_path / "again")
     assert len(list((tmp_path / "again" / "pieces").iterdir())) == 8

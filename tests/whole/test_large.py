@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import scipy.stats
 import torch
-from marginalization import screen
-from marginalization.merge import merge_effects
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.placement import place
+from marginalization.design.placement import place
+from marginalization.jobs.effects import ROW_GROUP_ROWS
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects
+from marginalization.statistics.nulls import families
 from screens import finish, run_screen, screen_of
 from torch import nn
 
@@ -66,7 +66,7 @@ def test_more_targets_and_backgrounds_than_a_row_group_takes(tmp_path):
     metadata = pq.ParquetFile(run.effects[0]).metadata
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert sum(sizes) == 1100 * 1000
-    assert max(sizes) <= screen.ROW_GROUP_ROWS  # what the merge holds does not grow with the targets either
+    assert max(sizes) <= ROW_GROUP_ROWS  # what the merge holds does not grow with the targets either
     parts = find_parts(run.effects, run.placed, run.targets)
     merge_effects(parts, run.placed, families(run.elements, None), readouts, tmp_path / "summary.parquet", {})
     summary = pd.read_parquet(tmp_path / "summary.parquet").astype({"target": str}).set_index(["element_id", "target"])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from marginalization.sequence import reverse_complement
+from marginalization.sequences.letters import reverse_complement
 from workflows import run, snakemake
 
 PAIRS = [

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab_folder import make_config, make_lab
-from marginalization.report import amounts, contents, figures, page, screens
-from marginalization.report.similarity import groups_of, motif_classes
-from marginalization.report.views import NUMBERS
+from marginalization.view.report import contents, figures, page
+from marginalization.view.report.reading import amounts, screens
+from marginalization.view.report.reading.similarity import groups_of, motif_classes
+from marginalization.view.report.reading.views import NUMBERS
 from workflows import run
 
 KEYS = ["model", "readout", "target"]

@@ -6,9 +6,9 @@ import re
 
 import pytest
 import torch
+from marginalization.config.resolving import resolve
+from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
-from marginalization.plan import make_plan
-from marginalization.resolving import resolve
 from workflows import PROJECT, snakemake
 
 

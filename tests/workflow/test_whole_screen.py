@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from marginalization.schemas import STATISTICS
-from marginalization.sequence import reverse_complement
+from marginalization.sequences.letters import reverse_complement
+from marginalization.store.schemas import STATISTICS
 
 WEIGHTS = {"A": 1.0, "C": 2.0, "G": 4.0, "T": 8.0}
 KEYS = ["model", "readout", "target", "element_id", "strand", "start"]

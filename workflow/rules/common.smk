@@ -17,9 +17,9 @@ sys.path.insert(
     ),
 )
 
-from marginalization.attribution_config import attribution_files, attribution_readouts
-from marginalization.checksums import check_all
-from marginalization.config import (
+from marginalization.config.attributions import attribution_files, attribution_readouts
+from marginalization.store.checksums import check_all
+from marginalization.config.checks import (
     background_files,
     element_files,
     model_files,
@@ -27,12 +27,12 @@ from marginalization.config import (
     readouts_of,
     require_writable,
 )
-from marginalization.config_text import check_text
-from marginalization.dependencies import code_digest
+from marginalization.config.text import check_text
+from marginalization.config.dependencies import code_digest
 from marginalization.errors import InputError
-from marginalization.plan import make_plan, rate_file
-from marginalization.resolving import resolve
-from marginalization.stale import check_reads, other_code
+from marginalization.design.plan import make_plan, rate_file
+from marginalization.config.resolving import resolve
+from marginalization.jobs.stale import check_reads, other_code
 
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import torch
-from marginalization.attribution_config import attribution_readouts
-from marginalization.attribution_shard import read_attribution_shard, run_attribution_shard
-from marginalization.devices import claimed_device, device_name
-from marginalization.files import write_json
-from marginalization.job import as_job
-from marginalization.probe import load_readout_model
-from marginalization.provenance import made_by
+from marginalization.config.attributions import attribution_readouts
+from marginalization.jobs.attributions import read_attribution_shard, run_attribution_shard
+from marginalization.jobs.devices import claimed_device, device_name
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import made_by
+from marginalization.probing.probe import load_readout_model
+from marginalization.store.files import write_json
 
 with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)

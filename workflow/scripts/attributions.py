@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from marginalization.attribution_merge import merge_attributions
-from marginalization.elements import compared
-from marginalization.job import as_job
-from marginalization.parts import find_parts
-from marginalization.placement import placed_table
-from marginalization.provenance import facts
-from marginalization.reading import read_table
-from marginalization.schemas import ELEMENTS
-from marginalization.superseded import set_aside
+from marginalization.design.elements import compared
+from marginalization.design.placement import placed_table
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import facts
+from marginalization.merging.attributions import merge_attributions
+from marginalization.merging.parts import find_parts
+from marginalization.store.reading import read_table
+from marginalization.store.schemas import ELEMENTS
+from marginalization.store.superseded import set_aside
 
 with as_job(snakemake):
     config = snakemake.config

@@ -1,10 +1,10 @@
 """Select and transform the backgrounds."""
 
-from marginalization.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
-from marginalization.files import write_table
-from marginalization.job import as_job
-from marginalization.provenance import facts
-from marginalization.schemas import BACKGROUNDS
+from marginalization.inputs.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import facts
+from marginalization.store.files import write_table
+from marginalization.store.schemas import BACKGROUNDS
 
 with as_job(snakemake):
     config = snakemake.config

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from marginalization.config import readouts_of
-from marginalization.cooperativity import merge_pairs
-from marginalization.job import as_job
-from marginalization.parts import find_parts
-from marginalization.placement import placed_table
-from marginalization.provenance import facts
-from marginalization.reading import read_table
-from marginalization.schemas import ELEMENTS, PAIRS
+from marginalization.config.checks import readouts_of
+from marginalization.design.placement import placed_table
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import facts
+from marginalization.merging.cooperativity import merge_pairs
+from marginalization.merging.parts import find_parts
+from marginalization.store.reading import read_table
+from marginalization.store.schemas import ELEMENTS, PAIRS
 
 with as_job(snakemake):
     config = snakemake.config

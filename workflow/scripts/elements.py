@@ -1,10 +1,10 @@
 """Read motifs, annotations and pairs; those of equal sequence are one element."""
 
-from marginalization.elements import read_elements
-from marginalization.files import write_table
-from marginalization.job import as_job
-from marginalization.provenance import facts
-from marginalization.schemas import ANNOTATIONS, ELEMENTS, MOTIFS, PAIRS
+from marginalization.design.elements import read_elements
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import facts
+from marginalization.store.files import write_table
+from marginalization.store.schemas import ANNOTATIONS, ELEMENTS, MOTIFS, PAIRS
 
 with as_job(snakemake):
     elements, motifs, annotations, pairs, dropped, warnings = read_elements(snakemake.config)

@@ -3,16 +3,16 @@
 import json
 from pathlib import Path
 
-from marginalization.config import readouts_of
-from marginalization.job import as_job
-from marginalization.merge import merge_effects, merge_profiles
-from marginalization.nulls import families
-from marginalization.parts import find_parts
-from marginalization.placement import placed_table
-from marginalization.provenance import facts
-from marginalization.reading import read_table
-from marginalization.schemas import ELEMENTS
-from marginalization.superseded import set_aside
+from marginalization.config.checks import readouts_of
+from marginalization.design.placement import placed_table
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import facts
+from marginalization.merging.parts import find_parts
+from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.statistics.nulls import families
+from marginalization.store.reading import read_table
+from marginalization.store.schemas import ELEMENTS
+from marginalization.store.superseded import set_aside
 
 with as_job(snakemake):
     config = snakemake.config

@@ -1,10 +1,10 @@
 """Load a model and run it on three sequences, to find what is wrong before the shards start."""
 
 import torch
-from marginalization.devices import claimed_device
-from marginalization.files import write_json
-from marginalization.job import as_job
-from marginalization.probe import probe
+from marginalization.jobs.devices import claimed_device
+from marginalization.jobs.job import as_job
+from marginalization.probing.probe import probe
+from marginalization.store.files import write_json
 
 with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)

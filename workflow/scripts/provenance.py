@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from marginalization.files import read_facts, write_json
-from marginalization.job import as_job
-from marginalization.provenance import devices, wall_seconds
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import devices, wall_seconds
+from marginalization.store.files import read_facts, write_json
 
 with as_job(snakemake):
     *tables, backgrounds, annotations = (path for path in snakemake.input if path.endswith(".parquet"))

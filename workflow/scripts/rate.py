@@ -1,11 +1,11 @@
 """Measure how many marginals a model computes in a second, on the device that its shards will have."""
 
 import torch
-from marginalization.devices import claimed_device, device_name
-from marginalization.files import write_json
-from marginalization.job import as_job
-from marginalization.probe import load_readout_model
-from marginalization.rate import marginals_per_second
+from marginalization.jobs.devices import claimed_device, device_name
+from marginalization.jobs.job import as_job
+from marginalization.probing.probe import load_readout_model
+from marginalization.probing.rate import marginals_per_second
+from marginalization.store.files import write_json
 
 with as_job(snakemake):
     torch.set_num_threads(snakemake.threads)

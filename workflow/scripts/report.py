@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from marginalization.job import as_job
-from marginalization.report.figures import write_figures
-from marginalization.report.page import write_report
-from marginalization.superseded import set_aside
+from marginalization.jobs.job import as_job
+from marginalization.store.superseded import set_aside
+from marginalization.view.report.figures import write_figures
+from marginalization.view.report.page import write_report
 
 with as_job(snakemake):
     page, figures = Path(snakemake.output.page), Path(snakemake.output.figures)

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import torch
-from marginalization.config import profile_readouts, readouts_of
-from marginalization.devices import claimed_device, device_name
-from marginalization.files import write_json
-from marginalization.job import as_job
-from marginalization.probe import load_readout_model
-from marginalization.provenance import made_by
-from marginalization.readouts import PROFILE
-from marginalization.screen import read_shard, run_shard
+from marginalization.config.checks import profile_readouts, readouts_of
+from marginalization.jobs.devices import claimed_device, device_name
+from marginalization.jobs.effects import read_shard, run_shard
+from marginalization.jobs.job import as_job
+from marginalization.jobs.provenance import made_by
+from marginalization.models.readouts import PROFILE
+from marginalization.probing.probe import load_readout_model
+from marginalization.store.files import write_json
 
 with as_job(snakemake) as said:
     torch.set_num_threads(snakemake.threads)

@@ -9,12 +9,13 @@ from importlib import import_module
 __version__ = "0.2.0"
 
 _HOMES = {
-    "marginalize": "marginals",
-    "marginalize_annotations": "marginals",
-    "marginalize_motifs": "marginals",
-    "predict": "prediction",
-    "saturation_mutagenesis": "mutagenesis",
-    "stream_motifs": "streams",
+    "marginalize": "inference.marginals",
+    "marginalize_annotations": "inference.marginals",
+    "marginalize_motifs": "inference.marginals",
+    "one_hot_encode": "sequences.onehot",
+    "predict": "inference.prediction",
+    "saturation_mutagenesis": "inference.mutagenesis",
+    "stream_motifs": "inference.streams",
 }
 __all__ = sorted(_HOMES)
 

@@ -1,5 +1,5 @@
 """`python -m marginalization`."""
 
-from .cli import main
+from .view.cli import main
 
 raise SystemExit(main())

@@ -1,0 +1,137 @@
+"""What is wrong with models and functions of a config, in words: their files and what names their code.
+
+Nothing here imports torch or a lab's code, because Snakemake reads it at every parse.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..inputs.model_formats import DAMAGED, kind_of, kind_of_folder, require_model, require_weights, unusable
+from .checks import require_file
+from .dependencies import code_file
+
+FORMS = "give `path/to/file.py:callable` or `package.module:callable`"
+
+MODEL_FILE = re.compile(r"\.(h5|hdf5|keras|pt|pt2|pth|ckpt|torch|safetensors|bin|np[yz]|pkl|pickle|onnx|joblib)$", re.I)
+DATA_FILE = re.compile(r"\.(bed|bw|bigwig|csv|fa|fasta|gz|json|meme|tsv|txt|yaml|yml)$", re.I)
+
+
+def check_models(config: dict[str, Any]) -> None:
+    """Raise an InputError for the first thing in models and readouts that is seen to be wrong without running code."""
+    for name, spec in config["models"].items():
+        place = f"models.{name}"
+        if "file" in spec:
+            require_model(_stored(spec["file"], place), spec["trust_pickle"], place)
+        if "weights" in spec:
+            require_weights(_stored(spec["weights"], place), place)
+        _check_kwargs(spec.get("kwargs", {}), f"{place}.kwargs")
+    for place, reference in _references(config):
+        check_reference(reference, place)
+
+
+def require_modules(config: dict[str, Any]) -> None:
+    """An InputError when the package of a model's factory, or of a readout's function, is not installed here."""
+    for place, reference in _references(config):
+        root = reference.rpartition(":")[0].partition(".")[0]
+        if code_file(reference) or _is_installed(root):
+            continue
+        near = difflib.get_close_matches(root, [m.name for m in pkgutil.iter_modules()], n=1, cutoff=0.85)
+        hint = f"did you mean {near[0]}?" if near else "install the package that has it"
+        raise InputError(f"config: {place}: there is no module {root} in the environment of the jobs; {hint}")
+
+
+def check_reference(reference: str, place: str) -> None:
+    """An InputError when `reference` can be neither `path/to/file.py:callable` nor `package.module:callable`."""
+    path, _, attribute = reference.rpartition(":")
+    what = f"config: {place}: {path}"
+    if code_file(reference):
+        require_file(path, place)
+        return
+    if _is_module_name(path) and _is_installed(path.partition(".")[0]):
+        return
+    if path.endswith(".ipynb"):
+        raise InputError(
+            f"{what} is a notebook, which can not be imported; save its code as a file with `jupyter nbconvert --to "
+            f"script {path}`, and name that"
+        )
+    if Path(path).is_dir():
+        files = sorted([*Path(path).glob("*.py"), *Path(path).glob("*/*.py")])
+        hint = next((f"did you mean {file}:{attribute}?" for file in files if _defines(file, attribute)), FORMS)
+        raise InputError(f"{what} is a folder; {hint}")
+    for file in (f"{path}.py", f"{path.replace('.', '/')}.py", path.rstrip(":")):
+        if file.endswith(".py") and Path(file).is_file():
+            raise InputError(f"{what}:{attribute} names no module; did you mean {file}:{attribute}?")
+    if not _is_module_name(path):
+        raise InputError(f"{what} is neither a file that ends in .py nor the name of a module; {FORMS}")
+
+
+def _references(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What names a lab's code, after where it stands."""
+    for name, spec in config["models"].items():
+        if "factory" in spec:
+            yield f"models.{name}.factory", spec["factory"]
+    for name, readout in config["readouts"].items():
+        if "function" in readout:
+            yield f"readouts.{name}.function", readout["function"]
+
+
+def _is_module_name(path: str) -> bool:
+    return all(part.isidentifier() for part in path.split("."))
+
+
+def _is_installed(root: str) -> bool:
+    return root in sys.modules or (root.isidentifier() and importlib.util.find_spec(root) is not None)
+
+
+def _defines(file: Path, name: str) -> bool:
+    """Whether a Python file has a class or function of a name."""
+    code = file.read_text(encoding="utf-8", errors="ignore")
+    return re.search(rf"^(class|def) {re.escape(name.partition('.')[0])}\b", code, re.MULTILINE) is not None
+
+
+def _stored(path: str, place: str) -> str:
+    """A file, or an InputError, which for a folder that is a stored model says what it is."""
+    if Path(path).is_dir() and (kind := kind_of_folder(path)):
+        raise unusable(path, kind, place)
+    return require_file(path, place)
+
+
+def _check_kwargs(kwargs: dict[str, Any], place: str) -> None:
+    """An InputError for a value that is written as a path of a file and names none, or one that holds no data."""
+    values = list(_strings(kwargs, place))
+    # A file's name in the repository on a hub that another value names.
+    remote = any(re.fullmatch(r"[\w.-]+/[\w.-]+", value) and not _is_path(value) for _, value in values)
+    for below, value in values:
+        if not _is_path(value) or (remote and "/" not in value):
+            continue
+        if not Path(value).exists():
+            require_file(value, below)
+        elif MODEL_FILE.search(value) and Path(value).is_file() and (kind := kind_of(value)) in DAMAGED:
+            raise unusable(value, kind, below)
+
+
+def _is_path(value: str) -> bool:
+    """Whether a text ends like the path of a file, and is neither a list nor a sentence nor a URL."""
+    ends = MODEL_FILE.search(value) or DATA_FILE.search(value)
+    return ends is not None and len(value) < 1000 and not re.search(r"[\0\n,;*{]|://", value)
+
+
+def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """All texts in nested kwargs, after where each stands."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _strings(item, f"{place}[{i}]")

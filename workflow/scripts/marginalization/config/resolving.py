@@ -1,0 +1,35 @@
+"""A config as Snakemake reads it, made whole: checked, with its defaults filled in, before any job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .attributions import check_attributions, require_tangermeme
+from .checks import check_config, expand_home
+from .models import check_models, require_modules
+
+
+def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> None:
+    """Check a config and fill in its defaults, in place.
+
+    Args:
+        config: as it stands in the file.
+        schema: path of the JSON schema, in YAML.
+        jobs_here: whether the jobs' environment is this one, so that packages can be looked for.
+
+    Raises:
+        InputError: something in it is wrong, or a file of a model is.
+    """
+    from snakemake.utils import validate
+
+    check_config(config, yaml.safe_load(Path(schema).read_text()))
+    validate(config, schema)
+    config.update(expand_home(config))
+    check_models(config)
+    check_attributions(config)
+    if jobs_here:
+        require_tangermeme(config)
+        require_modules(config)

@@ -1,0 +1,1 @@
+"""What a screen is, without torch: its elements, where they go, and its jobs."""

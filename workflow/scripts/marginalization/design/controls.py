@@ -1,0 +1,106 @@
+"""Controls: shuffled elements, which say what other orders of the same letters do.
+
+Almost any element moves a model a little. Controls tell what its letters do from what their order does; `nulls` is the
+comparison.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..sequences.letters import identifier, named_generator, reverse_complement
+from ..sequences.shuffle import dinucleotide_shuffle, shuffle
+from ..statistics.strata import strata
+
+SHUFFLES = {"mononucleotide": shuffle, "dinucleotide": dinucleotide_shuffle}
+
+ATTEMPTS = 20
+"""Draws for each control, before a sequence counts as one that has no other order left."""
+
+
+_PREFIX = 8
+"""Hex digits of the id of an element that its controls' ids begin with."""
+
+
+def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd.DataFrame:
+    """Shuffles of elements.
+
+    Those of an element depend on the seed and its sequence, and on others only where two shuffles would be equal. None
+    equals an element, another control, or the reverse complement of one. The id of a control begins with that of its
+    element, so that both are in one shard.
+
+    Args:
+        elements: sorted by element_id; with name, sequence and source.
+        spec: the section `controls` of the config.
+        seed: the screen's.
+
+    Returns:
+        A table with the columns of `elements`: for each element or stratum as many as `spec` says, or as there are.
+    """
+    draw = SHUFFLES[spec["kind"]]
+    taken = set(itertools.chain.from_iterable(_both_strands(sequence) for sequence in elements["sequence"]))
+    ids = set(elements["element_id"])
+    rows = []
+    for order in _orders(elements, spec, seed):
+        generators: dict[str, np.random.Generator] = {}
+        drawn = 0
+        for _ in range(ATTEMPTS * spec["shuffles"]):
+            if drawn == spec["shuffles"]:
+                break
+            element = next(order)
+            parent = element.element_id
+            if parent not in generators:
+                generators[parent] = named_generator(seed, "control", parent)
+            sequence = draw(element.sequence, generators[parent])
+            element_id = parent[:_PREFIX] + identifier(sequence)[_PREFIX:]
+            if sequence in taken or element_id in ids:
+                continue
+            drawn += 1
+            taken.update(_both_strands(sequence))
+            ids.add(element_id)
+            rows.append((element_id, "control", sequence, element.source, f"{element.name}/shuffle {drawn}", parent))
+    columns = ["element_id", "kind", "sequence", "source", "name", "control_of"]
+    return pd.DataFrame(rows, columns=columns).assign(width=lambda table: table["sequence"].str.len().astype(np.int64))
+
+
+def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: dict[str, Any]) -> list[str]:
+    """A line on elements or strata that have fewer controls than asked, if there are any.
+
+    Args:
+        elements: what `draw_controls` took.
+        controls: what it gave.
+        spec: the section `controls` of the config.
+    """
+    labels = elements["element_id"].to_numpy() if spec["per"] == "element" else strata(elements, spec)
+    of_element = elements["element_id"].map(controls["control_of"].value_counts()).fillna(0).astype(int)
+    drawn = of_element.groupby(labels).sum()
+    few = drawn[drawn < spec["shuffles"]]
+    if few.empty:
+        return []
+    one = elements["name"][labels == few.index[0]].iloc[0]
+    what = "elements" if spec["per"] == "element" else "strata of elements"
+    return [
+        f"{len(few):,} of {len(drawn):,} {what} have fewer controls than the {spec['shuffles']:,} asked for, "
+        f"{(few == 0).sum():,} of them none, such as {one}: their letters have no more other orders"
+    ]
+
+
+def _orders(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> Iterator[Iterator[Any]]:
+    """For each element, or for each stratum, the elements to shuffle for it, without end."""
+    rows = list(elements[["element_id", "name", "sequence", "source"]].itertuples(index=False))
+    if spec["per"] == "element":
+        yield from map(itertools.repeat, rows)
+        return
+    keys = [named_generator(seed, "stratum", row.element_id).random() for row in rows]
+    labels = strata(elements, spec)
+    for stratum in range(labels.max() + 1):
+        yield itertools.cycle([rows[i] for i in sorted(np.flatnonzero(labels == stratum), key=keys.__getitem__)])
+
+
+def _both_strands(sequence: str) -> tuple[str, str]:
+    return sequence, reverse_complement(sequence)

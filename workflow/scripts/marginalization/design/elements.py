@@ -1,0 +1,215 @@
+"""Elements: what a screen substitutes. Motifs, annotations and pairs of equal sequence are one, computed once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..errors import InputError
+from ..inputs.annotations import read_annotations
+from ..inputs.motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
+from ..sequences.letters import UNKNOWN, identifier
+from .controls import draw_controls, missing_controls
+from .pairs import IDS, Arrangement, read_pairs
+from .placement import last_start
+
+NAMES_SHOWN = 8
+"""An element that many motifs or annotations share has the names of the first few, and how many more there are."""
+
+
+class Elements(NamedTuple):
+    """The tables of a screen's elements, and of the motifs, annotations and pairs that they come from.
+
+    Also how many motifs and annotations were left out for being N alone, and what a person should know of all this,
+    one line each.
+    """
+
+    elements: pd.DataFrame
+    motifs: pd.DataFrame
+    annotations: pd.DataFrame
+    pairs: pd.DataFrame
+    dropped: dict[str, int]
+    warnings: list[str]
+
+
+def read_elements(config: dict[str, Any]) -> Elements:
+    """Read the elements of a resolved config.
+
+    Returns:
+        elements, controls and pairs and their parts among them, sorted by element_id; motifs, annotations and pairs
+        in the order of the config, with their element_id, pairs also with `first_id` and `second_id` of their parts.
+
+    Raises:
+        InputError: there are none, one does not fit into the backgrounds where it is to be placed, or a pair is of a
+            motif that there is not.
+    """
+    all_motifs, all_annotations = _read_motifs(config), _read_annotations(config)
+    motifs, annotations = _without_n_alone(all_motifs, "motif_id"), _without_n_alone(all_annotations, "annotation_id")
+    dropped = {"motifs": len(all_motifs) - len(motifs), "annotations": len(all_annotations) - len(annotations)}
+    warnings = _of_dropped(dropped)
+    text = ["element_id", "name", "sequence", "source"]
+    tables = [
+        table[text].astype("str").assign(kind=kind) for kind, table in (("motif", motifs), ("annotation", annotations))
+    ]
+    both = pd.concat(tables, ignore_index=True)
+    if both.empty and warnings:
+        raise InputError(f"config: elements: {warnings[0]}, and there are no others")
+    if both.empty:
+        raise InputError("config: elements: give at least one table of motifs or annotations")
+    _check_fit(both, config)
+
+    elements = _distinct(both)
+    if spec := config["elements"].get("controls"):
+        controls = draw_controls(elements, spec, config["seed"])
+        warnings += missing_controls(elements, controls, spec)
+        elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
+    pairs = read_pairs(config["elements"]["pairs"], all_motifs, config["backgrounds"]["length"])
+    rows = _pair_rows(pairs)
+    if len(rows):
+        _check_fit(rows[rows["kind"] == "pair"], config)
+        elements = _with_pairs(elements, rows)
+    ids = elements[elements["sequence"].isin(rows["sequence"])].set_index("sequence")["element_id"]
+    for which, column in zip(Arrangement._fields, IDS, strict=True):
+        pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
+    return Elements(elements, motifs, annotations, pairs, dropped, warnings)
+
+
+def _without_n_alone(table: pd.DataFrame, number: str) -> pd.DataFrame:
+    """The rows that have something to substitute, numbered in the column `number`."""
+    table = table[table["sequence"].str.strip(UNKNOWN).astype("str") != ""].reset_index(drop=True)
+    table.insert(0, number, range(len(table)))
+    return table
+
+
+def _of_dropped(dropped: dict[str, int]) -> list[str]:
+    """A line on what was left out, if anything was."""
+    counts = " and ".join(f"{n:,} {what if n > 1 else what[:-1]}" for what, n in dropped.items() if n)
+    return [f"{counts} of N alone left out: there is nothing in them to substitute"] if counts else []
+
+
+def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of equal element_id as one element, of the first one's kind and source, sorted by element_id."""
+    ids = rows["element_id"]
+    firsts = ids.drop_duplicates().sort_values().index
+    elements = rows.loc[firsts, ["element_id", "kind", "sequence", "source", "name"]].reset_index(drop=True)
+    shared = rows[ids.duplicated(keep=False)]
+    _check_ids(shared.drop_duplicates("sequence"))
+    joined = {element_id: _join_names(names) for element_id, names in shared.groupby("element_id")["name"]}
+    elements["name"] = [joined.get(*row) for row in zip(elements["element_id"], elements["name"], strict=True)]
+    elements["width"] = elements["sequence"].str.len()
+    elements["control_of"] = None
+    return elements
+
+
+def _pair_rows(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows as `_distinct` takes them: of all pairs, then of their parts."""
+    first, second = (pairs[key] + pairs["orientation"].str[i] for i, key in enumerate(("first", "second")))
+    name = first + " " + pairs["distance"].astype("str") + " " + second
+    tables = [
+        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": "pair"}),
+        *(
+            pd.DataFrame(
+                {
+                    "name": name + f"/{part}",
+                    "sequence": pairs[f"{part}_sequence"],
+                    "source": pairs[f"{part}_source"],
+                    "kind": "part",
+                }
+            )
+            for part in ("first", "second")
+        ),
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.assign(element_id=[identifier(sequence) for sequence in rows["sequence"]])
+
+
+def _with_pairs(elements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Elements, and those of the rows of pairs and parts whose sequence none of them has."""
+    new = _distinct(rows[~rows["sequence"].isin(elements["sequence"])])
+    elements = pd.concat([elements, new]).sort_values("element_id", ignore_index=True)
+    _check_ids(elements)
+    return elements
+
+
+def _check_ids(rows: pd.DataFrame) -> None:
+    """Raise when rows of different sequences have the same element_id."""
+    clash = rows["element_id"].duplicated()
+    if clash.any():
+        raise InputError(
+            f"two sequences share the element_id {rows['element_id'][clash].iloc[0]}; change either by a base"
+        )
+
+
+def compared(elements: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of elements that are motifs or annotations: no controls, pairs or parts of these."""
+    return elements[elements["kind"].isin(["motif", "annotation"])]
+
+
+def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:
+    rows = []
+    for table in config["elements"].get("motifs", []):
+        read = read_jaspar(**table["jaspar"]) if "jaspar" in table else read_motifs(table["file"], table["format"])
+        for motif in read:
+            if table["trim"] is not None and motif.matrix is not None:
+                motif = trim(motif, table["trim"])
+            rows.append((motif, table))
+    names = distinct_names([motif for motif, _ in rows])
+    records = []
+    for motif, (_, table) in zip(names, rows, strict=True):
+        sequences = motif_sequences(
+            motif,
+            table["sequences"],
+            n=table["samples"],
+            min_information=table["min_information"],
+            seed=config["seed"],
+        )
+        for i, sequence in enumerate(sequences):
+            name = f"{motif.name}/{i}" if table["sequences"] == "sampled" else motif.name
+            matrix = None if motif.matrix is None else motif.matrix.tolist()
+            records.append((name, motif.source, identifier(sequence), matrix, sequence))
+    return pd.DataFrame(records, columns=["name", "source", "element_id", "matrix", "sequence"])
+
+
+def _read_annotations(config: dict[str, Any]) -> pd.DataFrame:
+    tables = [
+        read_annotations(
+            table["file"],
+            table["genome"],
+            format=table["format"],
+            summit_flank=table["summit_flank"],
+            max_width=table["max_width"],
+            stranded=table["stranded"],
+        )
+        for table in config["elements"].get("annotations", [])
+    ]
+    columns = ["name", "chrom", "start", "end", "strand", "sequence", "n_unknown", "source"]
+    frame = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    frame["element_id"] = [identifier(sequence) for sequence in frame["sequence"]]
+    return frame
+
+
+def _join_names(names: pd.Series) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = len(distinct) - NAMES_SHOWN
+    return ";".join(distinct[:NAMES_SHOWN]) + (f";+{more}" if more > 0 else "")
+
+
+def _check_fit(rows: pd.DataFrame, config: dict[str, Any]) -> None:
+    """Raise for the widest motif or annotation when it does not fit into the backgrounds at every start."""
+    length = config["backgrounds"]["length"]
+    width = rows["sequence"].str.len()
+    last = length - int(width.max())
+    widest = rows.loc[width.idxmax()]
+    place = f"{widest['name']} ({widest['source']}) has {width.max()} bases"
+    if last < 0:
+        raise InputError(
+            f"{place}, more than the backgrounds' {length}; {(width > length).sum()} such: clip annotations with "
+            f"max_width, trim motifs, or set backgrounds.length"
+        )
+    latest = last_start(config["placement"], last)
+    if latest > last:
+        raise InputError(
+            f"{place} and runs off the end of the backgrounds' {length} when it begins at placement.start {latest}; "
+            f"{(width > length - latest).sum()} such: the last start that fits all is {last}"
+        )

@@ -1,0 +1,113 @@
+"""Where elements go in backgrounds: strands and starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..sequences.letters import UNKNOWN, resolve_start, reverse_complement
+
+
+class Placed(NamedTuple):
+    """An element on a strand, at a start, and its sequence as it is substituted there."""
+
+    element_id: str
+    strand: str
+    start: int
+    sequence: str
+
+
+def strands(placement: dict[str, Any]) -> list[str]:
+    """The strands of a config's section `placement`, sorted."""
+    return ["+", "-"] if placement["strands"] == "both" else [placement["strands"]]
+
+
+def steps(spec: dict[str, int], place: str, last: int | None = None) -> range:
+    """The numbers of a config's range, which ends at `last` where it does not say `to`.
+
+    Raises:
+        InputError: there are none, or nothing says where they end; the message names the `place` in the config.
+    """
+    if "to" not in spec and last is None:
+        raise InputError(f"config: {place}: the range needs an end; give `to`")
+    numbers = range(spec["from"], spec.get("to", last) + 1, spec["step"])
+    if not numbers:
+        raise InputError(
+            f"config: {place}: there is nothing from {spec['from']} to {numbers.stop - 1}; "
+            f"set `from` to {numbers.stop - 1} or less"
+        )
+    return numbers
+
+
+def starts(placement: dict[str, Any]) -> list[int | None]:
+    """The starts of a config's section `placement`, a range of them written out, sorted; None for the centre."""
+    start = placement["start"]
+    return [None] if start == "centre" else sorted(start if isinstance(start, list) else [start])
+
+
+def last_start(placement: dict[str, Any], last: int) -> int:
+    """The last of a section's starts; 0 for the centre. The arguments and errors are those of `written_out`."""
+    start = placement["start"]
+    return steps(start, "placement.start", last)[-1] if isinstance(start, dict) else starts(placement)[-1] or 0
+
+
+def written_out(placement: dict[str, Any], last: int) -> dict[str, Any]:
+    """A config's section `placement` with a list in place of a range of starts.
+
+    Args:
+        placement: the section.
+        last: the last start that fits the widest element of the screen, where a range without `to` ends.
+
+    Raises:
+        InputError: the range is empty.
+    """
+    start = placement["start"]
+    return {**placement, "start": list(steps(start, "placement.start", last))} if isinstance(start, dict) else placement
+
+
+def place(elements: pd.DataFrame, placement: dict[str, Any], length: int) -> Iterator[Placed]:
+    """Each element, in the order of the table, on each strand, at each start, in backgrounds of `length`.
+
+    Args:
+        elements: with element_id and sequence.
+        placement: as `written_out` gives it.
+        length: of the backgrounds.
+    """
+    for element_id, sequence in zip(elements["element_id"], elements["sequence"], strict=True):
+        for strand in strands(placement):
+            oriented = sequence if strand == "+" else reverse_complement(sequence)
+            for start in starts(placement):
+                yield Placed(element_id, strand, resolve_start(length, len(sequence), start), oriented)
+
+
+def changed_part(placed: Placed) -> tuple[str, int]:
+    """What changes a background of an element in place: its sequence without N on either end, and where that begins.
+
+    It is all that a model has to hear of, and narrower windows are faster. Of an element of N alone one is left.
+    """
+    sequence = placed.sequence.strip(UNKNOWN) or UNKNOWN
+    return sequence, placed.start + placed.sequence.index(sequence)
+
+
+def placed_table(elements: pd.DataFrame, placement: dict[str, Any], length: int) -> pd.DataFrame:
+    """The rows of `elements`, each repeated for its placements in the order of `place`, with strand and start.
+
+    Args:
+        elements: all of a screen; with width.
+        placement: the section of the config.
+        length: of the backgrounds.
+    """
+    placement = written_out(placement, length - int(elements["width"].max()))
+    n_starts = len(starts(placement))
+    per_element = len(strands(placement)) * n_starts
+    table = elements.iloc[np.repeat(np.arange(len(elements)), per_element)].reset_index(drop=True)
+    table["strand"] = pd.Categorical(np.tile(np.repeat(strands(placement), n_starts), len(elements)))
+    if starts(placement) == [None]:
+        table["start"] = length // 2 - table["width"] // 2
+    else:
+        table["start"] = np.tile(np.array(starts(placement)), len(table) // n_starts)
+    return table

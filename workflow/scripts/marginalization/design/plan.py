@@ -1,0 +1,275 @@
+"""The plan of a screen: which jobs there are, named after what they compute.
+
+It is made from the inputs themselves while Snakemake parses, so bad input is found before any job starts and a dry run
+shows every job. The name of a job ends in a digest of all that its numbers depend on: its elements, backgrounds, model,
+readouts and placement. So a job is run again just when one of these has changed, since then its files do not exist.
+(Snakemake's own triggers do not serve here: it does not look for changes in jobs below one that is run again.)
+
+As ids are spread evenly, element shards are equal ranges of ids; their number is a power of two, so that a few more
+elements do not change it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from .. import __version__
+from ..config.attributions import attribution_callable, attribution_files, callables
+from ..config.checks import background_files, element_files, model_callables, model_files
+from ..config.dependencies import code_digest, package_files
+from ..inputs.backgrounds import check_copies, equal_backgrounds, select_backgrounds
+from ..store.files import file_stamp, sha256, write_json
+from .elements import compared, read_elements
+from .placement import starts, strands, written_out
+
+ID_BITS = 64
+
+
+class Plan(NamedTuple):
+    """The jobs of each model by name, and the numbers that they follow from."""
+
+    jobs: dict[str, list[str]]
+    models: dict[str, str]
+    unmeasured: list[str]
+    elements_digest: str
+    backgrounds_digest: str
+    n_elements: int
+    n_controls: int
+    n_backgrounds: int
+    n_background_shards: int
+    n_placements: int
+    attribution_jobs: dict[str, list[str]]
+    input_warnings: list[str]
+
+    @property
+    def n_jobs(self) -> int:
+        return sum(map(len, self.jobs.values()))
+
+    @property
+    def n_attribution_jobs(self) -> int:
+        return sum(map(len, self.attribution_jobs.values()))
+
+    @property
+    def n_marginals(self) -> int:
+        return len(self.jobs) * self.n_elements * self.n_placements * self.n_backgrounds
+
+    def describe(self) -> str:
+        """One line for people."""
+        controls = f" ({self.n_controls:,} of them controls)" if self.n_controls else ""
+        return (
+            f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
+            f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
+            + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
+        )
+
+    def warning(self, shards: dict[str, Any]) -> str | None:
+        """What to do about jobs that are too many, or whose time is not known."""
+        if self.unmeasured:
+            return (
+                f"shards.minutes needs the rate of {', '.join(self.unmeasured)}: run snakemake with target measure. "
+                f"Until then a job computes shards.marginals ({shards['marginals']:,})"
+            )
+        for what, section, n_jobs in (
+            ("this screen takes", "shards", self.n_jobs),
+            ("its attributions take", "attributions", self.n_attribution_jobs),
+        ):
+            if n_jobs <= shards["max_jobs"]:
+                continue
+            # Twice the mean, because the number of element shards is rounded up to a power of two.
+            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards['max_jobs'])}"
+            if self.n_background_shards > 1:
+                remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
+            return (
+                f"{what} {n_jobs:,} jobs, more than shards.max_jobs ({shards['max_jobs']:,}); "
+                f"larger jobs cost less to start: set {remedy}"
+            )
+        return None
+
+
+def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginalization")) -> Plan:
+    """Plan a resolved config, reading its inputs unless they are as they were when the cache was written.
+
+    Raises:
+        InputError: an input is missing or bad.
+    """
+    files = {*element_files(config), *background_files(config), *attribution_files(config)}
+    for model in config["models"]:
+        files.update(model_files(config, model))
+    if config["shards"]["minutes"]:
+        files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
+    files.update(path for reference in callables(config) for path in package_files(reference))
+    stamps = {path: file_stamp(path) for path in sorted(files)}
+    made_from = [code_digest(), config, stamps]
+    key = _digest([json.dumps(made_from, sort_keys=True)])
+    kept = cache / f"plan-{key}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none is there, or it is damaged
+        found = json.loads(kept.read_text())
+        if found["digest"] == _digest([json.dumps(found["plan"])]):
+            return Plan(**found["plan"])
+    plan = _read_plan(config)
+    with contextlib.suppress(ValueError):  # without a cache, for want of space or rights, the next parse reads again
+        write_json({"plan": plan._asdict(), "digest": _digest([json.dumps(plan._asdict())])}, kept)
+    return plan
+
+
+def _read_plan(config: dict[str, Any]) -> Plan:
+    read = read_elements(config)
+    elements = read.elements
+    backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
+    spec, shards = config["backgrounds"], config["shards"]
+    check_copies(spec["transform"], spec["copies"])
+    n_backgrounds = len(backgrounds) * spec["copies"]
+    placement = written_out(config["placement"], spec["length"] - int(elements["width"].max()))
+    n_placements = len(strands(placement)) * len(starts(placement))
+
+    models = {model: _model_digest(config, model, placement) for model in config["models"]}
+    rates = {model: measured_rate(config["screen"], model, digest) for model, digest in models.items()}
+    marginals = shards["marginals"]
+    if shards["minutes"] and all(rates.values()):
+        marginals = 60 * shards["minutes"] * min(rates.values())
+    per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
+    element_digests = _element_digests(elements, per_element, marginals)
+    background_digests = {}
+    for label, (first, last) in background_ranges(n_backgrounds, shards["backgrounds"]).items():
+        rows = backgrounds.iloc[first // spec["copies"] : -(-last // spec["copies"])]
+        # With several copies, shards cut elsewhere can be of the same originals, so where it is cut is part of it.
+        made_by = json.dumps([spec["transform"], spec["copies"], config["seed"], first, last])
+        background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
+    return Plan(
+        jobs=_jobs(models, element_digests, background_digests),
+        models=models,
+        unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
+        elements_digest=_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
+        backgrounds_digest=_digest(background_digests.values()),
+        n_elements=len(elements),
+        n_controls=int((elements["kind"] == "control").sum()),
+        n_backgrounds=n_backgrounds,
+        n_background_shards=len(background_digests),
+        n_placements=n_placements,
+        attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
+        # Shuffles of equal backgrounds differ.
+        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
+    )
+
+
+def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
+    """The columns of tables as text, but for sequences, which the ids stand for."""
+    for table in tables:
+        for column in table:
+            if not column.endswith("sequence"):
+                yield "\x1f".join([column, *map(str, table[column])])
+
+
+def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
+    """A digest of each shard of elements by its label, in shards of about so many marginals."""
+    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
+    return {
+        label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
+        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
+    }
+
+
+def _jobs(models: dict[str, str], elements: dict[str, str], backgrounds: dict[str, str]) -> dict[str, list[str]]:
+    """The names of each model's jobs, from the digests of models, and of shards by their labels."""
+    return {
+        model: [
+            f"{elements_label}-{backgrounds_label}-{_digest([model_digest, of_elements, of_backgrounds])}"
+            for elements_label, of_elements in elements.items()
+            for backgrounds_label, of_backgrounds in backgrounds.items()
+        ]
+        for model, model_digest in models.items()
+    }
+
+
+def _attribution_jobs(
+    config: dict[str, Any],
+    elements: pd.DataFrame,
+    per_element: int,
+    models: dict[str, str],
+    background_digests: dict[str, str],
+) -> dict[str, list[str]]:
+    """The jobs of the config's attributions, if there are any; controls have none."""
+    if "attributions" not in config:
+        return {}
+    spec = dict(config["attributions"])
+    element_digests = _element_digests(compared(elements), per_element, spec.pop("marginals"))
+    # The digests of backgrounds hold the seed, by which references are drawn.
+    files = [*attribution_files(config), *package_files(attribution_callable(config))]
+    made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]
+    return _jobs(
+        {model: _digest([digest, *made_by]) for model, digest in models.items()}, element_digests, background_digests
+    )
+
+
+def _model_digest(config: dict[str, Any], model: str, placement: dict[str, Any]) -> str:
+    """A digest of a model, and of what is done with it alike in each job."""
+    settings = [config["models"][model], config["readouts"], placement, config["backgrounds"]["length"]]
+    settings += [config["compute"]["dtype"], config["compute"]["precision"]]
+    files = model_files(config, model)
+    files += [path for reference in model_callables(config, model) for path in package_files(reference)]
+    return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
+
+
+def rate_file(screen: str, model: str) -> str:
+    """Where the rule `measure` writes a model's rate."""
+    return f"results/{screen}/rates/{model}.json"
+
+
+def measured_rate(screen: str, model: str, digest: str) -> float | None:
+    """A model's marginals per second, if they were measured and it is still the same model."""
+    path = Path(rate_file(screen, model))
+    if not path.is_file():
+        return None
+    measured = json.loads(path.read_text())
+    return measured["marginals_per_second"] if measured["model"] == digest else None
+
+
+def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:
+    """Where each shard's elements are among sorted ids, by the shard's label; none is empty."""
+    labels = [shard_label(i, n_shards) for i in range(n_shards)]
+    firsts = [bisect.bisect_left(element_ids, element_bounds(label)[0]) for label in labels]
+    ranges = zip(labels, firsts, [*firsts[1:], len(element_ids)], strict=True)
+    return {label: slice(first, end) for label, first, end in ranges if first < end}
+
+
+def element_bounds(label: str) -> tuple[str, str]:
+    """The first id that a shard of elements can have, and the last."""
+    i, n_shards = (int(part) for part in label.split("of"))
+    width = 2**ID_BITS // n_shards
+    return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
+
+
+def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
+    """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
+    n_shards = math.ceil(n / size)
+    return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
+
+
+def shard_label(i: int, n: int) -> str:
+    """Such as 0003of0008; labels of the same n sort as their numbers do."""
+    digits = max(4, len(str(n)))
+    return f"{i:0{digits}d}of{n:0{digits}d}"
+
+
+def job_labels(job: str) -> tuple[str, str]:
+    """The labels of a job's shards of elements and of backgrounds."""
+    elements, backgrounds, _ = job.split("-")
+    return elements, backgrounds
+
+
+def _digest(values: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(value.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Computing only what a substitution changes."""

@@ -1,0 +1,234 @@
+"""Incremental inference: pay only for what a substitution changes.
+
+A substitution of m bases changes a window of each layer, which grows with the receptive field; all else equals the
+background's activations, which are the same for every element.
+
+    input      ..............[====]..............    m bases differ
+    layer 1    ............[========]............    kernel k: m + k - 1 positions differ
+    layer 2    .........[==============].........    dilation d: d (k - 1) more
+    readout              [----------]                what is left of them where the readout looks
+
+So a model is captured once as a graph (`torch.export`) and run once on the backgrounds, keeping only those stretches of
+those activations that will be read. Then each element's own *difference* d from its background passes through the
+graph: a linear operation A takes it as it is, A(x + d) - A(x) = A d, and any other f needs the background's x on the
+window alone, f(x + d) - f(x). Where a window ends, at a mean or a dense layer, the difference is added to the
+background's value; from the first operation without a rule (see `operations`) the whole tensor is put together so, and
+computed as usual. The result is that of a full forward pass up to the rounding of floating point, for every model.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import Node
+
+from ...models.outputs import map_tree
+from .capture import capture
+from .execution import Run
+from .planner import Planner, Program, last_uses, merged, size_of
+from .rules.windows import Window, narrow
+
+logger = logging.getLogger(__name__)
+
+WORK_BYTES = {"cpu": 3 * 2**23, "cuda": 2**29}
+"""How large a step may be: on a CPU, not much larger than the cache."""
+
+CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
+"""How much may be kept of the backgrounds' activations."""
+
+PROGRAM_NODES = 2**15
+"""How many nodes of the graph the programs that are kept may have in all; each takes about 2 KiB."""
+
+
+class Incremental:
+    """A model captured as a graph, which runs on backgrounds once and then on substitutions into them.
+
+    Args:
+        model: any module that `torch.export` captures with a symbolic batch, in evaluation mode.
+        inputs: one-hot sequences (n, letters, length) in the model's dtype, and its further inputs of n rows; of the
+            shapes, dtypes and device of all that follow.
+        precision: of the matrix products of differences in float32, as `torch.set_float32_matmul_precision` has it.
+
+    Raises:
+        Exception: whatever `torch.export` raises for a model that it can not capture.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Sequence[torch.Tensor], precision: str = "highest"):
+        self.module, self.nodes, self.outputs, self.tree = capture(model, tuple(inputs))
+        self.placeholders = [node for node in self.nodes if node.op == "placeholder"]
+        self.values: dict[Node, Any] = {}
+        self.made: dict[Node, torch.Tensor] = {}
+        self.cache: dict[Node, tuple[torch.Tensor, Window | None]] = {}
+        self.programs: dict[Window, Program] = {}
+        self.device, self.itemsize = inputs[0].device, inputs[0].element_size()
+        self.work_bytes, self.cache_bytes = WORK_BYTES[self.device.type], CACHE_BYTES[self.device.type]
+        self.most_programs = max(2, PROGRAM_NODES // len(self.nodes))
+        self.precision = precision
+        self.prepared: tuple[int, int] | None = None
+        self.covered: set[Window] = set()
+        self.infinite: set[Node] = set()
+        self.planner = Planner(self.nodes, self.outputs, self.infinite)
+        self.run = Run(self)
+
+    def program(self, lo: int, hi: int) -> Program:
+        """What to compute for substitutions at the positions `lo` to `hi`; the programs used last are kept."""
+        window = Window(2, lo, hi)
+        program = self.programs.pop(window, None) or self.planner.plan(window)
+        self.programs[window] = program
+        if len(self.programs) > self.most_programs:
+            oldest = next(iter(self.programs))
+            del self.programs[oldest]
+            self.covered.discard(oldest)
+        return program
+
+    def prepare(self, inputs: Sequence[torch.Tensor], rows: tuple[int, int], lo: int, hi: int, batch_size: int) -> None:
+        """Run backgrounds, and keep what substitutions within the positions `lo` to `hi` will read.
+
+        What was kept for other positions stays while there is room for both.
+
+        Args:
+            inputs: the backgrounds, and the model's further inputs.
+            rows: which backgrounds they are; those that were prepared last are not run again.
+            lo, hi: the positions.
+            batch_size: backgrounds to run at a time.
+        """
+        if self.prepared != rows or not self._room_for(self.program(lo, hi), len(inputs[0])):
+            self.cache.clear()
+            self.covered.clear()
+            self.run.forget()
+        self.prepared, self.inputs, self.batch_size = rows, inputs, batch_size
+        self._cover(lo, hi)
+
+    def before(self) -> Any:
+        """The model's output tree for the backgrounds; after `prepare`."""
+        return self._unflatten([self.cache[node][0] for node in self.outputs])
+
+    def after(self, delta: torch.Tensor, lo: int, rows: slice) -> Any:
+        """The model's output tree for backgrounds that differ on a window.
+
+        Args:
+            delta: differences of the input, shape (n_rows, letters, width).
+            lo: the window's first position; the window must lie within what was prepared.
+            rows: the backgrounds: one for all rows, or one for each.
+        """
+        program = self._cover(lo, lo + delta.shape[2])
+        used = program.windows.get(self.placeholders[0])
+        delta = delta if used is None else narrow(delta, used, lo)
+        while True:
+            try:
+                return self._unflatten(self._after(program, delta, rows))
+            except torch.OutOfMemoryError:
+                if program.size is None or self.work_bytes < self.itemsize * program.size:
+                    raise  # a row at a time is too much already
+                self.work_bytes //= 2
+                self.run = Run(self)
+                logger.warning("out of memory: going on with batches of %.3g MiB a step", self.work_bytes / 2**20)
+
+    def floats_per_background(self, lo: int, hi: int) -> int:
+        """How many numbers are kept of each background."""
+        return _floats(self.program(lo, hi).reads)
+
+    def backgrounds_at_once(self, lo: int, hi: int) -> int:
+        """How many backgrounds to prepare at a time."""
+        return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi)))
+
+    def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
+        """The outputs for all rows, as many at a time as may be."""
+        n_rows = len(delta)
+        if program.size is None:
+            return self.run.outputs(program, delta, rows)
+        n_batches = min(n_rows, -(-n_rows * program.size * self.itemsize // self.work_bytes))
+        bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
+        parts = []
+        for first, last in itertools.pairwise(bounds):
+            own = rows if rows.stop - rows.start == 1 else slice(rows.start + first, rows.start + last)
+            parts.append(self.run.outputs(program, delta[first:last], own))
+        return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
+
+    # The backgrounds.
+
+    def _cover(self, lo: int, hi: int) -> Program:
+        """A program for the positions `lo` to `hi`, all that it reads of the backgrounds being kept.
+
+        What a narrow window reads is, but for models that treat parts of their input differently, a part of what a
+        wider one does; where it is not, the backgrounds run again. So they do when some activation of theirs turns out
+        infinite: differences from it say nothing, so there is another program, which takes it whole.
+        """
+        while (program := self.program(lo, hi)).window not in self.covered:
+            known = len(self.infinite)
+            self._keep_reads(program)
+            if len(self.infinite) > known:
+                self.programs.clear()
+                self.covered.clear()
+            else:
+                self.covered.add(program.window)
+        return program
+
+    def _keep_reads(self, program: Program) -> None:
+        """Run the backgrounds for what a program reads of them and is not kept yet."""
+        missing = self._missing(program)
+        for node in missing:
+            self.cache.pop(node, None)
+        self.run.forget()
+        ruled = {step.node for step in program.steps if step.rule is not None}
+        n = len(self.inputs[0]) if missing else 0
+        for first in range(0, n, self.batch_size):
+            batch = slice(first, min(first + self.batch_size, n))
+            self._run_backgrounds([x[batch] for x in self.inputs], missing, ruled, batch, n)
+
+    def _missing(self, program: Program) -> dict[Node, Window | None]:
+        """What a program reads of the backgrounds and is not kept yet, and what is kept of the same nodes."""
+        missing: dict[Node, Window | None] = {}
+        for node, window in program.reads.items():
+            both = merged(self.cache[node][1], window) if node in self.cache else window
+            if node not in self.cache or both != self.cache[node][1]:
+                missing[node] = both
+        return missing
+
+    def _room_for(self, program: Program, n: int) -> bool:
+        """Whether what a program reads of n backgrounds may be kept beside what is."""
+        missing = self._missing(program)
+        kept = {node: window for node, (_, window) in self.cache.items()}
+        return not missing or n * self.itemsize * _floats(kept | missing) <= self.cache_bytes
+
+    def _run_backgrounds(
+        self, inputs: list[torch.Tensor], reads: dict[Node, Window | None], ruled: set[Node], rows: slice, n: int
+    ) -> None:
+        """Run a batch of the n backgrounds as usual, keep what is read, and note what is infinite and has a rule."""
+        env: dict[Node, Any] = dict(zip(self.placeholders, inputs, strict=True))
+        dropped = last_uses(self.nodes, self.nodes)
+        for node in self.nodes:
+            if node.op == "get_attr":
+                env[node] = self.values.setdefault(node, operator.attrgetter(node.target)(self.module))
+            elif node.op == "call_function":
+                args, kwargs = torch.fx.map_arg((node.args, node.kwargs), env.__getitem__)
+                env[node] = node.target(*args, **kwargs)
+                if not node.meta["of_batch"]:
+                    self.values[node] = env[node]
+            if node in ruled and not env[node].sum().isfinite():
+                self.infinite.add(node)
+            if node in reads:
+                self._keep(node, env[node], reads[node], rows, n)
+            for used in dropped[node]:
+                del env[used]
+
+    def _keep(self, node: Node, value: Any, window: Window | None, rows: slice, n: int) -> None:
+        value = value if window is None else narrow(value, window)
+        if node not in self.cache:
+            self.cache[node] = (value.new_empty((n, *value.shape[1:])), window)
+        self.cache[node][0][rows] = value
+
+    def _unflatten(self, leaves: list[torch.Tensor]) -> Any:
+        remaining = iter(leaves)
+        return map_tree(lambda _: next(remaining), self.tree)
+
+
+def _floats(reads: dict[Node, Window | None]) -> int:
+    """How many numbers nodes have on windows, for one background."""
+    return sum(size_of(node, window) for node, window in reads.items())

@@ -1,0 +1,90 @@
+"""Pooling: maxima and means over a kernel that moves along the positions."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.fx import Node
+from torch.nn import functional
+
+from .base import Backgrounds, Deltas, Inputs, shape_of
+from .sliding import Sliding, spatial
+from .windows import Window, fit
+
+
+class Pool(Sliding):
+    """What pooling of either kind has: a kernel along the positions, and one across them."""
+
+    shares = False
+
+    def along(self, axis: int) -> bool:
+        ndim = len(self.shape) + 1
+        self.at = axis - 2
+        if self.at < 0:
+            return False
+        self.kernels, self.paddings = (spatial(self.args[name], ndim) for name in ("kernel_size", "padding"))
+        self.strides = spatial(self.args["stride"] or self.args["kernel_size"], ndim)
+        self.dilations = spatial(self.args.get("dilation", 1), ndim)
+        self.kernel, self.stride = self.kernels[self.at], self.strides[self.at]
+        self.padding, self.dilation = self.paddings[self.at], self.dilations[self.at]
+        return True
+
+
+class MaxPool(Pool):
+    """Maximum over a moving kernel."""
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(self.node, out), (self.source, self._looked_at(out))]
+
+    def _looked_at(self, out: Window) -> Window:
+        lo, hi = self.need(self.source, out, {})
+        return out._replace(lo=lo, hi=hi).clip(0, shape_of(self.source)[out.axis - 1])
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        inside = self._looked_at(out)
+        x = fit(delta, have, inside.lo, inside.hi)
+        spare = x is not delta or run.may_overwrite(self.source)
+        x = (x.add_ if spare else x.add)(run.background(self.source, inside))
+        lo, hi = self.need(self.source, out, {})
+        if (lo, hi) != (inside.lo, inside.hi):
+            after = x.ndim - 1 - out.axis
+            x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
+        paddings = list(self.paddings)
+        paddings[self.at] = 0
+        pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
+        y = pool(x, self.kernels, self.strides, paddings, self.dilations, self.args["ceil_mode"])
+        return y.sub_(run.background(self.node, out))
+
+
+class AveragePool(Pool):
+    """Mean over a moving kernel."""
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        delta = fit(delta, have, *self.need(self.source, out, {}))
+        flat = delta.ndim == 3
+        ones = [1] * flat
+        paddings = [0] * flat + [0 if i == self.at else n for i, n in enumerate(self.paddings)]
+        sums = functional.avg_pool2d(
+            delta.unsqueeze(2) if flat else delta,
+            *(ones + self.kernels, ones + self.strides, paddings),
+            ceil_mode=self.args["ceil_mode"],
+            divisor_override=1,
+        )
+        sums = sums.squeeze(2) if flat else sums
+        if self.args.get("divisor_override"):
+            return sums / self.args["divisor_override"]
+        for i, n in enumerate(self.shape[1:]):
+            outputs = range(out.lo, out.hi) if i == self.at else range(n)
+            counts = sums.new_tensor([self._count(i, o) for o in outputs])
+            sums = sums / counts.view(-1, *[1] * (len(self.shape) - 2 - i))
+        return sums
+
+    def _count(self, i: int, o: int) -> int:
+        """How many positions along a dimension count for output o: padding where asked for, what lies beyond never."""
+        length = shape_of(self.source)[1 + i]
+        start = o * self.strides[i] - self.paddings[i]
+        end = min(start + self.kernels[i], length + self.paddings[i])
+        return end - start if self.args["count_include_pad"] else min(end, length) - max(start, 0)

@@ -1,0 +1,180 @@
+"""Operations that act on each position by itself: activations, sums, gates, normalization over channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from .base import Backgrounds, Deltas, Inputs, Rule, aten, shape_of, single
+from .windows import Window, add_into, fit
+
+
+class Positionwise(Rule):
+    """Operations that act on each position by itself: activations, gates, normalization over channels."""
+
+    shares = False
+    has_base = True
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        if self.shape is None:
+            return None
+        first = next(iter(inputs.values()))
+        for node, window in inputs.items():
+            shape = shape_of(node)
+            if window.flat or shape is None or len(shape) != len(self.shape) or window.axis != first.axis:
+                return None
+            if shape[window.axis - 1] != self.shape[window.axis - 1] or self._mixes(node, window.axis):
+                return None
+        for window in inputs.values():
+            first = first.hull(window)
+        return first
+
+    def _mixes(self, node: Node, axis: int) -> bool:
+        """Whether the operation reduces or normalizes over the positions."""
+        ndim = len(self.shape) + 1
+        if "normalized_shape" in self.args:
+            return axis >= ndim - len(self.args["normalized_shape"])
+        if self.node.target is aten.prelu.default and self.args["weight"].meta["val"].numel() > 1:
+            return axis == 1 or node is self.args["weight"]
+        return "dim" in self.args and self.args["dim"] is not None and self.args["dim"] % ndim == axis
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        changed = [(node, out) for node in inputs]
+        return [(self.node, out), *changed, *((node, self._facing(node, out)) for node in self._others(inputs))]
+
+    def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
+        return run.background(source, out, like)
+
+    def added(self, run: Backgrounds, deltas: Deltas, out: Window) -> dict[Node, torch.Tensor]:
+        """The inputs' differences, each added to its base."""
+        values = {}
+        for node, (have, delta) in deltas.items():
+            if run.comes_added(node):
+                values[node] = delta
+                continue
+            fitting = fit(delta, have, out.lo, out.hi)
+            spare = fitting is not delta or run.may_overwrite(node)
+            values[node] = (fitting.add_ if spare else fitting.add)(self.base(run, node, out, fitting))
+        return values
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        values = self.added(run, deltas, out)
+        like = next(iter(values.values()))
+
+        def value(node: Node) -> Any:
+            if node in values:
+                return values[node]
+            facing = self._facing(node, out)
+            return run.background(node, facing, like) if node.meta["of_batch"] else run.constant(node, facing)
+
+        args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
+        after = self.node.target(*args, **kwargs)
+        return after - run.background(self.node, out, after)
+
+    def _others(self, inputs: Any) -> list[Node]:
+        """The inputs that are as in the background, but differ between backgrounds."""
+        return [node for node in self.node.all_input_nodes if node not in inputs and node.meta["of_batch"]]
+
+    def _facing(self, node: Node, out: Window) -> Window | None:
+        """The window of an unchanged input that faces the output's; None for one that has no such positions."""
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            return None
+        axis = out.axis - (len(self.shape) + 1 - value.ndim)
+        broadcast = self.node.target is not aten.prelu.default
+        facing = broadcast and axis >= 0 and value.shape[axis] == self.shape[out.axis - 1] != 1
+        return out._replace(axis=axis) if facing else None
+
+
+class Relu(Positionwise):
+    """The most frequent of them, in a single pass: relu(x + d) - relu(x) = max(min(x, 0) + d, -relu(x))."""
+
+    def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
+        return run.once((self, "base", out), lambda: run.background(source, out, like).clamp(max=0))
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        (value,) = self.added(run, deltas, out).values()
+        least = run.once((self, "least", out), lambda: -run.background(self.node, out, value))
+        return torch.maximum(value, least, out=value)
+
+
+class Sum(Positionwise):
+    """Addition and subtraction, from the left or the right: differences add up."""
+
+    has_base = False
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return []
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        size = list(self.shape)
+        size[out.axis - 1] = out.width
+        name, alpha = str(self.node.target), self.args["alpha"]
+        factors = (-alpha, 1) if "rsub" in name else (1, -alpha) if "sub" in name else (1, alpha)
+        operands = [
+            (operand, factor, *deltas[operand])
+            for operand, factor in zip((self.args["self"], self.args["other"]), factors, strict=True)
+            if operand in deltas
+        ]
+        total = None
+        for i, (operand, factor, have, delta) in enumerate(operands):
+            once = sum(other is operand for other, *_ in operands) == 1
+            same = delta.shape[1:] == tuple(size) and (have.lo, have.hi) == (out.lo, out.hi)
+            if factor == 1 and once and same and run.may_overwrite(operand):
+                total = delta
+                del operands[i]
+                break
+        if total is None:
+            total = operands[0][3].new_zeros(len(operands[0][3]), *size)
+        for _, factor, have, delta in operands:
+            add_into(total, out, delta if factor == 1 else delta * factor, have)
+        return total
+
+
+class Scale(Positionwise):
+    """Multiplication or division by what is as in the background."""
+
+    has_base = False
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        divides = "div" in str(self.node.target)
+        squares = self.args["self"] is self.args.get("other")
+        if len(inputs) > 1 or squares or (divides and self.args["other"] in inputs):
+            return None
+        return super().reach(inputs)
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(node, self._facing(node, out)) for node in self._others(inputs)]
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        ((changed, (have, delta)),) = deltas.items()
+
+        def value(node: Node) -> Any:
+            if node is changed:
+                return fit(delta, have, out.lo, out.hi)
+            facing = self._facing(node, out)
+            return run.background(node, facing, delta) if node.meta["of_batch"] else run.constant(node, facing)
+
+        args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
+        return self.node.target(*args, **kwargs)
+
+
+class BatchNorm(Rule):
+    """In evaluation mode: each channel times a constant."""
+
+    shares = False
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        found = single(inputs)
+        if found is None or self.args["training"] or found[0] is not self.args["input"] or found[1].axis == 1:
+            return None
+        return found[1]
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        scale = (run.constant(self.args["running_var"]) + self.args["eps"]).rsqrt()
+        if self.args["weight"] is not None:
+            scale = scale * run.constant(self.args["weight"])
+        return fit(delta, have, out.lo, out.hi) * scale.view(-1, *[1] * (delta.ndim - 2))

@@ -1,0 +1,171 @@
+"""Operations over many positions at once: dense layers, means, maxima, and pooling to a given length."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.fx import Node
+from torch.nn import functional
+
+from .base import Backgrounds, Deltas, Inputs, Rule, aten, shape_of, single
+from .windows import Window, fit, narrow
+
+
+class AdaptiveAverage(Rule):
+    """Means of a given number of stretches, which together make up the positions."""
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        found = single(inputs)
+        if found is None or self.shape is None or found[1].axis < 2:
+            return None
+        window = found[1]
+        before, after = shape_of(self.source)[window.axis - 1], self.shape[window.axis - 1]
+        return window._replace(lo=window.lo * after // before, hi=-(-window.hi * after // before))
+
+    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
+        before, after = shape_of(self.source)[out.axis - 1], self.shape[out.axis - 1]
+        return out.lo * before // after, -(-out.hi * before // after)
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        means = []
+        for lo, hi in self._stretches(out):
+            changed = narrow(delta, have.clip(lo, hi), have.lo)
+            means.append(changed.sum(out.axis, keepdim=True) / (hi - lo))
+        y = torch.cat(means, out.axis)
+        size = list(self.shape[1:])
+        size[out.axis - 2] = out.width
+        return y if y.ndim == 3 else self.node.target(y, size)
+
+    def _stretches(self, out: Window) -> list[tuple[int, int]]:
+        return [self.need(self.source, out._replace(lo=o, hi=o + 1), {}) for o in range(out.lo, out.hi)]
+
+
+def adaptive_max_pool1d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
+    """The maxima alone, without the indices that the operation gives too."""
+    return aten.adaptive_max_pool1d(x, output_size)[0]
+
+
+def adaptive_max_pool2d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
+    """The maxima alone, without the indices that the operation gives too."""
+    return aten.adaptive_max_pool2d(x, output_size)[0]
+
+
+ADAPTIVE_MAXIMA = {
+    aten.adaptive_max_pool1d.default: adaptive_max_pool1d,
+    aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
+}
+
+
+class AdaptiveMaximum(AdaptiveAverage):
+    """Maxima of a given number of stretches."""
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        lo, hi = self.need(self.source, out, {})
+        return [(self.node, out), (self.source, out._replace(lo=lo, hi=hi))]
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        first, last = self.need(self.source, out, {})
+        x = fit(delta, have, first, last) + run.background(self.source, out._replace(lo=first, hi=last))
+        size = list(self.shape[1:])
+        size[out.axis - 2] = 1
+        maxima = [self.node.target(x.narrow(out.axis, lo - first, hi - lo), size) for lo, hi in self._stretches(out)]
+        return torch.cat(maxima, out.axis) - run.background(self.node, out)
+
+
+class Linear(Rule):
+    """A dense layer: over channels at each position, or over the positions, of whose weights only the changed count."""
+
+    shares = False
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        ((node, window), *others) = inputs.items()
+        if others or node is not self.args["input"]:
+            return None
+        ndim = len(window.flat or shape_of(node)) + 1
+        self.collapses = window.flat is not None or window.axis == ndim - 1
+        return window
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(self.node, None)] if self.collapses else []
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        weight = run.constant(self.args["weight"])
+        if not self.collapses:
+            return functional.linear(fit(delta, have, out.lo, out.hi), weight)
+        shape = have.flat or (weight.shape[1],)
+        columns = weight.view(-1, *shape).narrow(have.axis if have.flat else 1, have.lo, have.width)
+        flat = delta.flatten(1) if have.flat else delta
+        return run.background(self.node) + functional.linear(flat, columns.reshape(len(weight), -1))
+
+
+class Reduction(Rule):
+    """Sum or mean over dimensions, the positions' among them or not."""
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        found = single(inputs)
+        if found is None or self.args.get("dtype") is not None:
+            return None
+        window, ndim = found[1], len(shape_of(found[0])) + 1
+        self.dims = sorted(dim % ndim for dim in self.args["dim"] or range(ndim))
+        if 0 in self.dims:
+            return None
+        self.collapses = window.axis in self.dims
+        dropped = 0 if self.args["keepdim"] else sum(dim < window.axis for dim in self.dims)
+        return window if self.collapses else window._replace(axis=window.axis - dropped)
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(self.node, None)] if self.collapses else []
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        total = delta.sum(self.dims, keepdim=self.args["keepdim"])
+        if "mean" in str(self.node.target):
+            shape = shape_of(self.source)
+            total = total / math.prod(shape[dim - 1] for dim in self.dims)
+        return run.background(self.node) + total if self.collapses else fit(total, self._out(have), out.lo, out.hi)
+
+    def _out(self, have: Window) -> Window:
+        dropped = 0 if self.args["keepdim"] else sum(dim < have.axis for dim in self.dims)
+        return have._replace(axis=have.axis - dropped)
+
+
+class Extreme(Rule):
+    """Maximum or minimum over dimensions; over the positions, of the changed ones and of the background's others."""
+
+    def reach(self, inputs: Inputs) -> Window | None:
+        found = single(inputs)
+        if found is None:
+            return None
+        window, ndim = found[1], len(shape_of(found[0])) + 1
+        self.dims = [dim % ndim for dim in self.args["dim"] or range(ndim)]
+        if 0 in self.dims:
+            return None
+        self.collapses = window.axis in self.dims
+        dropped = 0 if self.args["keepdim"] else sum(dim < window.axis for dim in self.dims)
+        return window._replace(axis=window.axis - dropped)
+
+    def _of_source(self, out: Window) -> Window:
+        kept = [dim for dim in range(len(shape_of(self.source)) + 1) if self.args["keepdim"] or dim not in self.dims]
+        return out._replace(axis=kept[out.axis])
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(self.source, None)] if self.collapses else [(self.node, out), (self.source, self._of_source(out))]
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        keep = self.args["keepdim"]
+        if not self.collapses:
+            x = fit(delta, have, out.lo, out.hi) + run.background(self.source, self._of_source(out))
+            return self.node.target(x, self.dims, keep) - run.background(self.node, out)
+        before = run.background(self.source)
+        further = torch.maximum if self.node.target is aten.amax.default else torch.minimum
+        extreme = self.node.target(delta + narrow(before, have), self.dims, keep)
+        for lo, hi in ((0, have.lo), (have.hi, before.shape[have.axis])):
+            if lo < hi:
+                others = self.node.target(before.narrow(have.axis, lo, hi - lo), self.dims, keep)
+                extreme = further(extreme, others)
+        return extreme

@@ -1,0 +1,203 @@
+"""Incremental inference for streams of motifs: group by group, in bounded memory, after a check.
+
+The motifs of a group lie in windows; those of a window run together, and the backgrounds are kept for the hull of all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from ...models.outputs import leaves, map_tree
+from ...sequences.constructs import Placement, constructs
+from .engine import Incremental
+
+logger = logging.getLogger(__name__)
+
+GROUP_BYTES = 2**26
+"""About how large the outputs of a group may be in incremental inference."""
+
+MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
+"""The most motifs of a group: enough to fill the device, few enough that what is done is soon handed on."""
+
+WINDOW_STEPS = (4, 8, 16, 32)
+"""Windows begin and end at multiples of one of these, so that motifs of similar widths and places share a program."""
+
+PER_WINDOW = 32
+"""How many motifs are to share a window on average: few cost more in steps of a program than in wider windows."""
+
+TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
+"""How far the first results may be from a full forward pass, as a share of the effect, by precision."""
+
+
+def incremental_groups(
+    model: torch.nn.Module,
+    inputs: list[torch.Tensor],
+    placed: Iterator[Placement],
+    func: Callable[[Any], Any] | None,
+    batch_size: int,
+    precision: str,
+) -> Generator[Any, None, Iterator[Placement]]:
+    """Incremental inference, after a look at whether it gives what full forward passes do.
+
+    Args:
+        model: in evaluation mode, on the device of the inputs.
+        inputs: one-hot backgrounds in the model's dtype, and its further inputs.
+        placed, func, batch_size, precision: as for `stream_motifs`.
+
+    Yields:
+        Output trees of tensors (n_in_group, n_backgrounds, ...), on the CPU.
+
+    Returns:
+        The placements that are left to do in full: none, or where it does not work all from there on.
+    """
+    first = list(islice(placed, max(MOTIFS_PER_GROUP.values())))
+    placed = itertools.chain(first, placed)
+    # The outermost, where windows meet the ends of layers and crops.
+    outermost = [min(first, key=lambda p: p[1]), max(first, key=lambda p: p[1] + p[0].shape[2])]
+    with torch.no_grad():
+        engine = checked_engine(model, inputs, outermost, batch_size, precision)
+    if engine is None:
+        return placed
+    X = inputs[0]
+    outputs = sum(leaf[0].numel() for leaf in leaves(engine.tree))
+    per_group = max(1, min(MOTIFS_PER_GROUP[X.device.type], GROUP_BYTES // (len(X) * outputs * X.element_size())))
+    while group := list(islice(placed, per_group)):
+        try:
+            with torch.no_grad():
+                y = run_group(engine, inputs, group, func, batch_size)
+        except Exception as error:
+            _warn(error)
+            return itertools.chain(group, placed)
+        yield map_tree(lambda t: t.cpu(), y)
+    return iter(())
+
+
+def checked_engine(
+    model: torch.nn.Module,
+    inputs: list[torch.Tensor],
+    placements: list[Placement],
+    batch_size: int,
+    precision: str = "highest",
+) -> Incremental | None:
+    """The model captured for incremental inference, if it then gives what it gives in full; the log says why not."""
+    few = [x[:2] for x in inputs]
+    placements = [(motif[:2], start) for motif, start in placements]
+    try:
+        engine = Incremental(model, few, precision)
+        ours = run_group(engine, few, placements, None, batch_size)
+    except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
+        _warn(error)
+        return None
+    before = model(*few)
+    afters = [model(constructs(few[0], [placement], 0, len(few[0])), *few[1:]) for placement in placements]
+    largest = 0.0
+    for i, after in enumerate(afters):
+        for y, reference, background in zip(leaves(ours), leaves(after), leaves(before), strict=True):
+            # Of the finite ones; what is infinite or no number must be so in both.
+            effect, error = (finite(reference - other).abs().max() for other in (background, y[i]))
+            scale = effect + 0.01 * finite(reference).abs().max()
+            if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
+                reason = f"its first results differ from a full forward pass by {error:g}"
+                logger.warning("no incremental inference: %s", reason, extra=_in_full(reason))
+                return None
+            largest = max(largest, error.item() / max(scale.item(), 1e-30))
+    logger.info(
+        "incremental inference: the first results differ from a full forward pass by %.1g of an effect",
+        largest,
+        extra={"facts": {"incremental": True, "largest_difference": largest}},
+    )
+    engine.prepared = None
+    return engine
+
+
+def finite(x: torch.Tensor) -> torch.Tensor:
+    """The same, but zero where it is infinite or no number."""
+    return x.nan_to_num(0.0, 0.0, 0.0)
+
+
+def _warn(error: Exception) -> None:
+    reason = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+    logger.warning(
+        "no incremental inference, so each element costs a full forward pass: %s", reason, extra=_in_full(reason)
+    )
+
+
+def _in_full(reason: str) -> dict[str, Any]:
+    """What a message of the log says, as data for the job's record."""
+    return {"facts": {"incremental": False, "reason": reason}}
+
+
+def run_group(
+    engine: Incremental,
+    inputs: list[torch.Tensor],
+    group: list[Placement],
+    func: Callable[[Any], Any] | None,
+    batch_size: int,
+) -> Any:
+    """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference."""
+    X = inputs[0]
+    members = _windows(group, X.shape[2])
+    lo, hi = min(lo for lo, _ in members), max(hi for _, hi in members)
+
+    whole: Any = None
+    at_once = engine.backgrounds_at_once(lo, hi)
+    for first in range(0, len(X), at_once):
+        chunk = slice(first, min(first + at_once, len(X)))
+        engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size)
+        for window, which in members.items():
+            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [group[i] for i in which]):
+                y = y if func is None else func(y)
+                if whole is None:
+                    whole = map_tree(lambda t: t.new_empty((len(group), len(X), *t.shape[1:])), y)
+                place = (torch.tensor(which, device=X.device)[rows], backgrounds)
+                map_tree(lambda target, part, place=place: target.index_put_(place, part), whole, y)
+    return whole
+
+
+def _windows(group: list[Placement], length: int) -> dict[tuple[int, int], list[int]]:
+    """Windows, and which motifs of a group lie in each."""
+    for step in WINDOW_STEPS:
+        members: dict[tuple[int, int], list[int]] = {}
+        for i, (motif, start) in enumerate(group):
+            lo, end = start // step * step, start + motif.shape[2]
+            members.setdefault((lo, min(length, -(-end // step) * step)), []).append(i)
+        if len(group) >= PER_WINDOW * len(members):
+            break
+    return members
+
+
+def _run_window(
+    engine: Incremental, X: torch.Tensor, chunk: slice, window: tuple[int, int], placements: list[Placement]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
+    """The outputs for motifs in one window, batch by batch: which motifs, which backgrounds, and the output tree.
+
+    A batch is all motifs in one background, or one motif in all backgrounds, whichever makes fewer batches.
+    """
+    lo, hi = window
+    n = chunk.stop - chunk.start
+    before = X[chunk, :, lo:hi]
+    backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
+    order = torch.arange(len(placements), device=X.device)
+    own = [(motif if len(motif) == 1 else motif[chunk], start) for motif, start in placements]
+    around = [functional.pad(motif, (start - lo, hi - start - motif.shape[2])) for motif, start in own]
+    motifs = torch.stack(torch.broadcast_tensors(*around)).to(X.device)  # at once: each copy has its latency
+
+    def differences(motif: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+        motif = motif.to(before.dtype)
+        return (motif - before) * motif.sum(dim=1, keepdim=True)
+
+    if n <= len(placements):
+        for i in range(n):
+            delta = differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
+            yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
+    else:
+        for j, motif in enumerate(motifs):
+            delta = differences(motif, before)
+            yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))

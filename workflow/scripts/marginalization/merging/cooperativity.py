@@ -1,0 +1,144 @@
+"""Cooperativity: what the two motifs of a pair do together beyond what each does alone, where it stands in the pair.
+
+In each background, with the effects e of the pair and of its parts,
+
+    cooperativity = e(pair) - e(first) - e(second)
+
+which is zero where effects add up; or of ratios e(pair) / (e(first) e(second)), which is one where they
+multiply. Only the row groups of the effects that hold pairs or parts are read. As these stand
+in all shards, their effects pass through a scratch file; in memory are a few numbers for each row of the table.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from tqdm import tqdm
+
+from ..design.pairs import IDS
+from ..statistics.nulls import benjamini_hochberg
+from ..statistics.scales import Scale, effect, scale_of
+from ..statistics.summary import signed_rank, spread
+from ..store.files import parquet_writer
+from ..store.schemas import COOPERATIVITY
+from .parts import Screened, aligned, of_target
+
+AT_ONCE = 2**20
+"""About how many effects of pairs are in memory at a time."""
+
+ROWS = 2**17
+"""Rows written at a time."""
+
+
+def cooperation(pair: np.ndarray, first: np.ndarray, second: np.ndarray, scale: Scale) -> np.ndarray:
+    """The cooperativity in each background, from the effects of a pair and of its parts there."""
+    return pair / (first * second) if scale.name == "ratio" else pair - first - second
+
+
+def merge_pairs(
+    screened: list[Screened],
+    placed: pd.DataFrame,
+    pairs: pd.DataFrame,
+    readouts: dict[str, dict[str, Any]],
+    path: str,
+    facts: dict[str, Any],
+) -> None:
+    """Write the table of cooperativity.
+
+    Args:
+        screened: as `parts.find_parts` gives it.
+        placed: as for `merge.merge_effects`.
+        pairs: the screen's; at least one.
+        readouts: their sections of the config by name, for the scales of effects.
+        path: of the table.
+        facts: for its metadata.
+
+    Raises:
+        InputError: a file of a shard is missing, damaged, or not of this screen.
+    """
+    needed = placed["element_id"].isin(np.unique(pairs[IDS])).to_numpy()
+    keys, rows = _rows(placed.loc[needed], pairs)
+    with parquet_writer(path, COOPERATIVITY, facts) as writer:
+        for item in tqdm(screened, unit="readout", ncols=100):
+            scale = scale_of(readouts[item.readout])
+            with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
+                n_backgrounds = _spill_effects(item, scale, needed, scratch)
+                shape = (len(item.targets), int(needed.sum()), n_backgrounds)
+                for target, effects in zip(item.targets, np.memmap(scratch, np.float64, "r", shape=shape), strict=True):
+                    found = _statistics(effects, rows, scale)
+                    found["q_value"] = benjamini_hochberg(found["p_value"])
+                    for first in range(0, len(keys), ROWS):
+                        part = slice(first, first + ROWS)
+                        table = keys.iloc[part].assign(
+                            **{"model": item.model, "readout": item.readout, "target": target},
+                            n_backgrounds=n_backgrounds,
+                            **{name: values[part] for name, values in found.items()},
+                        )
+                        writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
+
+
+def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table's rows, each pair in each of its placements.
+
+    Args:
+        placed: the placements of pairs and parts alone.
+        pairs: the screen's.
+
+    Returns:
+        Their keys; and int64 (rows, 3), where the pair, its first and its second part stand in `placed`.
+    """
+    ids = pd.Index(placed["element_id"].unique())
+    n_placements = len(placed) // len(ids)
+    elements = np.stack([ids.get_indexer(pairs[column]) for column in IDS], axis=1)
+    rows = (elements[:, None] * n_placements + np.arange(n_placements)[:, None]).reshape(-1, 3)
+    keys = pairs.iloc[np.repeat(np.arange(len(pairs)), n_placements)].reset_index(drop=True)
+    # A pair and its parts are of one width, so they stand at the same starts.
+    strands_and_starts = placed[["strand", "start"]].iloc[rows[:, 0]].reset_index(drop=True)
+    return keys.join(strands_and_starts), rows
+
+
+def _spill_effects(item: Screened, scale: Scale, needed: np.ndarray, scratch: Any) -> int:
+    """Write (targets, needed placements, backgrounds) of float64 to the scratch file; returns how many backgrounds."""
+    n_targets, places = len(item.targets), np.r_[0, np.cumsum(needed)]
+    n_needed = int(places[-1])
+    n_backgrounds = 0
+    for part in item.parts:
+        wanted = needed[part.first : part.first + part.n]
+        for rows, before, after in aligned(part, n_targets, wanted):
+            n_backgrounds = before.shape[2]
+            # Of a group of models the predictions are averaged, as in the summary.
+            effects = effect(before.mean(axis=0), after.mean(axis=0), scale)
+            for t in range(n_targets):
+                first, which = of_target(rows, t, n_targets)
+                own = effects[which]
+                scratch.seek((t * n_needed + int(places[part.first + first])) * n_backgrounds * 8)
+                scratch.write(own[wanted[first : first + len(own)]].tobytes())
+    scratch.flush()
+    return n_backgrounds
+
+
+def _statistics(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
+    """The columns of one target (rows,), from the effects (placements, backgrounds) of pairs and parts."""
+    means = ["effect_pair", "effect_first", "effect_second"]
+    at_once = max(1, AT_ONCE // effects.shape[1])
+    parts = []
+    for first in range(0, len(rows), at_once):
+        members = [effects[which] for which in rows[first : first + at_once].T]
+        values = cooperation(*members, scale)
+        mean, std, _, low, high = spread(values)
+        parts.append(
+            {
+                **{name: member.mean(axis=1) for name, member in zip(means, members, strict=True)},
+                "cooperativity": mean,
+                "cooperativity_std": std,
+                "cooperativity_ci_low": low,
+                "cooperativity_ci_high": high,
+                "p_value": signed_rank(values - scale.neutral),
+            }
+        )
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,0 +1,1 @@
+"""Load a model, and read out what it returns."""

@@ -1,0 +1,56 @@
+"""The rate of a model: how many marginals it computes in a second, from a short run as its shards will do it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import torch
+
+from ..design.placement import changed_part, place, written_out
+from ..inference.streams import stream_motifs
+from ..models.loading import load_inputs
+from ..models.outputs import row_count
+from ..models.readouts import ReadoutModel
+from ..sequences.onehot import one_hot_encode
+from ..store.reading import read_table
+from ..store.schemas import BACKGROUNDS, ELEMENTS
+
+SECONDS = 10.0
+"""How long to measure, after the first group, which pays for capturing the model and the backgrounds."""
+
+MOST_BACKGROUNDS = 100
+"""The most backgrounds to measure with."""
+
+
+def marginals_per_second(
+    model: ReadoutModel, config: dict[str, Any], name: str, paths: Any, device: torch.device
+) -> float:
+    """Measure on the screen's own backgrounds and elements, these over and over.
+
+    Args:
+        model: with its readouts.
+        config: as resolved.
+        name: of the model.
+        paths: with the attributes `elements` and `backgrounds`: the files to read.
+        device: where.
+    """
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS, columns=["sequence"])
+    elements = read_table(paths.elements, ELEMENTS)
+    few = backgrounds["sequence"].iloc[: min(MOST_BACKGROUNDS, config["shards"]["backgrounds"])]
+    X = one_hot_encode(list(few))
+    args = [arg[: len(X)] for arg in load_inputs(config["models"][name], name, len(backgrounds))]
+    length = config["backgrounds"]["length"]
+    placement = written_out(config["placement"], length - int(elements["width"].max()))
+    placed = itertools.cycle(map(changed_part, place(elements, placement, length)))
+    compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
+    done, begin = 0, None
+    for y in stream_motifs(model, X, placed, args=args, device=device, **compute):
+        if begin is None:
+            begin = time.monotonic()
+            continue
+        done += row_count(y) * len(X)
+        if time.monotonic() - begin > SECONDS:
+            break
+    return done / (time.monotonic() - begin)

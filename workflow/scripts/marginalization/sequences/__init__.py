@@ -1,0 +1,1 @@
+"""DNA as strings and as tensors."""

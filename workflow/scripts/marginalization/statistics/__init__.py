@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: scales, statistics over backgrounds, and the comparison with controls."""

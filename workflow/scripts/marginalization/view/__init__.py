@@ -1,0 +1,1 @@
+"""For people: a finished screen in the terminal, and its report."""

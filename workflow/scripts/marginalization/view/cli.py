@@ -1,0 +1,368 @@
+"""The command line: a finished screen's results as tables in the terminal, and a look at the text of a config."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..config.checks import readouts_of, require_file
+from ..config.text import check_text
+from ..design.placement import starts
+from ..errors import InputError
+from ..statistics.scales import scale_of
+from .results import (
+    KEYS,
+    KINDS,
+    PARTITIONS_CODE,
+    element_names,
+    find_element,
+    has_number_names,
+    level_of,
+    read_config,
+    read_element,
+    read_summary,
+    require_known,
+    require_results,
+    strongest,
+    summary_keys,
+)
+
+MOST_TABLES = 6
+NAME_WIDTH = 40
+PIPED_WIDTH = 10_000
+"""Columns of a line that is not for a terminal: more than any table has, so that no cell is cut or folded."""
+
+FOLDED_WIDTH = 12
+"""What a terminal must have left for a name."""
+
+GAP = 3
+"""Blanks between two columns."""
+
+TEXT = {"name", "strand", *KEYS, "significant"}
+PLACED = ["element_id", "strand", "start"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command, given by `argv` or the process's arguments; its exit status, 2 after an error told in one line."""
+    arguments = _parser().parse_args(argv)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    # Names are data: their brackets and colons are no markup.
+    console = Console(markup=False, emoji=False, highlight=False, width=width)
+    try:
+        arguments.command(console, arguments)
+    except InputError as error:
+        print(f"marginalization: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Tell it in one line, where argparse would print the usage too."""
+        self.exit(2, f"marginalization: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="marginalization", description="Look at a screen's results, or its config.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    about = "how many elements are significant, and the strongest"
+    more = "Each element is listed once, where its rank is best; rank and significance are of each strand and start."
+    summary = commands.add_parser("summary", help=about, description=f"For each target: {about}. {more}")
+    summary.set_defaults(command=_summary)
+    _add_results(summary)
+    for key in KEYS:
+        summary.add_argument(f"--{key}", help=f"only this {key}" + (", or group of models" if key == "model" else ""))
+    summary.add_argument("--kind", choices=KINDS, help="only elements of this kind")
+    summary.add_argument("--significant", action="store_true", help="list significant elements alone")
+    _add_top(summary)
+
+    about = "all about one element"
+    show = commands.add_parser("show", help=about, description=f"{about.capitalize()}: its names and its effects.")
+    show.set_defaults(command=_show)
+    _add_results(show)
+    show.add_argument("element", help="an element_id, or a name, or a part of one that no other element has")
+
+    about = "how the effects on two models, or two targets, agree"
+    more = "Numbers are of elements on each strand and start. Each element is listed once, where the two differ most."
+    compare = commands.add_parser("compare", help=about, description=f"{about.capitalize()}. {more}")
+    compare.set_defaults(command=_compare)
+    _add_results(compare)
+    compare.add_argument("a", help="a model, a group of models, or a target")
+    compare.add_argument("b", help="another of the same")
+    compare.add_argument("--readout", help="only this readout")
+    others = compare.add_mutually_exclusive_group()
+    others.add_argument("--model", help="compare targets, on this model or group")
+    others.add_argument("--target", help="compare models, on this target")
+    _add_top(compare)
+
+    about = "on which line the text of a config is wrong"
+    more = "Snakemake itself only says that it is no YAML. All else in a config is checked by Snakemake's dry run."
+    check = commands.add_parser("check", help=about, description=f"Say {about}: no YAML, or a key twice. {more}")
+    check.set_defaults(command=_check)
+    check.add_argument("config", help="the file, such as my-screen.yaml")
+    return parser
+
+
+def _check(console: Console, arguments: argparse.Namespace) -> None:
+    check_text(require_file(arguments.config, "check"))
+    console.print(f"{arguments.config} is well-formed; `snakemake --dry-run` checks what it says")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", help="the screen's folder, such as results/demo")
+
+
+def _add_top(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--top", type=_positive, default=20, help="how many elements to list (default: 20)")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def _summary(console: Console, arguments: argparse.Namespace) -> None:
+    results = require_results(arguments.results)
+    config = read_config(results)
+    level = level_of(config)
+    if arguments.significant and level is None:
+        raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
+    keys = _chosen(summary_keys(results), arguments)
+    columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
+    columns += ["n_models", "n_models_agree", "control_z", "control_q", "significant"]
+    for key in keys[:MOST_TABLES]:
+        rows = read_summary(results, columns, **key, kind=arguments.kind or KINDS)
+        if rows.empty:
+            raise InputError(f"the screen has no elements of kind {arguments.kind}; leave out --kind")
+        console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
+        if arguments.significant:
+            rows = rows[rows["significant"].fillna(False)]
+        _print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
+    _tell_of_more(console, keys, KEYS)
+
+
+def _headline(config: dict[str, Any], key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
+    """What a table is of, and how many of its elements (rows: all of their placements) are significant."""
+    n, level = rows["element_id"].nunique(), level_of(config)
+    if level is None:
+        verdict = f"{n:,} {what}; the screen has no controls, so no verdict"
+    else:
+        found = rows.loc[rows["significant"].fillna(False), "element_id"].nunique()
+        verdict = f"{found:,} of {n:,} {what} are significant (control_q < {level:g})"
+        alone = n - rows.loc[rows["significant"].notna(), "element_id"].nunique()
+        verdict += f", {alone:,} without controls" if alone else ""
+    scale = scale_of(readouts_of(config)[key["readout"]])
+    unit = "" if scale.name == "difference" else f"; effect: {scale.name}, where {scale.neutral:g} is no effect"
+    return f"{_title(config, key)}: {verdict}{unit}"
+
+
+def _title(config: dict[str, Any], key: dict[str, str]) -> str:
+    """Such as "fold_0, counts, +"; a group with its number of models."""
+    group = config["groups"].get(key.get("model"))
+    title = ", ".join(key.values())
+    return f"{title} (mean of {len(group)} models)" if group else title
+
+
+def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
+    columns = {"rank": _numbers(rows["rank"]), **_placed_columns(config, rows)}
+    columns |= {"effect": _numbers(rows["effect_mean"]), "95 % interval": _intervals(rows)}
+    if level_of(config) is not None:
+        columns |= {"z": _numbers(rows["control_z"]), "control_q": _numbers(rows["control_q"])}
+    if model in config["groups"]:
+        agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
+        columns["models agree"] = [f"{n} of {of}" for n, of in agree]
+    return columns
+
+
+def _show(console: Console, arguments: argparse.Namespace) -> None:
+    results = require_results(arguments.results)
+    config = read_config(results)
+    level = level_of(config)
+    element_id = find_element(results, arguments.element)
+    element = read_element(results, element_id).iloc[0]
+    names = element_names(results)
+    names = names[names["element_id"] == element_id]
+    facts = {name: element[name] for name in ("element_id", "kind", "sequence", "source")}
+    if element["kind"] == "control":
+        facts |= {"name": element["name"], "control of": element["control_of"]}
+    facts |= {f"{kind}s": ", ".join(of["name"].unique()) for kind, of in names.groupby("kind", sort=False)}
+    for fact, value in facts.items():
+        console.print(f"{fact:<13}{value}", soft_wrap=True)
+
+    columns = [*KEYS, *PLACED, "n_backgrounds", "before_mean", "after_mean", "effect_mean", "effect_ci_low"]
+    columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "control_q", "significant"]
+    rows = read_summary(results, columns, element_id=element_id)
+    controls = zip(_numbers(rows["control_mean"]), _numbers(rows["control_std"]), strict=True)
+    shown = {
+        **{name: rows[name].astype("str") for name in [*KEYS, "strand", "start", "n_backgrounds"]},
+        "before": _numbers(rows["before_mean"]),
+        "after": _numbers(rows["after_mean"]),
+        "effect": _numbers(rows["effect_mean"]),
+        "95 % interval": _intervals(rows),
+        "controls": [f"{mean} ± {std}" if std else mean for mean, std in controls],
+        "z": _numbers(rows["control_z"]),
+        "control_q": _numbers(rows["control_q"]),
+        "significant": rows["significant"].map({True: "yes", False: "no"}).fillna(""),
+    }
+    if level is None:
+        shown = {name: shown[name] for name in shown if name not in ("controls", "z", "control_q", "significant")}
+    _print_table(console, shown)
+    console.print("The same rows in pandas, and those of each background (of models, not of groups):")
+    partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
+    for table, more in (("summary.parquet", ""), ("effects", partitions)):
+        code = f'pd.read_parquet({str(results / table)!r}, filters=[("element_id", "==", "{element_id}")]{more})'
+        console.print(code, soft_wrap=True)
+
+
+def _compare(console: Console, arguments: argparse.Namespace) -> None:
+    results = require_results(arguments.results)
+    config = read_config(results)
+    a, b = arguments.a, arguments.b
+    keys = pd.DataFrame(_chosen(summary_keys(results), arguments))
+    by = _compared(keys, arguments)
+    others = [key for key in KEYS if key != by]
+    of_a, of_b = (keys.loc[keys[by] == name, others] for name in (a, b))
+    pairs = of_a.merge(of_b).to_dict("records")
+    if not pairs:
+        raise InputError(f"{a!r} and {b!r} are targets of different readouts; compare targets of one readout")
+    with_controls = level_of(config) is not None
+    agreements, differences = [], []
+    for other in pairs[:MOST_TABLES]:
+        rows = _joined(results, {**other, by: a}, {**other, by: b})
+        agreements.append({**other, **_agreement(rows, a, b, with_controls)})
+        order = rows["difference"].abs().sort_values(ascending=False, kind="stable").index
+        differences.append(rows.loc[order].drop_duplicates("element_id").head(arguments.top))
+    agreements = pd.DataFrame(agreements)
+    console.print(f"Effects of all elements on the {by}s {a} and {b}:", soft_wrap=True)
+    _print_table(console, {name: agreements[name].map(_text) for name in agreements})
+    sides = ((f"on {a}", "a"), (f"on {b}", "b"), ("difference", "difference"))
+    for other, rows in zip(pairs, differences, strict=False):
+        console.print(f"{_title(config, other)}: where {a} and {b} differ most", soft_wrap=True)
+        effects = {name: _numbers(rows[column]) for name, column in sides}
+        _print_table(console, {**_placed_columns(config, rows), **effects})
+    _tell_of_more(console, pairs, others)
+
+
+def _compared(keys: pd.DataFrame, arguments: argparse.Namespace) -> str:
+    """Whether the two names are of models or of targets: "model" or "target"."""
+    a, b = arguments.a, arguments.b
+    if a == b:
+        raise InputError(f"{a!r} is compared with itself; give another model or target")
+    possible = [by for by in ("model", "target") if getattr(arguments, by) is None]
+    fitting = [by for by in possible if {a, b} <= set(keys[by])]
+    if len(fitting) == 2:
+        raise InputError(
+            f"{a!r} and {b!r} are models and also targets; "
+            "add --model to compare the targets, or --target to compare the models"
+        )
+    if fitting:
+        return fitting[0]
+    for name in (a, b):
+        require_known(name, [known for by in possible for known in keys[by].unique()], " or ".join(possible))
+    raise InputError(f"{a!r} and {b!r} are a model and a target; compare two models or two targets")
+
+
+def _joined(results: Path, key_a: dict[str, str], key_b: dict[str, str]) -> pd.DataFrame:
+    """The placed elements of two targets: effects a and b and their difference, significant_a and significant_b."""
+    columns = [*PLACED, "effect_mean", "significant"]
+    rows_a = read_summary(results, [*columns, "name"], **key_a, kind=KINDS).rename(columns={"effect_mean": "a"})
+    rows_b = read_summary(results, columns, **key_b, kind=KINDS).rename(columns={"effect_mean": "b"})
+    rows = rows_a.merge(rows_b, on=PLACED, suffixes=("_a", "_b"))
+    return rows.assign(difference=rows["a"] - rows["b"])
+
+
+def _agreement(rows: pd.DataFrame, a: str, b: str, with_controls: bool) -> dict[str, float]:
+    """Numbers by what they are; correlations are NaN where all effects are equal."""
+    # Spearman's is Pearson's of the ranks; pandas' own would warn of equal effects.
+    found = {
+        "n": len(rows),
+        "Pearson": rows["a"].corr(rows["b"]),
+        "Spearman": rows["a"].rank().corr(rows["b"].rank()),
+    }
+    if with_controls:
+        in_a, in_b = (rows[f"significant_{side}"].fillna(False) for side in "ab")
+        found |= {"significant in both": (in_a & in_b).sum(), f"only {a}": (in_a & ~in_b).sum()}
+        found[f"only {b}"] = (in_b & ~in_a).sum()
+    return found
+
+
+def _chosen(keys: pd.DataFrame, arguments: argparse.Namespace) -> list[dict[str, str]]:
+    """The (model, readout, target) that the options leave; an InputError for one that there is not."""
+    for key in KEYS:
+        value = getattr(arguments, key)
+        if value is not None:
+            require_known(value, keys[key], "model or group" if key == "model" else key)
+            keys = keys[keys[key] == value]
+    return keys.to_dict("records")
+
+
+def _tell_of_more(console: Console, keys: list[dict[str, str]], options: list[str]) -> None:
+    """Say how many tables were left out, and which options choose among them."""
+    left_out = len(keys) - MOST_TABLES
+    if left_out > 0:
+        choice = [f"--{option}" for option in options if len({key[option] for key in keys}) > 1]
+        console.print(f"{left_out} more; choose with {' and '.join(choice)}")
+
+
+def _placed_columns(config: dict[str, Any], rows: pd.DataFrame) -> dict[str, Sequence[str]]:
+    """Name and strand, and the start where the screen has several."""
+    names = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..." for name in rows["name"]]
+    columns = {"name": names, "strand": rows["strand"]}
+    if len(starts(config["placement"])) > 1:
+        columns["start"] = _numbers(rows["start"])
+    return columns
+
+
+def _intervals(rows: pd.DataFrame) -> list[str]:
+    bounds = zip(_numbers(rows["effect_ci_low"]), _numbers(rows["effect_ci_high"]), strict=True)
+    return [f"{low} to {high}" if low else "" for low, high in bounds]
+
+
+def _numbers(values: Iterable[Any]) -> list[str]:
+    return [_text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    """Whole numbers whole, others to four digits, nothing for a missing one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return str(value)
+    return "" if pd.isna(value) else f"{value:.4g}"
+
+
+def _print_table(console: Console, columns: dict[str, Sequence[str]]) -> None:
+    """Print columns of text by their names, and an empty line; that alone for no rows.
+
+    What is too wide for the terminal even with its names folded is printed row by row, a line for each column.
+    """
+    rows = list(zip(*columns.values(), strict=True))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    needed = 0
+    for name, cells in columns.items():
+        folds = name == "name"  # numbers must be neither folded nor cut
+        table.add_column(name, justify="left" if name in TEXT else "right", overflow="fold", no_wrap=not folds)
+        width = max(map(len, [name, *cells]))
+        needed += (min(width, FOLDED_WIDTH) if folds else width) + GAP
+    for row in rows:
+        table.add_row(*row)
+    if rows and needed - GAP <= console.width:
+        console.print(table)
+    elif rows:
+        width = max(len(name) for name in columns)
+        blocks = [
+            "\n".join(f"{name:<{width}}  {cell}" for name, cell in zip(columns, row, strict=True)) for row in rows
+        ]
+        console.print("\n\n".join(blocks), soft_wrap=True)
+    console.print()

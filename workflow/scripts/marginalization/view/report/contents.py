@@ -1,0 +1,208 @@
+"""What the report shows of a screen, read from its results folder into values that JSON can hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...store.reading import read_table
+from ...store.schemas import MOTIFS
+from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
+from .charts import UNITS
+from .figures import short
+from .reading.amounts import rounded
+from .reading.details import attributions, details, profiles, scan
+from .reading.quality import quality
+from .reading.screens import Screen, read_screen, scale_in
+from .reading.similarity import groups_of, motif_classes
+from .reading.views import NUMBERS, ViewRows
+
+HEAT_MAP_ROWS = 40
+HEAT_MAP_VIEWS = 60
+MOST_PAIRS = 5000
+
+
+def gather(results: Path) -> dict[str, Any]:
+    """All that the page shows."""
+    provenance = json.loads((results / "provenance.json").read_text())
+    screen = read_screen(results, provenance["config"])
+    return {
+        "facts": facts(screen, provenance),
+        "views": views(screen),
+        "elements": elements(screen),
+        "effects": effects(screen),
+        "details": details(screen),
+        "scan": scan(screen),
+        "profiles": profiles(screen),
+        "attributions": attributions(screen),
+        "pairs": pairs(screen),
+        "heatMap": heat_map(screen),
+        "quality": quality(screen, provenance),
+    }
+
+
+def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
+    """What was screened, with what, and when."""
+    counts = provenance["counts"]
+    config = screen.config
+    seconds = sum(time or 0 for jobs in provenance["wall_seconds"].values() for time in jobs.values())
+    return {
+        "screen": config["screen"],
+        "models": list(config["models"]),
+        "groups": config["groups"],
+        "n_elements": counts["elements"],
+        "n_motifs": counts["motifs"],
+        "n_annotations": counts["annotations"],
+        "n_controls": counts["controls"],
+        "n_backgrounds": counts["backgrounds"]["kept"] * config["backgrounds"]["copies"],
+        "length": config["backgrounds"]["length"],
+        "strands": config["placement"]["strands"],
+        "seed": config["seed"],
+        "level": config["elements"].get("controls", {}).get("level"),
+        "version": provenance["marginalization"],
+        "commit": provenance["commit"],
+        "packages": provenance["packages"],
+        "devices": provenance["devices"],
+        "hours": seconds / 3600,
+        "command": provenance["command"],
+        "folder": str(screen.results),
+        "shown": len(screen.shown.elements),
+        "detailed": screen.shown.amounts.detailed,
+        "partitioning": PARTITIONS_CODE if has_number_names(config) else None,
+        "n_views": screen.shown.n_views,
+        "own": screen.shown.amounts.own,
+        "everywhere": screen.shown.amounts.everywhere,
+    }
+
+
+def views(screen: Screen) -> list[dict[str, Any]]:
+    """Each view shown: its scale, its controls' range, and the verdict in words."""
+    labels = _labels(screen.shown.views)
+    found = []
+    for view, label, rows in zip(screen.shown.views, labels, screen.views, strict=True):
+        scale = scale_in(screen.config, view[1])
+        found.append(
+            {
+                **dict(zip(KEYS, view, strict=True)),
+                "label": label,
+                "unit": UNITS[scale.name],
+                "neutral": scale.neutral,
+                "band": rounded(rows.band),
+                "verdict": _verdict(screen, rows),
+            }
+        )
+    return found
+
+
+def _labels(views: list[View]) -> list[str]:
+    """What to call views, without words that repeat unless two would be called the same."""
+    brief = [" · ".join(dict.fromkeys(view)) for view in views]
+    return brief if len(set(brief)) == len(brief) else [" · ".join(view) for view in views]
+
+
+def _verdict(screen: Screen, rows: ViewRows) -> str:
+    """The answer for one view in a sentence."""
+    element_id, effect = rows.first
+    strongest = f"the strongest is {short(screen.shown.elements.loc[element_id, 'name'])} ({effect:+.3g})"
+    controls = screen.config["elements"].get("controls")
+    if controls is None:
+        n = sum(n for n, _ in rows.counts.values())
+        return f"{n:,} elements, without controls to judge them by; {strongest}."
+    parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
+    return f"{' and '.join(parts)} do more than their shuffles (control_q < {controls['level']:g}); {strongest}."
+
+
+def elements(screen: Screen) -> list[dict[str, Any]]:
+    """The elements shown, with the matrix and the class of the first motif that each is."""
+    motifs = _motifs(screen, screen.shown.elements.index.tolist())
+    classes = motif_classes(motifs["name"].tolist(), screen.config)
+    found = []
+    for element_id, row in screen.shown.elements.iterrows():
+        motif = motifs.loc[element_id] if element_id in motifs.index else None
+        matrix = None if motif is None or motif["matrix"] is None else np.stack(motif["matrix"]).round(3).tolist()
+        found.append(
+            {
+                "id": element_id,
+                "name": row["name"],
+                "kind": row["kind"],
+                "sequence": row["sequence"],
+                "source": row["source"],
+                "matrix": matrix,
+                **classes.get(None if motif is None else motif["name"], {}),
+            }
+        )
+    return found
+
+
+def _motifs(screen: Screen, element_ids: list[str]) -> pd.DataFrame:
+    """The first motif that each element is, by its element_id."""
+    rows = ("element_id", lambda ids: pc.is_in(ids, pa.array(element_ids)))
+    table = read_table(screen.results / "motifs.parquet", MOTIFS, rows=rows)
+    return table.drop_duplicates("element_id").set_index("element_id")
+
+
+def effects(screen: Screen) -> dict[str, list[Any]]:
+    """Columns, a row for each view, element and strand, at the start where the element does most."""
+    table = screen.places
+    columns = {name: table[name] for name in ("view", "element", "strand", "start")}
+    columns |= {name: table[column] for name, column in NUMBERS.items()}
+    return {name: rounded(values) for name, values in columns.items()}
+
+
+def pairs(screen: Screen) -> list[dict[str, Any]]:
+    """The cooperativity of pairs of motifs by distance, on the forward strand at the first start."""
+    path = screen.results / "cooperativity.parquet"
+    if not path.is_file() or not screen.config["elements"]["pairs"]:
+        return []
+    columns = {"value": "cooperativity", "low": "cooperativity_ci_low", "high": "cooperativity_ci_high"}
+    columns["q"] = "q_value"
+    keys = ["first", "second", "distance", "orientation"]
+    number = {view: i for i, view in enumerate(screen.shown.views)}
+    found = []
+    for view, rows in by_view(path, ["pair_id", "strand", "start", *keys, *columns.values()], number.__contains__):
+        table = rows.to_pandas().astype({"strand": str, "orientation": str})
+        table = table[table["strand"] == table["strand"].min()]
+        table = table[table["start"].groupby(table["pair_id"]).transform("min") == table["start"]]
+        found.append(table.head(MOST_PAIRS).assign(view=number[view]))
+    table = pd.concat(found)
+    table["pair"] = table["first"] + " and " + table["second"]
+    # All views of a pair before the next one.
+    table["order"] = table["pair"].map({pair: i for i, pair in enumerate(table["pair"].unique())})
+    table = table.sort_values("order", kind="stable").head(MOST_PAIRS).sort_values("view", kind="stable")
+    columns = {**{name: name for name in ("view", "pair", "distance", "orientation")}, **columns}
+    values = {name: rounded(table[column]) for name, column in columns.items()}
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def heat_map(screen: Screen) -> list[dict[str, Any]]:
+    """The strongest elements on views, those of like motifs together, each column over its largest effect.
+
+    Of many views those on which most elements are significant.
+    """
+    everywhere = screen.shown.elements.iloc[: screen.shown.amounts.everywhere]
+    names = everywhere["name"].drop_duplicates().head(HEAT_MAP_ROWS)  # of sites that share a name the strongest
+    some = names.index.tolist()
+    views = sorted(np.argsort([-view.significant for view in screen.views], kind="stable")[:HEAT_MAP_VIEWS])
+    rows = screen.places.sort_values("rank", kind="stable").drop_duplicates(["view", "element"])
+    rows = rows[rows["element_id"].isin(some) & rows["view"].isin(views)]
+    neutral = np.array([scale_in(screen.config, readout).neutral for _, readout, _ in screen.shown.views])
+    rows = rows.assign(distance=rows["effect_mean"] - neutral[rows["view"]])
+    wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
+    wide = wide / wide.abs().max()
+    groups = groups_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
+    cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
+    cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in groups], views]))
+    values = {"value": "value", "effect": "effect_mean", "q": "control_q"}
+    columns = {
+        "name": [short(names[element_id]) for element_id, _ in cells.index],
+        "view": [int(view) for _, view in cells.index],
+        **{name: rounded(cells[column]) for name, column in values.items()},
+        "group": [group and short(names[group]) for _, group in groups for _ in views],
+    }
+    return [dict(zip(columns, cell, strict=True)) for cell in zip(*columns.values(), strict=True)]

@@ -1,0 +1,124 @@
+"""What the report shows of the strongest elements alone: each background, control, position, and attribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from ...results import KEYS, read_effects
+from .amounts import MOST_BACKGROUNDS, room, rounded
+from .screens import Screen
+from .views import NUMBERS, PLACED
+
+PROFILE_FLANK = 100
+
+
+def details(screen: Screen) -> dict[str, Any]:
+    """Predictions for each background without and with the detailed elements, and mean effects of their controls."""
+    detailed = screen.shown.detailed
+    places = screen.places[screen.places["element"] < screen.shown.amounts.detailed]
+    places = _with_sequences(screen, places)
+    by_readout = dict(list(places.groupby(["model", "readout"])))
+    keys, values = ["target", *PLACED], ["background_id", "before", "after"]
+    found = [
+        _joined(rows.to_pandas(), by_readout[model, readout], keys)[[*values, "view", "element", "strand"]]
+        for model, readout, rows in read_effects(screen.results, detailed, [*keys, *values], MOST_BACKGROUNDS)
+        if (model, readout) in by_readout
+    ]
+    if not found:  # of groups of models there are none
+        return {"before": {}, "after": {}, "controls": _cells(screen.controls, "effect_mean")}
+    rows = pd.concat(found).sort_values("background_id", kind="stable")
+    before = {int(view): rounded(of.drop_duplicates("background_id")["before"]) for view, of in rows.groupby("view")}
+    return {"before": before, "after": _cells(rows, "after"), "controls": _cells(screen.controls, "effect_mean")}
+
+
+def _joined(rows: pd.DataFrame, places: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The rows of places, with the view, and the element's number and sequence."""
+    names = dict.fromkeys([key for key in keys if key != "start"], str)  # rather than categories that differ
+    places = places[[*keys, "view", "element", "sequence"]]
+    return rows.astype(names).merge(places.astype(names), on=keys)
+
+
+def _cells(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
+    """The values for each view, element and strand."""
+    keys = ["view", "element", "strand"]
+    rows = rows.astype({"strand": str}).sort_values(keys, kind="stable")
+    values, cells = rounded(rows[column]), rows.drop_duplicates(keys)
+    firsts = np.flatnonzero(~rows.duplicated(keys)).tolist()
+    slices = map(slice, firsts, [*firsts[1:], len(rows)])
+    named = zip(cells["view"], cells["element"], cells["strand"], slices, strict=True)
+    return {f"{view}/{element}/{strand}": values[own] for view, element, strand, own in named}
+
+
+def scan(screen: Screen) -> dict[str, list[Any]] | None:
+    """Columns: the effect of the strongest elements at every start, where there are several."""
+    if not screen.shown.amounts.scanned:
+        return None
+    columns = {name: screen.scan[name] for name in ("view", "element", "strand", "start")}
+    columns |= {name: screen.scan[column] for name, column in list(NUMBERS.items())[:3]}
+    return {name: rounded(values) for name, values in columns.items()}
+
+
+def profiles(screen: Screen) -> dict[str, Any] | None:
+    """Mean profiles, by view that of the backgrounds, and around the detailed elements those with them.
+
+    Positions are those of the backgrounds.
+    """
+    path, length = screen.results / "profiles.parquet", screen.config["backgrounds"]["length"]
+    if not path.is_file():
+        return None
+    of_profiles = [i for i, (_, readout, _) in enumerate(screen.shown.views) if readout in _profile_readouts(screen)]
+    shown = of_profiles[: room(length)]
+    most = room(2 * PROFILE_FLANK * max(1, len(shown)))
+    table = _rows_of(screen, path, [*PLACED, "before", "after"], shown, most)
+    before: dict[int, Any] = {}
+    after: dict[str, Any] = {}
+    for row in table.itertuples():
+        cropped = (length - len(row.after)) // 2
+        if row.view not in before:
+            before[row.view] = {"first": cropped, "values": rounded(row.before)}
+        centre = row.start + len(row.sequence) // 2
+        around = centre - cropped + np.array([-PROFILE_FLANK, PROFILE_FLANK])
+        first, end = (int(x) for x in around.clip(0, len(row.after)))
+        values = {"first": first + cropped, "centre": centre, "values": rounded(row.after[first:end])}
+        after[f"{row.view}/{row.element}"] = {"strand": row.strand, **values}
+    return {"before": before, "after": after}
+
+
+def _profile_readouts(screen: Screen) -> list[str]:
+    return [name for name, readout in screen.config["readouts"].items() if "profile" in readout]
+
+
+def attributions(screen: Screen) -> dict[str, Any] | None:
+    """Mean attributions around the detailed elements, by view."""
+    path = screen.results / "attributions.parquet"
+    if not path.is_file() or "attributions" not in screen.config:
+        return None
+    numbers = 2 * screen.config["attributions"]["window"]
+    shown = list(range(len(screen.shown.views)))[: room(numbers)]
+    table = _rows_of(screen, path, [*PLACED, "window_start", "before", "after"], shown, room(numbers * len(shown)))
+    return {
+        f"{row.view}/{row.element}": {
+            "first": int(row.window_start),
+            "strand": row.strand,
+            "before": rounded(row.before),
+            "after": rounded(row.after),
+        }
+        for row in table.itertuples()
+    }
+
+
+def _rows_of(screen: Screen, path: Any, columns: list[str], views: list[int], most: int) -> pd.DataFrame:
+    """Columns of a table's rows for the strongest detailed elements on some views, of each on its first strand."""
+    places = screen.places[screen.places["view"].isin(views)].drop_duplicates(["view", "element"])
+    some = screen.shown.detailed[:most]
+    rows = ds.dataset(path).to_table([*KEYS, *columns], filter=pc.field("element_id").isin(some))
+    return _joined(rows.to_pandas(), _with_sequences(screen, places), [*KEYS, *PLACED])
+
+
+def _with_sequences(screen: Screen, places: pd.DataFrame) -> pd.DataFrame:
+    return places.assign(sequence=screen.shown.elements["sequence"].to_numpy()[places["element"]])

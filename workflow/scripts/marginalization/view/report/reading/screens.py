@@ -1,0 +1,112 @@
+"""A screen to report: which views and elements are shown, and what is read of its summary.
+
+That is read twice, a view at a time: to find the strongest elements, and to keep of each view what is shown.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ....config.checks import readouts_of
+from ....statistics.scales import Scale, scale_of
+from ....store.reading import read_table
+from ....store.schemas import ELEMENTS
+from ...results import KEYS, by_view
+from .amounts import MOST_ELEMENTS, MOST_VIEWS, amounts
+from .views import COLUMNS, PLACED, Shown, ViewRows, view_rows
+
+
+class Screen(NamedTuple):
+    """A results folder, and what is read of its summary.
+
+    Fields:
+        results: the folder.
+        config: as resolved.
+        shown: which views and elements.
+        views: what is kept of each view.
+        places, scan, controls: those of all views, with the view's number and its `KEYS`.
+    """
+
+    results: Path
+    config: dict[str, Any]
+    shown: Shown
+    views: list[ViewRows]
+    places: pd.DataFrame
+    scan: pd.DataFrame
+    controls: pd.DataFrame
+
+
+def read_screen(results: Path, config: dict[str, Any]) -> Screen:
+    """What is shown of a screen."""
+    shown = _shown(results)
+    views = [
+        view_rows(rows, shown)
+        for _, rows in by_view(results / "summary.parquet", COLUMNS, set(shown.views).__contains__)
+    ]
+    tables = [_together([getattr(view, name) for view in views], shown) for name in ("places", "scan", "controls")]
+    return Screen(results, config, shown, views, *tables)
+
+
+def _together(tables: list[pa.Table], shown: Shown) -> pd.DataFrame:
+    """The tables of all views in one."""
+    number = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    keys = dict(zip(KEYS, np.array(shown.views, dtype=object)[number].T, strict=True))
+    return pa.concat_tables(tables).unify_dictionaries().to_pandas().assign(view=number, **keys)
+
+
+def _shown(results: Path) -> Shown:
+    """What is shown: the elements of the best rank on any view, those of equal ones by their ranks on all views."""
+    path = results / "elements.parquet"
+    elements = read_table(path, ELEMENTS, columns=["element_id", "kind", "control_of"])
+    ids = pd.Index(elements["element_id"])
+    best, closeness = np.full(len(ids), np.inf), np.zeros(len(ids))
+    views, significant, each = [], [], {}
+    for view, rows in by_view(results / "summary.parquet", [*PLACED, "rank", "significant", "n_backgrounds"]):
+        views.append(view)
+        significant.append(pc.sum(rows["significant"]).as_py() or 0)
+        each = each or _rows_each(rows)
+        rows = rows.filter(rows["rank"].is_valid())
+        here = np.full(len(ids), np.inf)
+        np.minimum.at(here, ids.get_indexer(rows["element_id"].to_pandas()), rows["rank"].to_numpy())
+        best = np.minimum(best, here)
+        closeness += 1 / here
+    order = np.lexsort((-closeness, best))[: min(MOST_ELEMENTS, int(np.isfinite(best).sum()))]
+    chosen = sorted(np.argsort(-np.array(significant), kind="stable")[:MOST_VIEWS])
+    table = read_table(path, ELEMENTS, rows=("element_id", lambda known: pc.is_in(known, pa.array(ids[order]))))
+    number = np.full(len(ids), -1)
+    number[order] = np.arange(len(order))
+    found = amounts(len(chosen), len(order), **each)
+    parent = np.r_[number, -1][ids.get_indexer(elements["control_of"])]
+    parent[parent >= found.detailed] = -1
+    return Shown(
+        views=[views[i] for i in chosen],
+        n_views=len(views),
+        elements=table.set_index("element_id").loc[ids[order]],
+        amounts=found,
+        ids=ids,
+        number=number,
+        parent=parent,
+        kind=elements["kind"].to_numpy(dtype=object),
+    )
+
+
+def _rows_each(rows: pa.Table) -> dict[str, int]:
+    """How many strands, starts and backgrounds each element of a view has."""
+    n_strands = len(pc.unique(rows["strand"]))
+    first = rows.filter(pc.equal(rows["element_id"], rows["element_id"][0]))
+    return {
+        "n_strands": n_strands,
+        "n_starts": len(first) // n_strands,
+        "n_backgrounds": rows["n_backgrounds"][0].as_py(),
+    }
+
+
+def scale_in(config: dict[str, Any], readout: str) -> Scale:
+    """The scale of a readout's effects."""
+    return scale_of(readouts_of(config)[readout])

@@ -1,0 +1,161 @@
+"""What a report keeps of each view (a model or group, a readout and a target), from the summary's rows of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...results import KINDS, View
+from .amounts import MOST_CONTROLS, Amounts, rounded
+
+NUMBERS = {
+    "effect": "effect_mean",
+    "low": "effect_ci_low",
+    "high": "effect_ci_high",
+    "z": "control_z",
+    "q": "control_q",
+    "significant": "significant",
+    "agree": "n_models_agree",
+    "n_models": "n_models",
+}
+PLACED = ["element_id", "strand", "start"]
+COLUMNS = [*PLACED, "rank", "p_value", "control_p", *NUMBERS.values()]
+"""Of the summary."""
+
+TESTS = {"control_p": "against controls", "p_value": "over backgrounds"}
+
+
+class Shown(NamedTuple):
+    """What of a screen is shown.
+
+    Fields:
+        views: those shown, in the order of the summary.
+        n_views: how many there are.
+        elements: rows of elements.parquet by element_id, those shown, strongest first.
+        amounts: how many have what.
+        ids: all element_ids, controls' too.
+        number: int64 (ids,): where each stands among those shown; -1 for others.
+        parent: int64 (ids,): of controls of detailed elements, where that element stands; -1 for others.
+        kind: (ids,) of str.
+    """
+
+    views: list[View]
+    n_views: int
+    elements: pd.DataFrame
+    amounts: Amounts
+    ids: pd.Index
+    number: np.ndarray
+    parent: np.ndarray
+    kind: np.ndarray
+
+    @property
+    def detailed(self) -> list[str]:
+        return self.elements.index[: self.amounts.detailed].tolist()
+
+
+class ViewRows(NamedTuple):
+    """What is kept of a view.
+
+    Fields:
+        band: the range of the middle 95 % of the controls' effects, if there are any.
+        first: the element_id and the effect of the strongest element.
+        counts: of each kind, how many elements there are, and how many are significant.
+        quantiles: of each test, `against_uniform` of its p-values.
+        places: rows of each element and strand at the start of the best rank, with the element's number.
+        scan: the same at every start, of the first elements.
+        controls: effect_mean of controls of detailed elements, placed as these, with the number of the element.
+    """
+
+    band: list[float] | None
+    first: tuple[str, float]
+    counts: dict[str, tuple[int, int]]
+    quantiles: dict[str, dict[str, list[float]]]
+    places: pa.Table
+    scan: pa.Table
+    controls: pa.Table
+
+    @property
+    def significant(self) -> int:
+        return sum(n for _, n in self.counts.values())
+
+
+def view_rows(rows: pa.Table, shown: Shown) -> ViewRows:
+    """What is kept of a view, from `COLUMNS` of its rows."""
+    ids = shown.ids.get_indexer(rows["element_id"].to_pandas())
+    kind, number = shown.kind[ids], shown.number[ids]
+    rank, effect = (rows[name].to_numpy().astype(np.float64) for name in ("rank", "effect_mean"))
+    minus = pc.equal(rows["strand"].cast(pa.string()), "-").to_numpy()
+    ranked = np.flatnonzero(~np.isnan(rank))
+    of_controls = effect[kind == "control"]
+    first = ranked[np.argmin(rank[ranked])]
+
+    own = ranked[number[ranked] >= 0]
+    own = own[np.lexsort((rank[own], minus[own], ids[own]))]
+    places = own[np.r_[True, (np.diff(ids[own]) != 0) | (minus[own][1:] != minus[own][:-1])][: len(own)]]
+    strongest = pd.unique(number[places[np.argsort(rank[places], kind="stable")]])[: shown.amounts.own]
+    places = places[(number[places] < shown.amounts.everywhere) | np.isin(number[places], strongest)]
+    return ViewRows(
+        band=np.quantile(of_controls, [0.025, 0.975]).tolist() if len(of_controls) else None,
+        first=(rows["element_id"][int(first)].as_py(), effect[first]),
+        counts=_counts(rows, ids[ranked], ranked, shown),
+        quantiles={
+            name: against_uniform(p, shown.amounts.quantiles)
+            for column, name in TESTS.items()
+            if len(p := rows[column].take(ranked).drop_null().to_numpy())
+        },
+        places=_taken(rows, places, number[places]),
+        scan=_taken(rows, scanned := own[number[own] < shown.amounts.scanned], number[scanned]),
+        controls=_controls(rows, shown.parent[ids], minus, places[number[places] < shown.amounts.detailed], number),
+    )
+
+
+def _counts(rows: pa.Table, ids: np.ndarray, ranked: np.ndarray, shown: Shown) -> dict[str, tuple[int, int]]:
+    """Of each kind, how many elements there are, and how many are significant on a strand and start."""
+    significant = rows["significant"].take(ranked).fill_null(False).to_numpy()
+    every, found = np.unique(ids), np.unique(ids[significant])
+    return {kind: (int((shown.kind[every] == kind).sum()), int((shown.kind[found] == kind).sum())) for kind in KINDS}
+
+
+def _controls(
+    rows: pa.Table, parent: np.ndarray, minus: np.ndarray, places: np.ndarray, number: np.ndarray
+) -> pa.Table:
+    """The first of the controls of detailed elements, at the starts of these.
+
+    Args:
+        rows: of the view.
+        parent: int64 (rows,): of controls, the number of the detailed element that they are of; -1 for others.
+        minus: bool (rows,): on the minus strand.
+        places: the rows of detailed elements.
+        number: int64 (rows,): of elements.
+    """
+    starts = rows["start"].to_numpy()
+    start_of = np.full((number[places].max(initial=-1) + 1, 2), -1)
+    start_of[number[places], minus[places].astype(int)] = starts[places]
+    some = np.flatnonzero((parent >= 0) & (parent < len(start_of)))
+    side = 2 * parent[some] + minus[some]
+    alike = start_of.ravel()[side] == starts[some]
+    some, side = some[alike], side[alike]
+    order = np.argsort(side, kind="stable")
+    some, side = some[order], side[order]
+    some = some[np.arange(len(side)) - np.searchsorted(side, side) < MOST_CONTROLS]
+    return _taken(rows.select(["strand", "effect_mean"]), some, parent[some])
+
+
+def _taken(rows: pa.Table, which: np.ndarray, number: np.ndarray) -> pa.Table:
+    return rows.take(pa.array(which)).append_column("element", pa.array(number))
+
+
+def against_uniform(p: np.ndarray, most: int) -> dict[str, list[float]]:
+    """-log10 of sorted p-values and of what a uniform distribution would give, at some of the ranks, about `most`."""
+    observed = np.sort(p)
+    n, first = len(observed), max(1, most // 5)
+    ranks = np.unique(np.r_[np.arange(min(n, first)), np.geomspace(1, n, max(2, most - first)).astype(int) - 1])
+    expected = (ranks + 0.5) / n
+    return {
+        "expected": rounded(-np.log10(expected)),
+        "observed": rounded(-np.log10(np.maximum(observed[ranks], 1e-300))),
+    }
