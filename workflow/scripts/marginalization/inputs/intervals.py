@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
 from typing import NamedTuple
@@ -59,36 +60,17 @@ def read_intervals(path: str | Path, format: str | None = None, summits: bool = 
     """
     if format not in (None, *FORMATS):
         raise InputError(f"the format '{format}' of {path} is not known; use one of {', '.join(FORMATS)}")
-    layout, width = None, 0
     chroms, names, strands = [], [], []
     starts, ends, peaks, lines = array("q"), array("q"), array("q"), array("q")
-    for number, line in numbered_lines(path):
-        if not line.strip() or line.startswith(SKIPPED):
-            continue
-        fields = line.split("\t")
-        where = f"{path}, line {number}"
-        if layout is None:
-            format = format or _guess_format(Path(path), fields, summits)
-            layout, width = _layout(format, fields, where), len(fields)
-            if format == "finemo":
-                continue
-        if len(fields) != width:
-            raise InputError(
-                f"{where}: {len(fields)} columns where the first row has {width}; separate columns by one tab and "
-                "give every row as many"
-            )
-        start = _whole(fields[layout.start], "start", where)
-        end = _whole(fields[layout.end], "end", where)
-        if end <= start:
-            raise InputError(f"{where}: end {end} is not after start {start}; intervals are 0-based and half-open")
+    for chrom, start, end, name, strand, summit, line in _rows(Path(path), format, summits):
         # intern: a few names and strands fill a million rows
-        chroms.append(intern(fields[layout.chrom]))
+        chroms.append(intern(chrom))
         starts.append(start)
         ends.append(end)
-        names.append("" if layout.name is None or fields[layout.name] == "." else fields[layout.name])
-        strands.append("+" if layout.strand is None else _strand(fields[layout.strand], where))
-        peaks.append(_summit(fields, layout, start, end, where) if layout.summits else NO_SUMMIT)
-        lines.append(number)
+        names.append(name)
+        strands.append(strand)
+        peaks.append(summit)
+        lines.append(line)
     if not lines:
         raise InputError(f"{path} has no intervals; give at least one row")
     return pd.DataFrame(
@@ -102,6 +84,34 @@ def read_intervals(path: str | Path, format: str | None = None, summits: bool = 
             "line": np.array(lines),
         }
     )
+
+
+def _rows(path: Path, format: str | None, summits: bool) -> Iterator[tuple[str, int, int, str, str, int, int]]:
+    """The columns of each interval, as `read_intervals` gives them."""
+    layout, width = None, 0
+    for number, line in numbered_lines(path):
+        if not line.strip() or line.startswith(SKIPPED):
+            continue
+        fields = line.split("\t")
+        where = f"{path}, line {number}"
+        if layout is None:
+            format = format or _guess_format(path, fields, summits)
+            layout, width = _layout(format, fields, where), len(fields)
+            if format == "finemo":
+                continue
+        if len(fields) != width:
+            raise InputError(
+                f"{where}: {len(fields)} columns where the first row has {width}; separate columns by one tab and "
+                "give every row as many"
+            )
+        start = _whole(fields[layout.start], "start", where)
+        end = _whole(fields[layout.end], "end", where)
+        if end <= start:
+            raise InputError(f"{where}: end {end} is not after start {start}; intervals are 0-based and half-open")
+        name = "" if layout.name is None or fields[layout.name] == "." else fields[layout.name]
+        strand = "+" if layout.strand is None else _strand(fields[layout.strand], where)
+        summit = _summit(fields, layout, start, end, where) if layout.summits else NO_SUMMIT
+        yield fields[layout.chrom], start, end, name, strand, summit, number
 
 
 def places(path: str | Path, intervals: pd.DataFrame) -> pd.Series:

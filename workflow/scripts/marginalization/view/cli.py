@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from ..config.checks import readouts_of, require_file
 from ..config.text import check_text
-from ..design.placement import starts
 from ..errors import InputError
 from ..statistics.scales import scale_of
+from .comparison import agreement, joined
+from .printing import intervals, numbers, placed_columns, print_table, text_of
 from .results import (
     KEYS,
     KINDS,
     PARTITIONS_CODE,
+    PLACED,
     element_names,
     find_element,
     has_number_names,
@@ -37,18 +35,8 @@ from .results import (
 )
 
 MOST_TABLES = 6
-NAME_WIDTH = 40
 PIPED_WIDTH = 10_000
 """Columns of a line that is not for a terminal: more than any table has, so that no cell is cut or folded."""
-
-FOLDED_WIDTH = 12
-"""What a terminal must have left for a name."""
-
-GAP = 3
-"""Blanks between two columns."""
-
-TEXT = {"name", "strand", *KEYS, "significant"}
-PLACED = ["element_id", "strand", "start"]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -148,7 +136,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
-        _print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
+        print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
     _tell_of_more(console, keys, KEYS)
 
 
@@ -175,10 +163,10 @@ def _title(config: dict[str, Any], key: dict[str, str]) -> str:
 
 
 def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
-    columns = {"rank": _numbers(rows["rank"]), **_placed_columns(config, rows)}
-    columns |= {"effect": _numbers(rows["effect_mean"]), "95 % interval": _intervals(rows)}
+    columns = {"rank": numbers(rows["rank"]), **placed_columns(config, rows)}
+    columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
     if level_of(config) is not None:
-        columns |= {"z": _numbers(rows["control_z"]), "control_q": _numbers(rows["control_q"])}
+        columns |= {"z": numbers(rows["control_z"]), "control_q": numbers(rows["control_q"])}
     if model in config["groups"]:
         agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
         columns["models agree"] = [f"{n} of {of}" for n, of in agree]
@@ -203,21 +191,21 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     columns = [*KEYS, *PLACED, "n_backgrounds", "before_mean", "after_mean", "effect_mean", "effect_ci_low"]
     columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "control_q", "significant"]
     rows = read_summary(results, columns, element_id=element_id)
-    controls = zip(_numbers(rows["control_mean"]), _numbers(rows["control_std"]), strict=True)
+    controls = zip(numbers(rows["control_mean"]), numbers(rows["control_std"]), strict=True)
     shown = {
         **{name: rows[name].astype("str") for name in [*KEYS, "strand", "start", "n_backgrounds"]},
-        "before": _numbers(rows["before_mean"]),
-        "after": _numbers(rows["after_mean"]),
-        "effect": _numbers(rows["effect_mean"]),
-        "95 % interval": _intervals(rows),
+        "before": numbers(rows["before_mean"]),
+        "after": numbers(rows["after_mean"]),
+        "effect": numbers(rows["effect_mean"]),
+        "95 % interval": intervals(rows),
         "controls": [f"{mean} ± {std}" if std else mean for mean, std in controls],
-        "z": _numbers(rows["control_z"]),
-        "control_q": _numbers(rows["control_q"]),
+        "z": numbers(rows["control_z"]),
+        "control_q": numbers(rows["control_q"]),
         "significant": rows["significant"].map({True: "yes", False: "no"}).fillna(""),
     }
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "control_q", "significant")}
-    _print_table(console, shown)
+    print_table(console, shown)
     console.print("The same rows in pandas, and those of each background (of models, not of groups):")
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     for table, more in (("summary.parquet", ""), ("effects", partitions)):
@@ -239,18 +227,18 @@ def _compare(console: Console, arguments: argparse.Namespace) -> None:
     with_controls = level_of(config) is not None
     agreements, differences = [], []
     for other in pairs[:MOST_TABLES]:
-        rows = _joined(results, {**other, by: a}, {**other, by: b})
-        agreements.append({**other, **_agreement(rows, a, b, with_controls)})
+        rows = joined(results, {**other, by: a}, {**other, by: b})
+        agreements.append({**other, **agreement(rows, a, b, with_controls)})
         order = rows["difference"].abs().sort_values(ascending=False, kind="stable").index
         differences.append(rows.loc[order].drop_duplicates("element_id").head(arguments.top))
     agreements = pd.DataFrame(agreements)
     console.print(f"Effects of all elements on the {by}s {a} and {b}:", soft_wrap=True)
-    _print_table(console, {name: agreements[name].map(_text) for name in agreements})
+    print_table(console, {name: agreements[name].map(text_of) for name in agreements})
     sides = ((f"on {a}", "a"), (f"on {b}", "b"), ("difference", "difference"))
     for other, rows in zip(pairs, differences, strict=False):
         console.print(f"{_title(config, other)}: where {a} and {b} differ most", soft_wrap=True)
-        effects = {name: _numbers(rows[column]) for name, column in sides}
-        _print_table(console, {**_placed_columns(config, rows), **effects})
+        effects = {name: numbers(rows[column]) for name, column in sides}
+        print_table(console, {**placed_columns(config, rows), **effects})
     _tell_of_more(console, pairs, others)
 
 
@@ -273,30 +261,6 @@ def _compared(keys: pd.DataFrame, arguments: argparse.Namespace) -> str:
     raise InputError(f"{a!r} and {b!r} are a model and a target; compare two models or two targets")
 
 
-def _joined(results: Path, key_a: dict[str, str], key_b: dict[str, str]) -> pd.DataFrame:
-    """The placed elements of two targets: effects a and b and their difference, significant_a and significant_b."""
-    columns = [*PLACED, "effect_mean", "significant"]
-    rows_a = read_summary(results, [*columns, "name"], **key_a, kind=KINDS).rename(columns={"effect_mean": "a"})
-    rows_b = read_summary(results, columns, **key_b, kind=KINDS).rename(columns={"effect_mean": "b"})
-    rows = rows_a.merge(rows_b, on=PLACED, suffixes=("_a", "_b"))
-    return rows.assign(difference=rows["a"] - rows["b"])
-
-
-def _agreement(rows: pd.DataFrame, a: str, b: str, with_controls: bool) -> dict[str, float]:
-    """Numbers by what they are; correlations are NaN where all effects are equal."""
-    # Spearman's is Pearson's of the ranks; pandas' own would warn of equal effects.
-    found = {
-        "n": len(rows),
-        "Pearson": rows["a"].corr(rows["b"]),
-        "Spearman": rows["a"].rank().corr(rows["b"].rank()),
-    }
-    if with_controls:
-        in_a, in_b = (rows[f"significant_{side}"].fillna(False) for side in "ab")
-        found |= {"significant in both": (in_a & in_b).sum(), f"only {a}": (in_a & ~in_b).sum()}
-        found[f"only {b}"] = (in_b & ~in_a).sum()
-    return found
-
-
 def _chosen(keys: pd.DataFrame, arguments: argparse.Namespace) -> list[dict[str, str]]:
     """The (model, readout, target) that the options leave; an InputError for one that there is not."""
     for key in KEYS:
@@ -313,56 +277,3 @@ def _tell_of_more(console: Console, keys: list[dict[str, str]], options: list[st
     if left_out > 0:
         choice = [f"--{option}" for option in options if len({key[option] for key in keys}) > 1]
         console.print(f"{left_out} more; choose with {' and '.join(choice)}")
-
-
-def _placed_columns(config: dict[str, Any], rows: pd.DataFrame) -> dict[str, Sequence[str]]:
-    """Name and strand, and the start where the screen has several."""
-    names = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..." for name in rows["name"]]
-    columns = {"name": names, "strand": rows["strand"]}
-    if len(starts(config["placement"])) > 1:
-        columns["start"] = _numbers(rows["start"])
-    return columns
-
-
-def _intervals(rows: pd.DataFrame) -> list[str]:
-    bounds = zip(_numbers(rows["effect_ci_low"]), _numbers(rows["effect_ci_high"]), strict=True)
-    return [f"{low} to {high}" if low else "" for low, high in bounds]
-
-
-def _numbers(values: Iterable[Any]) -> list[str]:
-    return [_text(value) for value in values]
-
-
-def _text(value: Any) -> str:
-    """Whole numbers whole, others to four digits, nothing for a missing one."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer):
-        return str(value)
-    return "" if pd.isna(value) else f"{value:.4g}"
-
-
-def _print_table(console: Console, columns: dict[str, Sequence[str]]) -> None:
-    """Print columns of text by their names, and an empty line; that alone for no rows.
-
-    What is too wide for the terminal even with its names folded is printed row by row, a line for each column.
-    """
-    rows = list(zip(*columns.values(), strict=True))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    needed = 0
-    for name, cells in columns.items():
-        folds = name == "name"  # numbers must be neither folded nor cut
-        table.add_column(name, justify="left" if name in TEXT else "right", overflow="fold", no_wrap=not folds)
-        width = max(map(len, [name, *cells]))
-        needed += (min(width, FOLDED_WIDTH) if folds else width) + GAP
-    for row in rows:
-        table.add_row(*row)
-    if rows and needed - GAP <= console.width:
-        console.print(table)
-    elif rows:
-        width = max(len(name) for name in columns)
-        blocks = [
-            "\n".join(f"{name:<{width}}  {cell}" for name, cell in zip(columns, row, strict=True)) for row in rows
-        ]
-        console.print("\n\n".join(blocks), soft_wrap=True)
-    console.print()

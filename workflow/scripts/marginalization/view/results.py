@@ -26,6 +26,7 @@ from ..store.reading import whole_table
 from ..store.schemas import SUMMARY
 
 TABLES = ["summary.parquet", "elements.parquet", "motifs.parquet", "annotations.parquet"]
+PLACED = ["element_id", "strand", "start"]
 KEYS = ["model", "readout", "target"]
 View = tuple[str, str, str]
 """The model (or group), readout and target of rows: values of `KEYS`."""

@@ -12,7 +12,8 @@ from typing import Any
 import vl_convert
 
 from ...store.files import whole_file
-from .charts import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, specification
+from .charts import specification
+from .marks import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT
 
 WIDTH = 640
 MOST_RANKED = 1000

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...results import KINDS, View
+from ...results import KINDS, PLACED, View
 from .amounts import MOST_CONTROLS, Amounts, rounded
 
 NUMBERS = {
@@ -22,7 +22,6 @@ NUMBERS = {
     "agree": "n_models_agree",
     "n_models": "n_models",
 }
-PLACED = ["element_id", "strand", "start"]
 COLUMNS = [*PLACED, "rank", "p_value", "control_p", *NUMBERS.values()]
 """Of the summary."""
 

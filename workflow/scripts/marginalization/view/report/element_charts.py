@@ -1,0 +1,124 @@
+"""The charts of one element or pair, in Vega-Lite, each a function whose docstring names its data."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from .marks import BLUE, GREEN, GREY, ORANGE, SHAPES, SIDES, STRANDS, VERMILION, diagonal, number, strand, zero
+
+
+def backgrounds() -> alt.Chart:
+    """Before against after, a point for each background. Data: `backgrounds` (before, after, strand)."""
+    points = (
+        alt.Chart(alt.NamedData("backgrounds"))
+        .mark_circle(size=36, opacity=0.75)
+        .encode(
+            x=alt.X("before:Q", title="before", scale=alt.Scale(zero=False)),
+            y=alt.Y("after:Q", title="after", scale=alt.Scale(zero=False)),
+            color=alt.Color("strand:N", scale=STRANDS, title="strand"),
+            tooltip=[number("before"), number("after"), "strand:N"],
+        )
+    )
+    return alt.layer(diagonal("before", "after"), points).properties(width="container", height=240)
+
+
+def controls() -> alt.Chart:
+    """An element's mean effect and its controls'.
+
+    Data: `own` (effect, low, high, strand), `controls` (effect, strand).
+    """
+    y = alt.Y("strand:N", title="strand")
+    ticks = (
+        alt.Chart(alt.NamedData("controls"))
+        .mark_tick(color=GREY, thickness=2)
+        .encode(x=alt.X("effect:Q", title="mean effect; grey: of its controls"), y=y, tooltip=[number("effect")])
+    )
+    own = alt.Chart(alt.NamedData("own"))
+    interval = own.mark_rule(strokeWidth=2, color=BLUE).encode(x="low:Q", x2="high:Q", y=y)
+    mean = own.mark_circle(size=90, color=BLUE, opacity=1).encode(
+        x="effect:Q", y=y, tooltip=[number("effect"), number("low"), number("high")]
+    )
+    return alt.layer(ticks, interval, mean).properties(width="container", height=alt.Step(42))
+
+
+def profile() -> alt.Chart:
+    """Mean profiles before and after. Data: `profile` (position, value, side, target)."""
+    return _profile("expected counts").encode(color=alt.Color("side:N", scale=SIDES, title=None))
+
+
+def change() -> alt.Chart:
+    """The difference of mean profiles, after - before. Data: `profile` (position, value, target)."""
+    return _profile("after - before").encode(color=alt.value(VERMILION))
+
+
+def targets() -> alt.Chart:
+    """An element's effect on each target of a readout, by every model.
+
+    Data: `targets` (view, effect, low, high, z, q, strand, verdict), `neutral`.
+    """
+    base = alt.Chart(alt.NamedData("targets"))
+    y = alt.Y("view:N", title=None, sort=None, axis=alt.Axis(labelLimit=260))
+    offset = alt.YOffset("strand:N")
+    interval = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", y=y, yOffset=offset, color=strand())
+    mean = base.mark_point(size=55, filled=True, opacity=1).encode(
+        x=alt.X("effect:Q", title="mean effect, 95 % interval"),
+        y=y,
+        yOffset=offset,
+        color=strand(),
+        shape=alt.Shape("verdict:N", scale=SHAPES, title=None),
+        tooltip=["view:N", "strand:N", number("effect"), number("z"), number("q"), "verdict:N"],
+    )
+    return alt.layer(zero("x"), interval, mean).properties(width="container", height=alt.Step(15))
+
+
+def scan() -> alt.Chart:
+    """Effect as a function of position. Data: `scan` (start, effect, low, high, strand)."""
+    base = alt.Chart(alt.NamedData("scan")).encode(
+        x=alt.X("start:Q", title="position of the first base in the background (bp)")
+    )
+    band = base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q", color=strand())
+    line = base.mark_line(point={"size": 20}).encode(
+        y=alt.Y("effect:Q", title="mean effect, 95 % interval"),
+        color=strand(),
+        tooltip=["start:Q", "strand:N", number("effect")],
+    )
+    return alt.layer(zero(), band, line).properties(width="container", height=220)
+
+
+def spacing() -> alt.Chart:
+    """Cooperativity of a pair of motifs by their distance.
+
+    Data: `pairs` (distance, value, low, high, q, orientation), `neutral`.
+    """
+    base = alt.Chart(alt.NamedData("pairs")).encode(
+        x=alt.X("distance:Q", title="bases between the motifs"),
+        color=alt.Color("orientation:N", title="strands", scale=alt.Scale(range=[BLUE, ORANGE, GREEN, VERMILION])),
+    )
+    band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line(point={"size": 22}).encode(
+        y=alt.Y("value:Q", title="cooperativity, 95 % interval"),
+        tooltip=["distance:Q", "orientation:N", number("value"), number("q")],
+    )
+    return alt.layer(zero(), band, line).properties(width="container", height=260)
+
+
+def attributions() -> alt.Chart:
+    """Mean attributions around the element. Data: `attributions` (position, before, after)."""
+    base = alt.Chart(alt.NamedData("attributions")).encode(
+        x=alt.X("position:Q", title="position in the background (bp)", scale=alt.Scale(zero=False)),
+        tooltip=["position:Q", number("before"), number("after")],
+    )
+    after = base.mark_bar(width=4, color=BLUE).encode(
+        y=alt.Y("after:Q", title="mean attribution; grey: before"),
+    )
+    before = base.mark_tick(color=GREY, thickness=2, width=4).encode(y="before:Q")
+    return alt.layer(after, before).properties(width="container", height=200)
+
+
+def _profile(title: str) -> alt.Chart:
+    base = alt.Chart(alt.NamedData("profile")).mark_line(strokeWidth=1.5)
+    return base.encode(
+        x=alt.X("position:Q", title="position from the element's centre (bp)"),
+        y=alt.Y("value:Q", title=title),
+        strokeDash=alt.StrokeDash("target:N", title="strand"),
+    ).properties(width="container", height=190)

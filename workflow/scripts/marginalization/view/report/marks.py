@@ -1,0 +1,34 @@
+"""What charts have in common: colours, scales, and lines to compare with.
+
+Colours are those of Okabe and Ito (2008), which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+import altair as alt
+
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8A8A8A"
+STRANDS = alt.Scale(domain=["+", "-"], range=[BLUE, ORANGE])
+SIDES = alt.Scale(domain=["before", "after"], range=[GREY, BLUE])
+SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS = "significant", "not significant", "no controls"
+VERDICTS = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=[BLUE, GREY, GREY])
+SHAPES = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=["diamond", "circle", "circle"])
+
+
+def number(field: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:Q", format=".3~g")
+
+
+def strand() -> alt.Color:
+    return alt.Color("strand:N", scale=STRANDS, title="strand")
+
+
+def diagonal(x: str, y: str) -> alt.Chart:
+    """Where the two fields are equal, in data `diagonal` (its ends)."""
+    return alt.Chart(alt.NamedData("diagonal")).mark_line(color=GREY, strokeDash=[4, 3]).encode(x=f"{x}:Q", y=f"{y}:Q")
+
+
+def zero(axis: str = "y") -> alt.Chart:
+    """The effect of nothing, in data `neutral` (value)."""
+    rule = alt.Chart(alt.NamedData("neutral")).mark_rule(color=GREY)
+    return rule.encode(y="value:Q") if axis == "y" else rule.encode(x="value:Q")
