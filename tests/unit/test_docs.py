@@ -1,4 +1,4 @@
-"""The docs are true: what they compute comes out as printed, what they name exists, and the version is one everywhere."""
+"""The docs are true: what they compute comes out as printed, and what they name exists."""
 
 import doctest
 import re
