@@ -2,13 +2,17 @@
 
 import ast
 import doctest
+import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 from pkgutil import resolve_name
 
+import marginalization
 import pytest
 import torch
+import yaml
 from marginalization import marginalize_motifs, one_hot_encode
 from test_architecture import CORE, ORDER, SUBPACKAGES
 from torch import nn
@@ -84,3 +88,25 @@ def test_the_longest_call_is_as_architecture_tells(monkeypatch):
     assert len(told) > 5
     left = iter(stacks[-1])
     assert all(name in left for name in told), stacks[-1]  # in this order
+
+
+def test_the_version_is_one_everywhere():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
+    assert {project["version"], str(cited["version"]), newest} == {marginalization.__version__}
+    assert cited["license"] == project["license"]
+
+
+def test_ci_has_the_oldest_python_that_is_supported():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    steps = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())["jobs"]["all"]["steps"]
+    (python,) = (step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {}))
+    assert project["requires-python"] == f">={python}"
+    assert os.access(PROJECT / steps[-1]["run"], os.X_OK)
+
+
+@pytest.mark.parametrize("path", [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")], ids=lambda path: path.name)
+def test_links_within_the_project_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / link).exists(), link
