@@ -1,7 +1,7 @@
 """How a difference between activations passes through each operation: a class for each family of them.
 
-A rule says where its output differs, what it needs for that, and computes it. It imports nothing of the package from
-outside this folder: what it asks of a run (backgrounds, weights, memory) is a protocol of `base.py`.
+A rule says where its output differs, what it needs for that, and computes it. It imports nothing from outside this
+folder: what it asks of a run (backgrounds, weights, memory) is a protocol of `base.py`.
 
-Open first: `base.py`, then `convolution.py`. Which operation has which rule stands in `registry.py`.
+Open first: `base.py`, then `convolution.py`. `registry.py` lists which operation has which rule.
 """
