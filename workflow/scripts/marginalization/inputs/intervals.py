@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import InputError
 from .text import numbered_lines
 
-FORMATS = ("bed", "narrowpeak", "finemo")
+Format = Literal["bed", "narrowpeak", "finemo"]
 NO_SUMMIT = -1
 SKIPPED = ("#", "track ", "track\t", "browser ", "browser\t")
 
@@ -58,8 +58,8 @@ def read_intervals(path: str | Path, format: str | None = None, summits: bool = 
     Raises:
         InputError: no intervals, or the first row that is malformed.
     """
-    if format not in (None, *FORMATS):
-        raise InputError(f"the format '{format}' of {path} is not known; use one of {', '.join(FORMATS)}")
+    if format not in (None, *get_args(Format)):
+        raise InputError(f"the format '{format}' of {path} is not known; use one of {', '.join(get_args(Format))}")
     chroms, names, strands = [], [], []
     starts, ends, peaks, lines = array("q"), array("q"), array("q"), array("q")
     for chrom, start, end, name, strand, summit, line in _rows(Path(path), format, summits):

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -15,7 +15,11 @@ from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
 from .matrices import normalised, read_jaspar_text, read_meme
 from .text import fasta_records, numbered_lines
 
-SUFFIXES = {
+Format = Literal["meme", "jaspar", "tsv", "fasta"]
+Sequences = Literal["consensus", "informative", "sampled"]
+"""What a matrix becomes."""
+
+SUFFIXES: dict[str, Format] = {
     ".meme": "meme",
     ".jaspar": "jaspar",
     ".pfm": "jaspar",
@@ -64,7 +68,7 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
         return [_from_sequence(path, *row) for row in _tsv_rows(path)]
     if format == "fasta":
         return [_from_sequence(path, *record) for record in fasta_records(path)]
-    formats = ", ".join(dict.fromkeys(SUFFIXES.values()))
+    formats = ", ".join(get_args(Format))
     if format is None:
         raise InputError(f"the format of {path} is not known by its suffix; give `format`, one of {formats}")
     raise InputError(f"the format '{format}' of {path} is not known; use one of {formats}")
@@ -175,7 +179,7 @@ def motif_sequences(
     Raises:
         InputError: "sampled" of a sequence, no informative position, or an unknown `how`.
     """
-    if how not in ("consensus", "informative", "sampled"):
+    if how not in get_args(Sequences):
         raise InputError(f"motifs cannot be made sequences by '{how}'; use consensus, informative or sampled")
     if motif.matrix is None:
         if how == "sampled":

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+ScaleName = Literal["difference", "log2_fold_change", "ratio", "log_odds"]
 WITH_PSEUDOCOUNT = ("log2_fold_change", "ratio")
 
 
 class Scale(NamedTuple):
     """What a readout's effects are: a value of its key `effect`, and the pseudocount added on both sides of a ratio."""
 
-    name: str = "difference"
+    name: ScaleName = "difference"
     pseudocount: float = 0.0
 
     @property
@@ -42,7 +43,7 @@ DIFFERENCE = Scale()
 
 def scale_of(readout: dict[str, Any]) -> Scale:
     """The scale of a readout of the config; the default readout's section is empty."""
-    return Scale(readout.get("effect", "difference"), readout.get("pseudocount", 0.0))
+    return Scale(readout.get("effect", DIFFERENCE.name), readout.get("pseudocount", DIFFERENCE.pseudocount))
 
 
 def effect(before: np.ndarray, after: np.ndarray, scale: Scale) -> np.ndarray:
