@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench check format clean
+.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench config check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large pl
 	$(BIN)/python tests/benchmark/merge.py
 	$(BIN)/python tests/benchmark/screen.py
 	$(BIN)/python tests/benchmark/nulls.py
+
+config: $(VENV)/.installed  ## Write the config's schema, tables and comments from its sections.
+	$(BIN)/python config/generate.py
 
 check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules

@@ -13,9 +13,7 @@ from ..errors import InputError
 from .checks import code_files, model_callables, readouts_of
 from .dependencies import named_files
 from .models import check_reference
-
-DEEP_LIFT_SHAP = "deep_lift_shap"
-SATURATION_MUTAGENESIS = "saturation_mutagenesis"
+from .sections import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS
 
 KWARGS = {DEEP_LIFT_SHAP: ["n_shuffles", "warning_threshold"], SATURATION_MUTAGENESIS: []}
 """What can be said of the functions that come along."""

@@ -1,6 +1,6 @@
 """The config of a screen: its errors in words, its files, and its hash.
 
-The schema in workflow/schemas says what may stand in it; Snakemake's `validate` fills in the defaults.
+The schema, which is made from `sections`, says what may stand in it; Snakemake's `validate` fills in the defaults.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    for place, key, known in _unknown_keys(config, schema, schema.get("$defs", {}), ""):
+    for place, key, known in _unknown_keys(config, schema, ""):
         near = difflib.get_close_matches(str(key), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(sorted(known))}"
         raise InputError(f"config: unknown key {key!r}{' in ' + place if place else ''}; {hint}")
@@ -46,7 +46,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = place.removeprefix(".") or "top level"
     if error.validator == "oneOf":
-        choices = [option["required"] for option in error.schema["oneOf"] if "required" in option]
+        choices = [option["required"] for option in error.schema["oneOf"] if option.keys() == {"required"}]
         named = f"give exactly one of {', '.join(' and '.join(choice) for choice in choices)}"
         message = named if choices else f"{error.instance!r} is none of what can stand here"
     elif error.validator == "dependentRequired":
@@ -99,30 +99,23 @@ def _check_case(section: str, names: list[str]) -> None:
             )
 
 
-def _unknown_keys(value: Any, schema: dict, defs: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
+def _unknown_keys(value: Any, schema: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
     """The keys that the schema does not know: where they stand, they themselves, and those known there."""
-    schema = _referred(schema, defs)
     if isinstance(value, dict):
-        options = (_referred(option, defs) for option in schema.get("oneOf", []))
-        schema = next((option for option in options if option.get("type") == "object"), schema)
+        schema = next((option for option in schema.get("oneOf", []) if option.get("type") == "object"), schema)
         known = schema.get("properties", {})
         others = schema.get("additionalProperties", True)
         for key, child in value.items():
             below = f"{place}.{key}" if place else str(key)
             if key in known:
-                yield from _unknown_keys(child, known[key], defs, below)
+                yield from _unknown_keys(child, known[key], below)
             elif isinstance(others, dict):
-                yield from _unknown_keys(child, others, defs, below)
+                yield from _unknown_keys(child, others, below)
             elif others is False:
                 yield place, key, list(known)
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
         for i, child in enumerate(value):
-            yield from _unknown_keys(child, schema["items"], defs, f"{place}[{i}]")
-
-
-def _referred(schema: dict, defs: dict) -> dict:
-    """A part of the schema, or what it refers to."""
-    return defs[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+            yield from _unknown_keys(child, schema["items"], f"{place}[{i}]")
 
 
 def config_hash(config: dict[str, Any]) -> str:
@@ -173,8 +166,8 @@ def model_callables(config: dict[str, Any], model: str) -> list[str]:
 
 def element_files(config: dict[str, Any]) -> list[str]:
     """The files that the elements are read from; an InputError when one does not exist."""
-    motifs = [table["file"] for table in config["elements"].get("motifs", []) if "file" in table]
-    annotations = [table[key] for table in config["elements"].get("annotations", []) for key in ("file", "genome")]
+    motifs = [table["file"] for table in config["elements"]["motifs"] if "file" in table]
+    annotations = [table[key] for table in config["elements"]["annotations"] for key in ("file", "genome")]
     return sorted({require_file(path, "elements") for path in motifs + annotations})
 
 

@@ -148,7 +148,7 @@ def compared(elements: pd.DataFrame) -> pd.DataFrame:
 
 def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:
     rows = []
-    for table in config["elements"].get("motifs", []):
+    for table in config["elements"]["motifs"]:
         read = read_jaspar(**table["jaspar"]) if "jaspar" in table else read_motifs(table["file"], table["format"])
         for motif in read:
             if table["trim"] is not None and motif.matrix is not None:
@@ -181,7 +181,7 @@ def _read_annotations(config: dict[str, Any]) -> pd.DataFrame:
             max_width=table["max_width"],
             stranded=table["stranded"],
         )
-        for table in config["elements"].get("annotations", [])
+        for table in config["elements"]["annotations"]
     ]
     columns = ["name", "chrom", "start", "end", "strand", "sequence", "n_unknown", "source"]
     frame = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..config.attributions import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS
+from ..config.sections import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS
 from ..errors import InputError
 from ..models.factories import import_callable
 from ..models.readouts import ReadoutModel
