@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from marginalization.store.paths import Results
 from marginalization.view.cli import main as command_line
 from marginalization.view.report.contents import gather
 from marginalization.view.report.figures import write_figures
@@ -79,14 +80,14 @@ def _measured(function, *arguments):
 
 def report(results):
     page = results / "report.html"
-    shown = write_report(results, page)
+    shown = write_report(Results(results))
     size = page.stat().st_size / 1e6
     return f"; {size:.1f} MB, {len(shown['views']):,} targets, {len(shown['elements']):,} elements"
 
 
 def figures(results):
     (results / "figures").mkdir()
-    write_figures(gather(results), results / "figures")
+    write_figures(gather(Results(results)), Results(results))
     return f"; {len(list((results / 'figures').iterdir()))} files, and again what the page shows"
 
 
@@ -135,7 +136,7 @@ def time_page(results, n):
     """Time the page of a finished screen, and of one with n elements."""
     from playwright.sync_api import sync_playwright
 
-    contents = gather(results)
+    contents = gather(Results(results))
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for shown in (contents, repeated(contents, n)):

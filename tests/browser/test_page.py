@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from marginalization.store.paths import Results
 from marginalization.view.report.contents import gather
 from marginalization.view.report.page import render
 from opened import Opened
@@ -178,7 +179,7 @@ def test_on_a_phone_and_on_paper(report):
 
 def test_names_are_no_markup(browser, results, tmp_path):
     name = """'"><img src=x onerror="document.title='run'">"""
-    shown = gather(results)
+    shown = gather(Results(results))
     for element in shown["elements"]:
         element["name"] = f"{name} {element['name']}"
     (tmp_path / "report.html").write_text(render(shown), encoding="utf-8")

@@ -21,6 +21,7 @@ import pytest
 from lab_folder import make_config, make_lab
 from marginalization.store.checksums import check_all
 from marginalization.store.files import sha256
+from marginalization.store.paths import Results
 from workflows import snakemake, start
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 4))
@@ -151,7 +152,7 @@ def one_round(seed, folder, screens):
         ending.append(f"told of {named}")
         (folder / named).unlink()
     assert tables(folder) == expected, f"seed {seed}: {what} {path}: other tables, after {ending}\n{done.stdout}"
-    check_all(folder / RESULTS)
+    check_all(Results(folder / RESULTS))
     return "running" if running else "finished", what, path, ", ".join([*ending, "the same bytes"])
 
 

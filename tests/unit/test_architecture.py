@@ -24,6 +24,7 @@ ORDER = [
     "view",
     "view.report.reading",
     "view.report",
+    "stages",
 ]
 """Each may import from those before it, from its own modules, and from the package's own modules."""
 TOO_LONG = {"inference/mutagenesis.py", "jobs/attributions.py", "jobs/effects.py"}

@@ -12,6 +12,7 @@ from marginalization.errors import InputError
 from marginalization.jobs.job import as_job
 from marginalization.store import checksums
 from marginalization.store.checksums import check, check_all, note
+from marginalization.store.paths import Results
 
 
 def make(results, **files):
@@ -21,7 +22,7 @@ def make(results, **files):
     for path, content in zip(paths, files.values(), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    note(results, paths)
+    note(Results(results), paths)
     return paths
 
 
@@ -31,38 +32,38 @@ def test_any_change_of_a_file_is_seen(tmp_path_factory, content, data):
     """Also a change that leaves the size and the time as they were."""
     results = tmp_path_factory.mktemp("results")
     (path,) = make(results, table=content)
-    check_all(results)
+    check_all(Results(results))
     changed = data.draw(st.binary().filter(lambda other: other != content))
     stat = path.stat()
     path.write_bytes(changed)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    for checking in (lambda: check(results, [path]), lambda: check_all(results)):
+    for checking in (lambda: check(Results(results), [path]), lambda: check_all(Results(results))):
         with pytest.raises(InputError, match=rf"{path} is not what its job wrote.*Delete it and run snakemake again"):
             checking()
     path.write_bytes(content)
-    check_all(results)
+    check_all(Results(results))
 
 
 def test_what_is_touched_copied_deleted_or_not_known_is_let_pass(tmp_path):
     path, other = make(tmp_path / "a", table=b"1", other=b"2")
     path.touch()
-    check(tmp_path / "a", [path])
+    check(Results(tmp_path / "a"), [path])
     copy = shutil.copytree(tmp_path / "a", tmp_path / "b")
-    check_all(copy)
+    check_all(Results(copy))
     other.unlink()
-    check_all(tmp_path / "a")
+    check_all(Results(tmp_path / "a"))
     (tmp_path / "a" / "new").write_text("3")
-    check(tmp_path / "a", [tmp_path / "a" / "new", tmp_path / "elsewhere"])
+    check(Results(tmp_path / "a"), [tmp_path / "a" / "new", tmp_path / "elsewhere"])
     (tmp_path / "a" / "checksums" / "table.json").write_text("{")
     path.write_text("4")
-    check_all(tmp_path / "a")
+    check_all(Results(tmp_path / "a"))
 
 
 def test_an_untouched_file_is_not_read(tmp_path, monkeypatch):
     (path,) = make(tmp_path, table=b"1")
     read = []
     monkeypatch.setattr(checksums, "sha256", lambda path: read.append(path))
-    check(tmp_path, [path])
+    check(Results(tmp_path), [path])
     assert not read
 
 
@@ -98,7 +99,7 @@ def test_jobs_check_what_they_read_and_note_what_they_write(tmp_path):
     assert log.startswith(f"Error: {folder}/file is not what its job wrote")
     assert (tmp_path / "next.txt").read_text() == "2"
     run(tmp_path, [], [table, folder], "4")
-    check_all(tmp_path)
+    check_all(Results(tmp_path))
 
 
 def test_a_job_that_fails_leaves_no_note_of_what_it_has_overwritten(tmp_path):
@@ -107,4 +108,4 @@ def test_a_job_that_fails_leaves_no_note_of_what_it_has_overwritten(tmp_path):
     with pytest.raises(SystemExit):
         run(tmp_path, [], [table, tmp_path / "no" / "folder" / "table.txt"], "2")
     assert table.read_text() == "2"
-    check_all(tmp_path)
+    check_all(Results(tmp_path))

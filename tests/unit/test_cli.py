@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from marginalization.errors import InputError
 from marginalization.store.files import write_table
+from marginalization.store.paths import Results
 from marginalization.store.schemas import ANNOTATIONS, MOTIFS, SUMMARY
 from marginalization.view import cli, results
 from marginalization.view.cli import main
@@ -381,11 +382,11 @@ def test_an_annotation_is_found_by_its_own_name(plain, tmp_path, capsys):
 
 
 def test_only_what_is_asked_for_is_read(folds):
-    rows = results.read_summary(folds, ["effect_mean", "kind"], model="both", kind=results.KINDS, start=None)
+    rows = results.read_summary(Results(folds), ["effect_mean", "kind"], model="both", kind=results.KINDS, start=None)
     assert list(rows) == ["effect_mean", "kind"]
     assert rows["kind"].unique().tolist() == ["motif"]
     assert len(rows) == 4 * 5 * 2 * 2
-    keys = results.summary_keys(folds)
+    keys = results.summary_keys(Results(folds))
     assert list(keys.itertuples(index=False, name=None)) == [
         (model, readout, target)
         for model in ("both", "fold_0", "fold_1")

@@ -14,12 +14,10 @@ from marginalization.design.plan import (
     background_ranges,
     element_bounds,
     element_ranges,
-    job_labels,
     make_plan,
-    rate_file,
-    shard_label,
 )
 from marginalization.errors import InputError
+from marginalization.store.paths import job_labels, shard_label
 from screens import resolved, screen_of, write_fasta
 
 IDS = st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=50, unique=True).map(sorted)
@@ -49,14 +47,6 @@ def test_background_shards_are_a_partition(n, size):
     ranges = list(background_ranges(n, size).values())
     assert [row for first, last in ranges for row in range(first, last)] == list(range(n))
     assert all(0 < last - first <= size for first, last in ranges)
-
-
-@given(st.integers(0, 20000), st.integers(0, 20000), st.integers(1, 20000))
-@example(2000, 10000, 6384)
-def test_labels_sort_as_their_numbers(i, j, more):
-    n = max(i, j) + more
-    assert (shard_label(i, n) < shard_label(j, n)) == (i < j)
-    assert job_labels(f"{shard_label(i, n)}-{shard_label(j, n)}-abc") == (shard_label(i, n), shard_label(j, n))
 
 
 def plan_of(config):
@@ -295,7 +285,7 @@ def test_jobs_are_sized_by_measured_rates(folder, monkeypatch, tmp_path):
     unmeasured = plan_of(config)
     assert unmeasured.n_jobs > 1
     assert "needs the rate of toy: run snakemake with target measure" in unmeasured.warning(config["shards"])
-    rate = Path(rate_file(config["screen"], "toy"))
+    rate = Path("results", config["screen"], "rates", "toy.json")
     rate.parent.mkdir(parents=True)
     for rate_of, n_jobs in ((unmeasured.models["toy"], 1), ("another model", unmeasured.n_jobs)):
         rate.write_text(json.dumps({"marginals_per_second": 1.0, "model": rate_of}))

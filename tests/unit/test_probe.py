@@ -2,6 +2,7 @@
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from marginalization.errors import InputError
 from marginalization.jobs.stale import check_reads
 from marginalization.probing.probe import probe
 from marginalization.store.files import write_json
+from marginalization.store.paths import Results
 from odd_models import Net, counts
 from screens import resolved
 
@@ -330,7 +332,7 @@ def test_what_the_code_of_a_model_reads_unseen_is_on_record(tmp_path, monkeypatc
     found = probe(config, "m", 5)
     assert sorted(found["reads"]) == ["scale.json", "seen.py", "tables.py"]
     write_json(found, "results/models/m.json")
-    check_reads("results", ["m"])
+    check_reads(Results(Path("results")), ["m"])
     (tmp_path / "scale.json").write_text("4")
     with pytest.raises(InputError, match=r"models\.m reads scale\.json, which has changed"):
-        check_reads("results", ["m"])
+        check_reads(Results(Path("results")), ["m"])

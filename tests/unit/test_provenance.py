@@ -97,4 +97,4 @@ def test_versions_of_the_packages_that_models_are_of():
 def test_wall_seconds(tmp_path, text, seconds):
     if text:
         (tmp_path / "job.tsv").write_text(text)
-    assert wall_seconds(str(tmp_path / "job.tsv")) == seconds
+    assert wall_seconds(tmp_path / "job.tsv") == seconds

@@ -5,8 +5,11 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 import torch
+from marginalization.store.paths import Results
 from marginalization.view import results as reading
 from marginalization.view.cli import main
 from marginalization.view.report import contents, figures, page
@@ -77,7 +80,7 @@ ODD = {
 def test_odd_screens(tmp_path, capsys, name):
     folder = finished(tmp_path / "screen", **ODD[name])
     summary = pd.read_parquet(folder / "summary.parquet").astype(dict.fromkeys([*KEYS, "strand", "kind"], str))
-    found = contents.gather(folder)
+    found = contents.gather(Results(folder))
     shown = json.loads(json.dumps(found, allow_nan=False))
     own = summary[summary["kind"] == "motif"]
     assert [[view[key] for key in KEYS] for view in shown["views"]] == own[KEYS].drop_duplicates().to_numpy().tolist()
@@ -111,17 +114,17 @@ def test_odd_screens(tmp_path, capsys, name):
 def test_code_that_is_printed_reads_names_that_are_like_numbers(tmp_path, capsys):
     """As strings, where pyarrow by itself would read two models as one."""
     folder = finished(tmp_path / "screen", **ODD["numbers for names"])
-    element_id = contents.gather(folder)["elements"][0]["id"]
+    element_id = contents.gather(Results(folder))["elements"][0]["id"]
     capsys.readouterr()
     assert main(["show", str(folder), element_id]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("pd.read_parquet")]
-    names = {"pd": pd, "pa": reading.pa, "ds": reading.ds}
+    names = {"pd": pd, "pa": pa, "ds": ds}
     summary, effects = (eval(line, names).astype({"model": str, "readout": str}) for line in lines)
     for table in (summary, effects):
         assert sorted(table["model"].unique()) == ["01", "1", "1e5", "true"]
         assert sorted(table["readout"].unique()) == ["007", "null"]
         assert set(table["element_id"]) == {element_id}
-    assert contents.gather(folder)["facts"]["partitioning"] in lines[1]
+    assert contents.gather(Results(folder))["facts"]["partitioning"] in lines[1]
 
 
 def test_elements_may_all_be_annotations(tmp_path, capsys):
@@ -134,7 +137,7 @@ def test_elements_may_all_be_annotations(tmp_path, capsys):
     options = {"format": None, "stranded": True, "summit_flank": None, "max_width": None}
     config["elements"]["annotations"] = [{**annotations, **options}]
     folder = finish(config, run_screen(config, tmp_path), tmp_path)
-    html = page.render(contents.gather(folder))
+    html = page.render(contents.gather(Results(folder)))
     assert {element["kind"] for element in shown_on(html)["elements"]} == {"annotation"}
     assert "<b>x</b>" not in re.sub(r"^window\.CONTENTS = .*$", "", html, flags=re.MULTILINE)
     assert "3 annotation sequences do more" in shown_on(html)["views"][0]["verdict"]
@@ -158,7 +161,7 @@ def summary(many):
 def test_of_many_targets_each_shows_its_strongest(many, summary, monkeypatch):
     """And of the strongest of all, all effects."""
     monkeypatch.setattr(amounts, "MOST_EFFECTS", 600)
-    found = contents.gather(many)
+    found = contents.gather(Results(many))
     assert [found["facts"][name] for name in ("n_views", "shown", "everywhere", "own")] == [30, 25, 5, 5]
     best = summary[summary["rank"].notna()].groupby(["target", "element_id"])["rank"].min().unstack("target")
     ids = [element["id"] for element in found["elements"]]
@@ -178,7 +181,7 @@ def test_of_many_targets_each_shows_its_strongest(many, summary, monkeypatch):
 
 def test_of_very_many_targets_those_are_shown_that_most_elements_move(many, summary, monkeypatch):
     monkeypatch.setattr(screens, "MOST_VIEWS", 13)
-    found = contents.gather(many)
+    found = contents.gather(Results(many))
     significant = summary.groupby("target", sort=False)["significant"].sum().astype(int)
     shown = [view["target"] for view in found["views"]]
     assert len(shown) == 13
@@ -190,7 +193,7 @@ def test_of_very_many_targets_those_are_shown_that_most_elements_move(many, summ
 
 
 def test_controls_are_those_of_the_element_placed_alike(many, summary):
-    found = contents.gather(many)
+    found = contents.gather(Results(many))
     parents = pd.read_parquet(many / "elements.parquet").set_index("element_id")["control_of"]
     controls = summary[summary["kind"] == "control"]
     controls = controls.assign(parent=parents[controls["element_id"]].to_numpy())
@@ -214,18 +217,18 @@ def test_views_are_read_one_after_another_however_their_rows_lie(many, summary, 
     assert list(found) == list(expected)
     for key, rows in found.items():
         assert rows["element_id"].to_pylist() == expected[key]["element_id"].tolist()
-    few = reading.read_summary(tmp_path, ["name", "rank"], **dict(zip(KEYS, key, strict=True)), kind=["motif"])
+    few = reading.read_summary(Results(tmp_path), ["name", "rank"], **dict(zip(KEYS, key, strict=True)), kind=["motif"])
     rows = expected[key][expected[key]["kind"] == "motif"]
     assert few["name"].tolist() == rows["name"].tolist()
     assert few["rank"].tolist() == rows["rank"].tolist()
-    assert reading.summary_keys(tmp_path).to_numpy().tolist() == [list(key) for key in expected]
+    assert reading.summary_keys(Results(tmp_path)).to_numpy().tolist() == [list(key) for key in expected]
 
 
 def test_effects_of_a_few_elements_are_all_read(many):
     table = pd.concat(map(pd.read_parquet, (many / "effects").rglob("*.parquet")))
     ids = sorted(table["element_id"].unique())[5:30:7]
     columns = ["element_id", "target", "background_id", "after"]
-    found = pd.concat(rows.to_pandas() for _, _, rows in reading.read_effects(many, ids, columns, 3))
+    found = pd.concat(rows.to_pandas() for _, _, rows in reading.read_effects(Results(many), ids, columns, 3))
     rows = table[table["element_id"].isin(ids) & (table["background_id"] < 3)]
     assert (
         found.astype({"after": float}).to_numpy().tolist() == rows[columns].astype({"after": float}).to_numpy().tolist()
@@ -248,7 +251,7 @@ def test_records_and_warnings_are_those_of_this_plan(tmp_path):
     (folder / "logs" / "screen" / "old.log").write_text("2026-01-01 00:00:00,000 WARNING old\n")
     probed = json.loads((folder / "models" / "a.json").read_text())
     (folder / "models" / "a.json").write_text(json.dumps({**probed, "warnings": ["strands?"]}))
-    found = contents.gather(folder)["quality"]
+    found = contents.gather(Results(folder))["quality"]
     assert [rate["rate"] for rate in found["rates"]] == [1000, 2000, 3000, 4000]
     assert [(rate["model"], rate["job"]) for rate in found["rates"]] == [(p.parent.name, p.stem) for p in jobs]
     differ = "incremental inference; the first results differ from full forward passes by"

@@ -11,7 +11,8 @@ from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects, merge_profiles
 from marginalization.sequences.letters import identifier
 from marginalization.statistics.nulls import families
-from marginalization.store.superseded import TABLES, set_aside
+from marginalization.store.paths import Results
+from marginalization.store.superseded import TABLES, set_parts_aside, set_tables_aside
 from screens import run_screen, screen_of
 
 LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]
@@ -143,21 +144,24 @@ def test_a_merge_that_fails_writes_nothing(screen, part):
     assert sorted(screen.folder.iterdir()) == before
 
 
-def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path):
+def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path, caplog):
+    caplog.set_level("INFO")
     results = tmp_path
     shutil.copytree(Path(screen.run.effects[0]).parents[2], results / "effects")
     files = sorted((results / "effects").rglob("*.parquet"))
     earlier, *ours = files
     content = earlier.read_bytes()
-    assert set_aside(results, {"effects": map(str, ours)}) == [str(earlier)]
+    set_parts_aside(Results(results), "effects", map(str, ours))
     assert sorted((results / "effects").rglob("*.parquet")) == ours
     moved = results / "superseded" / earlier.relative_to(results)
     assert moved.read_bytes() == content
-    assert set_aside(results, {"effects": map(str, ours), "absent": []}) == []
+    assert caplog.messages == [f"{earlier} is of an earlier plan of this screen; moved to {moved}"]
+    set_parts_aside(Results(results), "attribution_sums", [])  # of which there are none
     killed = ours[0].with_name(f".{ours[0].name}.4711")
     killed.touch()
     (results / "unfinished" / "toy").mkdir(parents=True)
-    assert set_aside(results, {"effects": map(str, ours)}) == []
+    set_parts_aside(Results(results), "effects", map(str, ours))
+    assert len(caplog.messages) == 1
     assert not killed.exists()
     assert not (results / "unfinished").exists()
     assert pq.read_table(moved).num_rows > 0
@@ -166,10 +170,11 @@ def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path):
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_of_an_earlier_config_is_set_aside(tmp_path, table):
     """Also where nothing was before, so that there is no folder to move it to yet."""
-    others = [name for name in TABLES if name != table]
-    for name in TABLES:
-        (tmp_path / name).write_text(name)
-    assert set_aside(tmp_path, {"effects": []}, ["summary.parquet", *others]) == [str(tmp_path / table)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "superseded"])
-    assert (tmp_path / "superseded" / table).read_text() == table
-    assert set_aside(tmp_path, {"effects": []}, others) == []
+    paths = {name: tmp_path / f"{name}.parquet" for name in TABLES}
+    for path in paths.values():
+        path.write_text(path.name)
+    earlier = paths.pop(table)
+    for _ in range(2):
+        set_tables_aside(Results(tmp_path), [tmp_path / "summary.parquet", *paths.values()])
+        assert sorted(tmp_path.iterdir()) == sorted([*paths.values(), tmp_path / "superseded"])
+        assert (tmp_path / "superseded" / earlier.name).read_text() == earlier.name

@@ -21,7 +21,7 @@ from marginalization.config.attributions import (
 from marginalization.config.checks import readouts_of
 from marginalization.design.elements import compared, read_elements
 from marginalization.design.placement import place, placed_table
-from marginalization.design.plan import job_labels, make_plan
+from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.inference.attribution import OneReadout, draw_references
 from marginalization.inference.prediction import predict
@@ -34,6 +34,7 @@ from marginalization.models.loading import load_inputs
 from marginalization.probing.probe import load_readout_model, probe
 from marginalization.sequences.onehot import one_hot_encode
 from marginalization.store.files import write_json, write_table
+from marginalization.store.paths import job_labels
 from marginalization.store.schemas import ATTRIBUTION_TOTALS, ATTRIBUTIONS, BACKGROUNDS, ELEMENTS
 from screens import resolved, screen_of, substituted
 from tangermeme.deep_lift_shap import deep_lift_shap

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab_folder import make_config, make_lab
+from marginalization.store.paths import Results
 from marginalization.view.report import contents, figures, page
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.similarity import groups_of, motif_classes
@@ -37,7 +38,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shown(results):
-    return contents.gather(results)
+    return contents.gather(Results(results))
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,8 @@ def test_quality_is_of_all_elements(shown, summary):
 def test_a_large_screen_shows_its_strongest(results, monkeypatch):
     monkeypatch.setattr(screens, "MOST_ELEMENTS", 3)
     monkeypatch.setattr(amounts, "MOST_DETAILS", 2)
-    few = contents.gather(results)
-    every = contents.gather(results)
+    few = contents.gather(Results(results))
+    every = contents.gather(Results(results))
     assert [element["id"] for element in few["elements"]] == [element["id"] for element in every["elements"]]
     assert len(few["elements"]) == 3
     assert (few["facts"]["shown"], few["facts"]["detailed"]) == (3, 2)

@@ -18,7 +18,7 @@ def test_the_first_dry_run_shows_every_job(lab, config):
         "merge": 1,
         "provenance": 1,
         "report": 1,
-        "all": 1,
+        "default": 1,
     }
     assert "512 marginals: 1 models x 8 elements x 4 placements x 16 backgrounds, in 6 jobs" in printed
     assert not (lab / "results").exists()

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
+from brute_force import expected_effects
 from marginalization.sequences.letters import reverse_complement
 from marginalization.store.schemas import STATISTICS
 
-WEIGHTS = {"A": 1.0, "C": 2.0, "G": 4.0, "T": 8.0}
 KEYS = ["model", "readout", "target", "element_id", "strand", "start"]
 
 
@@ -22,35 +22,9 @@ def results(finished):
     return finished / "results" / "known"
 
 
-def letters(sequence):
-    """What the model `Letters` gives."""
-    halves = sequence[:20], sequence[20:]
-    return [sum(WEIGHTS.get(letter, 0.0) for letter in half) for half in halves]
-
-
-def substitute(background, element, start):
-    kept = background[start : start + len(element)]
-    new = "".join(old if letter == "N" else letter for letter, old in zip(element, kept, strict=True))
-    return background[:start] + new + background[start + len(element) :]
-
-
 @pytest.fixture(scope="module")
 def expected(results):
-    """All effects, by brute force over the tables of backgrounds and elements."""
-    backgrounds = pd.read_parquet(results / "backgrounds.parquet")
-    rows = []
-    for element in pd.read_parquet(results / "elements.parquet").itertuples():
-        for strand in "+-":
-            sequence = element.sequence if strand == "+" else reverse_complement(element.sequence)
-            for start in (5, 20):
-                for target in (0, 1):
-                    for background in backgrounds.itertuples():
-                        before = letters(background.sequence)[target]
-                        after = letters(substitute(background.sequence, sequence, start))[target]
-                        key = (element.element_id, strand, start, str(target), background.background_id)
-                        rows.append((*key, before, after, after - before))
-    columns = ["element_id", "strand", "start", "target", "background_id", "before", "after", "effect"]
-    return pd.DataFrame(rows, columns=columns)
+    return expected_effects(results)
 
 
 def test_elements_are_distinct_and_traced_to_their_sources(results):

@@ -10,16 +10,16 @@ rule attribute:
     input:
         lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
         ancient(lab_files(attribution_files(config))),
-        backgrounds=ancient(f"{RESULTS}/backgrounds.parquet"),
-        elements=ancient(f"{RESULTS}/elements.parquet"),
-        probe=ancient(f"{RESULTS}/models/{{model}}.json"),
+        backgrounds=ancient(RESULTS.table("backgrounds")),
+        elements=ancient(RESULTS.table("elements")),
+        probe=ancient(RESULTS.probe("{model}")),
     output:
-        sums=[part("attribution_sums", readout) for readout in ATTRIBUTED],
-        record=f"{RESULTS}/jobs/attribute/{{model}}/{{job}}.json",
+        sums=parts("attribution_sums", ATTRIBUTED, EACH),
+        record=RESULTS.record("attribute", "{model}", "{job}"),
     log:
-        f"{RESULTS}/logs/attribute/{{model}}/{{job}}.log",
+        RESULTS.log("attribute", "{model}", "{job}"),
     benchmark:
-        f"{RESULTS}/benchmarks/attribute/{{model}}/{{job}}.tsv"
+        RESULTS.benchmark("attribute", "{model}", "{job}")
     conda:
         "../../envs/marginalization.yaml"
     threads: config["compute"]["threads"]
@@ -31,15 +31,15 @@ rule attribute:
 
 rule attributions:
     input:
-        sums=all_parts("attribution_sums", ATTRIBUTED, PLAN.attribution_jobs),
-        probes=expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
-        elements=f"{RESULTS}/elements.parquet",
+        sums=parts("attribution_sums", ATTRIBUTED, PLAN.attribution_jobs),
+        probes=PROBES,
+        elements=RESULTS.table("elements"),
     output:
-        f"{RESULTS}/attributions.parquet",
+        RESULTS.table("attributions"),
     log:
-        f"{RESULTS}/logs/attributions.log",
+        RESULTS.log("attributions"),
     benchmark:
-        f"{RESULTS}/benchmarks/attributions.tsv"
+        RESULTS.benchmark("attributions")
     conda:
         "../../envs/marginalization.yaml"
     params:

@@ -4,11 +4,11 @@
 
 rule backgrounds:
     input:
-        lab_files(background_files(config)),
+        lab_files(checks.background_files(config)),
     output:
-        f"{RESULTS}/backgrounds.parquet",
+        RESULTS.table("backgrounds"),
     log:
-        f"{RESULTS}/logs/backgrounds.log",
+        RESULTS.log("backgrounds"),
     conda:
         "../../envs/marginalization.yaml"
     params:
@@ -20,14 +20,14 @@ rule backgrounds:
 
 rule elements:
     input:
-        lab_files(element_files(config)),
+        lab_files(checks.element_files(config)),
     output:
-        elements=f"{RESULTS}/elements.parquet",
-        motifs=f"{RESULTS}/motifs.parquet",
-        annotations=f"{RESULTS}/annotations.parquet",
-        pairs=f"{RESULTS}/pairs.parquet",
+        elements=RESULTS.table("elements"),
+        motifs=RESULTS.table("motifs"),
+        annotations=RESULTS.table("annotations"),
+        pairs=RESULTS.table("pairs"),
     log:
-        f"{RESULTS}/logs/elements.log",
+        RESULTS.log("elements"),
     conda:
         "../../envs/marginalization.yaml"
     params:

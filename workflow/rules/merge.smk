@@ -4,17 +4,17 @@
 
 rule merge:
     input:
-        effects=all_parts("effects", READOUTS),
-        profiles=all_parts("profile_sums", PROFILES),
-        probes=expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
-        elements=f"{RESULTS}/elements.parquet",
-        backgrounds=f"{RESULTS}/backgrounds.parquet",
+        effects=EFFECTS,
+        profiles=parts("profile_sums", PROFILES, PLAN.jobs),
+        probes=PROBES,
+        elements=RESULTS.table("elements"),
+        backgrounds=RESULTS.table("backgrounds"),
     output:
-        RESULT_TABLES,
+        MERGED,
     log:
-        f"{RESULTS}/logs/merge.log",
+        RESULTS.log("merge"),
     benchmark:
-        f"{RESULTS}/benchmarks/merge.tsv"
+        RESULTS.benchmark("merge")
     conda:
         "../../envs/marginalization.yaml"
     params:
@@ -26,16 +26,16 @@ rule merge:
 
 rule cooperativity:
     input:
-        effects=all_parts("effects", READOUTS),
-        probes=expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
-        elements=f"{RESULTS}/elements.parquet",
-        pairs=f"{RESULTS}/pairs.parquet",
+        effects=EFFECTS,
+        probes=PROBES,
+        elements=RESULTS.table("elements"),
+        pairs=RESULTS.table("pairs"),
     output:
-        f"{RESULTS}/cooperativity.parquet",
+        RESULTS.table("cooperativity"),
     log:
-        f"{RESULTS}/logs/cooperativity.log",
+        RESULTS.log("cooperativity"),
     benchmark:
-        f"{RESULTS}/benchmarks/cooperativity.tsv"
+        RESULTS.benchmark("cooperativity")
     conda:
         "../../envs/marginalization.yaml"
     params:
@@ -47,13 +47,13 @@ rule cooperativity:
 
 rule provenance:
     input:
-        RESULT_TABLES,
-        f"{RESULTS}/backgrounds.parquet",
-        f"{RESULTS}/annotations.parquet",
+        MERGED,
+        backgrounds=RESULTS.table("backgrounds"),
+        annotations=RESULTS.table("annotations"),
     output:
-        f"{RESULTS}/provenance.json",
+        RESULTS.provenance,
     log:
-        f"{RESULTS}/logs/provenance.log",
+        RESULTS.log("provenance"),
     conda:
         "../../envs/marginalization.yaml"
     params:

@@ -4,33 +4,33 @@
 
 rule report:
     input:
-        RESULT_TABLES,
-        f"{RESULTS}/provenance.json",
-        f"{RESULTS}/elements.parquet",
-        f"{RESULTS}/motifs.parquet",
-        f"{RESULTS}/backgrounds.parquet",
+        MERGED,
+        RESULTS.provenance,
+        RESULTS.table("elements"),
+        RESULTS.table("motifs"),
+        RESULTS.table("backgrounds"),
         COOPERATIVITY,
         ATTRIBUTIONS,
-        all_parts("effects", READOUTS),
-        expand(f"{RESULTS}/models/{{model}}.json", model=config["models"]),
+        EFFECTS,
+        PROBES,
         records("screen", PLAN.jobs),
         records("attribute", PLAN.attribution_jobs),
     output:
         page=report(
-            f"{RESULTS}/report.html",
+            RESULTS.report,
             caption="../report/report.rst",
             category="Marginal effects",
             labels={"screen": config["screen"], "what": "report"},
         ),
         figures=report(
-            directory(f"{RESULTS}/figures"),
-            patterns=["{figure}.svg"],
+            directory(RESULTS.figures),
+            patterns=[RESULTS.figure("{figure}", "svg").name],
             caption="../report/figures.rst",
             category="Marginal effects",
             labels={"screen": config["screen"], "what": "{figure}"},
         ),
     log:
-        f"{RESULTS}/logs/report.log",
+        RESULTS.log("report"),
     conda:
         "../../envs/marginalization.yaml"
     params:

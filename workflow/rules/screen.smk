@@ -10,9 +10,9 @@ rule probe:
     input:
         lambda wildcards: lab_files(MODEL_FILES[wildcards.model]),
     output:
-        f"{RESULTS}/models/{{model}}.json",
+        RESULTS.probe("{model}"),
     log:
-        f"{RESULTS}/logs/probe/{{model}}.log",
+        RESULTS.log("probe", "{model}"),
     conda:
         "../../envs/marginalization.yaml"
     resources:
@@ -28,19 +28,19 @@ rule probe:
 
 rule measure:
     input:
-        local(expand(rate_file(config["screen"], "{model}"), model=config["models"])),
+        local([str(RESULTS.rate(model)) for model in config["models"]]),
 
 
 rule rate:
     input:
         lambda wildcards: lab_files(MODEL_FILES[wildcards.model]),
-        backgrounds=f"{RESULTS}/backgrounds.parquet",
-        elements=f"{RESULTS}/elements.parquet",
-        probe=f"{RESULTS}/models/{{model}}.json",
+        backgrounds=RESULTS.table("backgrounds"),
+        elements=RESULTS.table("elements"),
+        probe=RESULTS.probe("{model}"),
     output:
-        local(rate_file(config["screen"], "{model}")),
+        local(RESULTS.rate("{model}")),
     log:
-        f"{RESULTS}/logs/rate/{{model}}.log",
+        RESULTS.log("rate", "{model}"),
     conda:
         "../../envs/marginalization.yaml"
     threads: config["compute"]["threads"]
@@ -55,17 +55,17 @@ rule rate:
 rule screen:
     input:
         lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
-        backgrounds=ancient(f"{RESULTS}/backgrounds.parquet"),
-        elements=ancient(f"{RESULTS}/elements.parquet"),
-        probe=ancient(f"{RESULTS}/models/{{model}}.json"),
+        backgrounds=ancient(RESULTS.table("backgrounds")),
+        elements=ancient(RESULTS.table("elements")),
+        probe=ancient(RESULTS.probe("{model}")),
     output:
-        effects=[part("effects", readout) for readout in READOUTS],
-        profiles=[part("profile_sums", readout) for readout in PROFILES],
-        record=f"{RESULTS}/jobs/screen/{{model}}/{{job}}.json",
+        effects=parts("effects", READOUTS, EACH),
+        profiles=parts("profile_sums", PROFILES, EACH),
+        record=RESULTS.record("screen", "{model}", "{job}"),
     log:
-        f"{RESULTS}/logs/screen/{{model}}/{{job}}.log",
+        RESULTS.log("screen", "{model}", "{job}"),
     benchmark:
-        f"{RESULTS}/benchmarks/screen/{{model}}/{{job}}.tsv"
+        RESULTS.benchmark("screen", "{model}", "{job}")
     conda:
         "../../envs/marginalization.yaml"
     threads: config["compute"]["threads"]

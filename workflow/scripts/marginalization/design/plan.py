@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ from ..config.checks import background_files, element_files, model_callables, mo
 from ..config.dependencies import code_digest, package_files
 from ..inputs.backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from ..store.files import file_stamp, sha256, write_json
+from ..store.paths import Results, job_name, shard_label, shard_numbers
 from .elements import compared, read_elements
 from .placement import starts, strands, written_out
 
@@ -106,7 +106,8 @@ def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginaliza
     for model in config["models"]:
         files.update(model_files(config, model))
     if config["shards"]["minutes"]:
-        files.update(filter(os.path.exists, (rate_file(config["screen"], model) for model in config["models"])))
+        rates = map(Results.of_screen(config["screen"]).rate, config["models"])
+        files.update(str(path) for path in rates if path.exists())
     files.update(path for reference in callables(config) for path in package_files(reference))
     stamps = {path: file_stamp(path) for path in sorted(files)}
     made_from = [code_digest(), config, stamps]
@@ -133,7 +134,8 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     n_placements = len(strands(placement)) * len(starts(placement))
 
     models = {model: _model_digest(config, model, placement) for model in config["models"]}
-    rates = {model: measured_rate(config["screen"], model, digest) for model, digest in models.items()}
+    results = Results.of_screen(config["screen"])
+    rates = {model: measured_rate(results.rate(model), digest) for model, digest in models.items()}
     marginals = shards["marginals"]
     if shards["minutes"] and all(rates.values()):
         marginals = 60 * shards["minutes"] * min(rates.values())
@@ -183,7 +185,7 @@ def _jobs(models: dict[str, str], elements: dict[str, str], backgrounds: dict[st
     """The names of each model's jobs, from the digests of models, and of shards by their labels."""
     return {
         model: [
-            f"{elements_label}-{backgrounds_label}-{_digest([model_digest, of_elements, of_backgrounds])}"
+            job_name(elements_label, backgrounds_label, _digest([model_digest, of_elements, of_backgrounds]))
             for elements_label, of_elements in elements.items()
             for backgrounds_label, of_backgrounds in backgrounds.items()
         ]
@@ -220,14 +222,8 @@ def _model_digest(config: dict[str, Any], model: str, placement: dict[str, Any])
     return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
 
 
-def rate_file(screen: str, model: str) -> str:
-    """Where the rule `measure` writes a model's rate."""
-    return f"results/{screen}/rates/{model}.json"
-
-
-def measured_rate(screen: str, model: str, digest: str) -> float | None:
+def measured_rate(path: Path, digest: str) -> float | None:
     """A model's marginals per second, if they were measured and it is still the same model."""
-    path = Path(rate_file(screen, model))
     if not path.is_file():
         return None
     measured = json.loads(path.read_text())
@@ -244,7 +240,7 @@ def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice
 
 def element_bounds(label: str) -> tuple[str, str]:
     """The first id that a shard of elements can have, and the last."""
-    i, n_shards = (int(part) for part in label.split("of"))
+    i, n_shards = shard_numbers(label)
     width = 2**ID_BITS // n_shards
     return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
 
@@ -253,18 +249,6 @@ def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
     """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
     n_shards = math.ceil(n / size)
     return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
-
-
-def shard_label(i: int, n: int) -> str:
-    """Such as 0003of0008; labels of the same n sort as their numbers do."""
-    digits = max(4, len(str(n)))
-    return f"{i:0{digits}d}of{n:0{digits}d}"
-
-
-def job_labels(job: str) -> tuple[str, str]:
-    """The labels of a job's shards of elements and of backgrounds."""
-    elements, backgrounds, _ = job.split("-")
-    return elements, backgrounds
 
 
 def _digest(values: Iterable[str]) -> str:

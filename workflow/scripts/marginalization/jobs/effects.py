@@ -26,7 +26,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from ..config.checks import readouts_of
 from ..design.elements import compared
 from ..design.placement import Placed, changed_part, place, written_out
-from ..design.plan import background_ranges, element_bounds, job_labels
+from ..design.plan import background_ranges, element_bounds
 from ..errors import InputError
 from ..inference.prediction import predict
 from ..inference.streams import capturing_pays, stream_motifs
@@ -36,6 +36,7 @@ from ..models.readouts import PROFILE, ReadoutModel
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale, scale_of
 from ..store.files import parquet_writer, write_group
+from ..store.paths import job_labels
 from ..store.reading import read_table
 from ..store.schemas import BACKGROUNDS, EFFECTS, ELEMENTS, PROFILE_SUMS
 from .pieces import discard, resumed

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ..store import checksums
+from ..store.paths import Results
 from .logs import Said, job_log
-
-LOGS = "logs"
-"""The folder of the logs in that of a screen's results."""
 
 
 @contextlib.contextmanager
-def as_job(snakemake: Any) -> Iterator[Said]:
-    """Run the block as a job; gives what the package logs as data.
+def as_job(snakemake: Any) -> Iterator[tuple[Results, Said]]:
+    """Run the block as a job; gives the screen's results, and what the package logs as data.
 
     Args:
-        snakemake: with `log`, whose first lies in the results' folder `logs`, and the paths `input` and `output`.
+        snakemake: with `log`, whose first is the job's log, and the paths `input` and `output`.
 
     Raises:
         SystemExit: the block, or a look at the inputs, raised an error, which the log tells.
     """
-    log = Path(snakemake.log[0])
-    results = next(folder.parent for folder in log.parents if folder.name == LOGS)
-    with job_log(str(log)) as said:
+    results = Results.of_log(snakemake.log[0])
+    with job_log(snakemake.log[0]) as said:
         checksums.check(results, snakemake.input)
         checksums.forget(results, snakemake.output)
-        yield said
+        yield results, said
         checksums.note(results, snakemake.output)

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from ..config.dependencies import code_digest
 from ..models.outputs import row_count
 from ..store.files import whole_file
+from ..store.paths import piece, pieces
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +49,11 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
         StoppedError: the process received SIGTERM; all groups so far are in the folder.
     """
     done = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        first = int(path.stem)
+    for first, path in pieces(folder):
         try:
             with safe_open(path, "pt") as file:
                 code = file.metadata()["code"]
-                piece = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, it is no dict
+                kept = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, it is no dict
         except (SafetensorError, OSError) as error:
             logger.warning("%s can not be read, so what follows it is computed again: %s", path, error)
             break
@@ -62,8 +62,8 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
             break
         if first != done:
             break
-        done += row_count(piece)
-        yield piece
+        done += row_count(kept)
+        yield kept
     if done:
         logger.info("going on after the first %d placements, which an earlier attempt computed", done)
 
@@ -74,7 +74,7 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
             held.append(group)
             done += row_count(group)
             if told.is_set() or time.monotonic() - last_written > SECONDS:
-                _write(folder / f"{first:012d}.safetensors", held)
+                _write(piece(folder, first), held)
                 held, first, last_written = [], done, time.monotonic()
             if told.is_set():
                 raise StoppedError(f"told to stop after {done} placements, from which the next attempt goes on")

@@ -15,6 +15,7 @@ from ..config.attributions import callables
 from ..config.checks import config_hash
 from ..config.dependencies import code_digest, code_file
 from ..store.files import read_facts, sha256
+from ..store.paths import Results
 
 PACKAGES = [
     "torch",
@@ -91,15 +92,14 @@ def commit() -> str | None:
         return None
 
 
-def wall_seconds(benchmark: str) -> float | None:
+def wall_seconds(benchmark: Path) -> float | None:
     """The wall time of a job, in seconds, from the file that Snakemake's `benchmark` wrote; None without one."""
-    if not Path(benchmark).is_file():
+    if not benchmark.is_file():
         return None
-    header, values = Path(benchmark).read_text().splitlines()[:2]
+    header, values = benchmark.read_text().splitlines()[:2]
     return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])
 
 
-def devices(results: Path, model: str, jobs: Iterable[str]) -> list[str]:
+def devices(results: Results, model: str, jobs: Iterable[str]) -> list[str]:
     """The names of the devices that a model's jobs ran on, from the metadata of their effects."""
-    folder = results / "effects" / f"model={model}"
-    return sorted({read_facts(next(folder.glob(f"readout=*/{job}.parquet")))["device"] for job in jobs})
+    return sorted({read_facts(results.parts("effects", model, job=job)[0])["device"] for job in jobs})

@@ -16,22 +16,23 @@ import pyarrow as pa
 from ..config.dependencies import code_digest
 from ..errors import InputError
 from ..store.files import read_facts, sha256
+from ..store.paths import Results
 
 
-def check_reads(results: str, models: list[str]) -> None:
+def check_reads(results: Results, models: list[str]) -> None:
     """Raise for the first file that a model read while it was probed, and that has changed since.
 
     Only files that the plan does not know of are on record: those that the lab's own code opens, or imports by a name
     that is made at run time.
     """
     for model in models:
-        record = Path(results, "models", f"{model}.json")
+        record = results.probe(model)
         for path, digest in _reads(record).items():
             if not os.path.isfile(path) or sha256(path) != digest:
                 raise InputError(
                     f"models.{model} reads {path}, which has changed since {record} was written, so its results may be "
-                    f"stale. To compute them again delete {results}/effects/model={model} and {record}; to keep them, "
-                    f"put the file back"
+                    f"stale. To compute them again delete {results.of_model('effects', model)} and {record}; to "
+                    f"keep them, put the file back"
                 )
 
 
@@ -42,10 +43,10 @@ def _reads(record: Path) -> dict[str, str]:
         return {}  # not there yet, or damaged, which others tell
 
 
-def other_code(results: str) -> str | None:
+def other_code(results: Results) -> str | None:
     """A line on a summary whose effects were computed by other code of this package than this, if so."""
     try:
-        makers: list[dict[str, Any]] = read_facts(Path(results, "summary.parquet"))["computed_by"]
+        makers: list[dict[str, Any]] = read_facts(results.table("summary"))["computed_by"]
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         return None
     others = sorted({_name(made) for made in makers if made["code"] != code_digest()})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,11 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..design.plan import element_bounds, job_labels
+from ..design.plan import element_bounds
 from ..errors import InputError
+from ..store.paths import job_labels, part_name
 from ..store.schemas import EFFECTS
-
-_PART = re.compile(r"model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet$")
 
 
 class Part(NamedTuple):
@@ -63,7 +61,7 @@ def find_parts(
     """
     files: dict[tuple[str, str], dict[str, list[str]]] = {}
     for path in sorted(paths):
-        model, readout, job = _PART.search(path).groups()
+        model, readout, job = part_name(path)
         files.setdefault((model, readout), {}).setdefault(job_labels(job)[0], []).append(path)
     ids = placed["element_id"].to_numpy(dtype=object)
     screened = []
@@ -169,7 +167,7 @@ def open_part(path: str, n: int, schema: pa.Schema = EFFECTS) -> pq.ParquetFile:
         rows, effects, expected = facts["rows"], facts["effects"], n * facts["n_backgrounds"]
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
-    named = dict(zip(("model", "readout", "job"), _PART.search(path).groups(), strict=True))
+    named = part_name(path)._asdict()
     if not named.items() <= facts.items():
         raise _damaged(path, "it was written as " + ", ".join(f"{key} {facts.get(key)}" for key in named))
     if not file.schema_arrow.equals(schema):

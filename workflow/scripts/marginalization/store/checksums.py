@@ -15,14 +15,13 @@ from pathlib import Path
 
 from ..errors import InputError
 from .files import file_stamp, sha256, write_json
-
-FOLDER = "checksums"
+from .paths import Results
 
 GRAIN = 20_000_000
 """Nanoseconds within which file systems may give two changes of a file the same time."""
 
 
-def note(results: Path, paths: Iterable[str | os.PathLike]) -> None:
+def note(results: Results, paths: Iterable[str | os.PathLike]) -> None:
     """Note files, and those in folders, as they are; of paths that are not below the results, nothing."""
     for path, target in _notes(results, paths):
         digest = sha256(path)
@@ -31,34 +30,31 @@ def note(results: Path, paths: Iterable[str | os.PathLike]) -> None:
         write_json({"sha256": digest, "stamp": file_stamp(path)}, target)
 
 
-def forget(results: Path, paths: Iterable[str | os.PathLike]) -> None:
+def forget(results: Results, paths: Iterable[str | os.PathLike]) -> None:
     """Forget what was noted of files that are about to be made anew."""
     for _, target in _notes(results, paths):
         target.unlink(missing_ok=True)
 
 
-def check(results: Path, paths: Iterable[str | os.PathLike]) -> None:
+def check(results: Results, paths: Iterable[str | os.PathLike]) -> None:
     """Raise an InputError for the first of the paths that is not as it was noted; those not noted are let pass."""
     for path, target in _notes(results, paths):
         _check(path, target)
 
 
-def check_all(results: Path) -> None:
+def check_all(results: Results) -> None:
     """The same for all that was noted of a screen; what is not there any more is for Snakemake to make again."""
-    folder = results / FOLDER
-    for target in sorted(folder.rglob("*.json")):
-        path = results / target.relative_to(folder).with_suffix("")
+    for path, target in results.noted():
         if path.exists():
             _check(path, target)
 
 
-def _notes(results: Path, paths: Iterable[str | os.PathLike]) -> Iterator[tuple[Path, Path]]:
+def _notes(results: Results, paths: Iterable[str | os.PathLike]) -> Iterator[tuple[Path, Path]]:
     """The files at the paths, and where they are noted."""
     for path in map(Path, paths):
-        if path.is_relative_to(results):
+        if path.is_relative_to(results.folder):
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                relative = file.relative_to(results)
-                yield file, results / FOLDER / relative.with_name(relative.name + ".json")
+                yield file, results.checksum(file)
 
 
 def _check(path: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from .paths import begun
 from .reading import whole_table
 
 ROW_GROUP_ROWS = 2**16
@@ -35,7 +36,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
         InputError: the folder can not be written to or its disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = begun(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()

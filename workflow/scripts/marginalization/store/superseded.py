@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-TABLES = ["profiles.parquet", "cooperativity.parquet", "attributions.parquet"]
+from .paths import RULES, Results
+
+logger = logging.getLogger(__name__)
+
+TABLES = ["profiles", "cooperativity", "attributions"]
 """Tables that not every config gives."""
 
-UNFINISHED = {"effects": "unfinished", "attribution_sums": "unfinished_attributions"}
-"""Where the jobs of a dataset keep what they have while they run."""
 
+def set_parts_aside(results: Results, dataset: str, parts: Iterable[str | os.PathLike]) -> None:
+    """Move parts that are not of this plan to `superseded`, in the same subfolders.
 
-def set_aside(results: Path, parts: dict[str, Iterable[str]], tables: Iterable[str] = TABLES) -> list[str]:
-    """Move files that are not of this plan to `superseded`, in the same subfolders.
-
-    Of datasets all of whose jobs are done. What jobs that were killed left of files that they had begun is removed, and
-    what they kept to go on from.
+    What jobs that were killed left of files that they had begun is removed, and what they kept to go on from.
 
     Args:
-        results: the screen's folder.
-        parts: the paths of this plan's files, by the name of the dataset's folder in it.
-        tables: of `TABLES` those that this plan gives.
-
-    Returns:
-        The paths that were moved.
+        results: the screen's.
+        dataset: one all of whose jobs are done.
+        parts: those of this plan.
     """
-    left = [results / table for table in TABLES if table not in tables and (results / table).exists()]
-    for dataset, paths in parts.items():
-        for begun in (results / dataset).rglob(".*.parquet.*"):
-            begun.unlink(missing_ok=True)
-        known = {Path(path).resolve() for path in paths}
-        left += [path for path in sorted((results / dataset).rglob("*.parquet")) if path.resolve() not in known]
-        if dataset in UNFINISHED:
-            shutil.rmtree(results / UNFINISHED[dataset], ignore_errors=True)
-    for path in left:
-        target = results / "superseded" / path.relative_to(results)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, target)
-    return list(map(str, left))
+    for begun in results.begun(dataset):
+        begun.unlink(missing_ok=True)
+    _move(results, results.parts(dataset), parts)
+    shutil.rmtree(results.unfinished(RULES[dataset]), ignore_errors=True)
+
+
+def set_tables_aside(results: Results, tables: Iterable[str | os.PathLike]) -> None:
+    """The same for tables, of which this plan gives those at the paths."""
+    _move(results, filter(Path.exists, map(results.table, TABLES)), tables)
+
+
+def _move(results: Results, found: Iterable[Path], known: Iterable[str | os.PathLike]) -> None:
+    known = {Path(path).resolve() for path in known}
+    for path in found:
+        if path.resolve() not in known:
+            target = results.superseded(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+            logger.info("%s is of an earlier plan of this screen; moved to %s", path, target)

@@ -208,8 +208,8 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     print_table(console, shown)
     console.print("The same rows in pandas, and those of each background (of models, not of groups):")
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
-    for table, more in (("summary.parquet", ""), ("effects", partitions)):
-        code = f'pd.read_parquet({str(results / table)!r}, filters=[("element_id", "==", "{element_id}")]{more})'
+    for table, more in ((results.table("summary"), ""), (results.dataset("effects"), partitions)):
+        code = f'pd.read_parquet({str(table)!r}, filters=[("element_id", "==", "{element_id}")]{more})'
         console.print(code, soft_wrap=True)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
+from ..store.paths import Results
 from .results import KINDS, PLACED, read_summary
 
 
-def joined(results: Path, key_a: dict[str, str], key_b: dict[str, str]) -> pd.DataFrame:
+def joined(results: Results, key_a: dict[str, str], key_b: dict[str, str]) -> pd.DataFrame:
     """The placed elements of two targets: effects a and b and their difference, significant_a and significant_b."""
     columns = [*PLACED, "effect_mean", "significant"]
     rows_a = read_summary(results, [*columns, "name"], **key_a, kind=KINDS).rename(columns={"effect_mean": "a"})

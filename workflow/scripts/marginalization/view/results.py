@@ -17,25 +17,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ..config.checks import readouts_of
 from ..errors import InputError
+from ..store.paths import Results, part_name
 from ..store.reading import whole_table
 from ..store.schemas import SUMMARY
 
-TABLES = ["summary.parquet", "elements.parquet", "motifs.parquet", "annotations.parquet"]
+TABLES = ["summary", "elements", "motifs", "annotations"]
 PLACED = ["element_id", "strand", "start"]
 KEYS = ["model", "readout", "target"]
 View = tuple[str, str, str]
 """The model (or group), readout and target of rows: values of `KEYS`."""
 
-EFFECTS_PARTITIONS = ds.partitioning(pa.schema([("model", pa.string()), ("readout", pa.string())]), flavor="hive")
-"""How the folders of effects/ are named. Without it pyarrow takes a model `01` for a number."""
-
 PARTITIONS_CODE = 'ds.partitioning(pa.schema([("model", "string"), ("readout", "string")]), flavor="hive")'
-"""The same for people to type, after `import pyarrow as pa, pyarrow.dataset as ds`."""
+"""How the folders of effects/ are named, for people to type after `import pyarrow as pa, pyarrow.dataset as ds`.
+
+Without it pyarrow takes a model `01` for a number.
+"""
 
 KINDS = ["motif", "annotation"]
 """All kinds of elements but controls."""
@@ -47,8 +47,8 @@ MOST_WORDS = 100_000
 """Among how many words of names one like an unknown name is looked for, motifs' first: seconds of work."""
 
 
-def require_results(folder: str | Path) -> Path:
-    """`folder` as a path.
+def require_results(folder: str | Path) -> Results:
+    """The results that lie in `folder`.
 
     Raises:
         InputError: it is not the results of a finished screen, by this version.
@@ -56,25 +56,26 @@ def require_results(folder: str | Path) -> Path:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give a screen's results, such as results/demo")
-    missing = [name for name in [*TABLES, "provenance.json"] if not (folder / name).is_file()]
+    results = Results(folder)
+    missing = [path.name for path in (*map(results.table, TABLES), results.provenance) if not path.is_file()]
     if missing:
-        inner = sorted(path.parent for path in folder.glob("*/summary.parquet"))
+        inner = Results.within(folder)
         remedy = f"did you mean {_some(inner)}?" if inner else "let snakemake finish the screen"
         raise InputError(f"{folder} is not the results of a finished screen: it has no {', '.join(missing)}; {remedy}")
-    with whole_table(folder / "summary.parquet"):
-        known = pq.read_schema(folder / "summary.parquet").names
+    with whole_table(results.table("summary")):
+        known = pq.read_schema(results.table("summary")).names
     older = [name for name in SUMMARY.names if name not in known]
     if older:
         raise InputError(f"{folder} is of another version: its summary has no {_some(older)}; run its screen again")
-    return folder
+    return results
 
 
-def read_config(results: Path) -> dict[str, Any]:
+def read_config(results: Results) -> dict[str, Any]:
     """The config of the screen, as resolved; an InputError when its provenance is damaged."""
     try:
-        return json.loads((results / "provenance.json").read_text())["config"]
+        return json.loads(results.provenance.read_text())["config"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{results / 'provenance.json'} is damaged: {error!r}; run snakemake again") from error
+        raise InputError(f"{results.provenance} is damaged: {error!r}; run snakemake again") from error
 
 
 def has_number_names(config: dict[str, Any]) -> bool:
@@ -88,11 +89,11 @@ def level_of(config: dict[str, Any]) -> float | None:
     return None if controls is None else controls["level"]
 
 
-def read_summary(results: Path, columns: list[str], **filters: str | list[str] | None) -> pd.DataFrame:
+def read_summary(results: Results, columns: list[str], **filters: str | list[str] | None) -> pd.DataFrame:
     """Columns of the summary's rows, in its order.
 
     Args:
-        results: the folder.
+        results: the screen's.
         columns: their names.
         **filters: a value, or several allowed ones, of any columns: `kind=KINDS` leaves out controls. None allows all.
 
@@ -102,7 +103,7 @@ def read_summary(results: Path, columns: list[str], **filters: str | list[str] |
     Raises:
         InputError: the summary is damaged.
     """
-    path = results / "summary.parquet"
+    path = results.table("summary")
     view = tuple(filters.pop(key, None) for key in KEYS)
     if None in view:
         return _read(path, columns, **dict(zip(KEYS, view, strict=True)), **filters)
@@ -152,14 +153,14 @@ def _views_in(
                 yield view, table.slice(first, end - first)
 
 
-def summary_keys(results: Path) -> pd.DataFrame:
+def summary_keys(results: Results) -> pd.DataFrame:
     """The distinct (model, readout, target) of the summary, in its order: strings, columns `KEYS`."""
-    views = [view for view, _ in by_view(results / "summary.parquet", ["rank"])]
+    views = [view for view, _ in by_view(results.table("summary"), ["rank"])]
     return pd.DataFrame(views, columns=KEYS, dtype="str")
 
 
 def read_effects(
-    results: Path, element_ids: Collection[str], columns: list[str], most_backgrounds: int
+    results: Results, element_ids: Collection[str], columns: list[str], most_backgrounds: int
 ) -> Iterator[tuple[str, str, pa.Table]]:
     """The effects of a few elements in the first backgrounds, file after file.
 
@@ -172,8 +173,8 @@ def read_effects(
         InputError: a file is damaged.
     """
     ids = np.array(sorted(element_ids), dtype=object)
-    for path in sorted((results / "effects").glob("model=*/readout=*/*.parquet")):
-        model, readout = (name.partition("=")[2] for name in path.parts[-3:-1])
+    for path in results.parts("effects"):
+        model, readout, _ = part_name(path)
         with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 if not _may_hold(file, group, ids, most_backgrounds):
@@ -194,18 +195,18 @@ def _may_hold(file: pq.ParquetFile, group: int, ids: np.ndarray, most_background
     return first < end and backgrounds.min < most_backgrounds
 
 
-def element_names(results: Path) -> pd.DataFrame:
+def element_names(results: Results) -> pd.DataFrame:
     """The names of elements: a row for each motif, then for each annotation; columns name, kind and element_id."""
-    tables = [_read(results / f"{kind}s.parquet", ["name", "element_id"]).assign(kind=kind) for kind in KINDS]
+    tables = [_read(results.table(f"{kind}s"), ["name", "element_id"]).assign(kind=kind) for kind in KINDS]
     return pd.concat(tables, ignore_index=True)[["name", "kind", "element_id"]]
 
 
-def read_element(results: Path, element_id: str) -> pd.DataFrame:
+def read_element(results: Results, element_id: str) -> pd.DataFrame:
     """The row of `elements.parquet` of an element, or control; no row for an unknown one."""
-    return _read(results / "elements.parquet", None, element_id=element_id)
+    return _read(results.table("elements"), None, element_id=element_id)
 
 
-def find_element(results: Path, text: str) -> str:
+def find_element(results: Results, text: str) -> str:
     """The element_id of what is asked for by it, by a name, or by a part that only one element's names have.
 
     Raises:

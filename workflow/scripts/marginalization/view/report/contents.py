@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...store.paths import Results
 from ...store.reading import read_table
 from ...store.schemas import MOTIFS
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
@@ -28,9 +28,9 @@ HEAT_MAP_VIEWS = 60
 MOST_PAIRS = 5000
 
 
-def gather(results: Path) -> dict[str, Any]:
+def gather(results: Results) -> dict[str, Any]:
     """All that the page shows."""
-    provenance = json.loads((results / "provenance.json").read_text())
+    provenance = json.loads(results.provenance.read_text())
     screen = read_screen(results, provenance["config"])
     return {
         "facts": facts(screen, provenance),
@@ -143,7 +143,7 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
 def _motifs(screen: Screen, element_ids: list[str]) -> pd.DataFrame:
     """The first motif that each element is, by its element_id."""
     rows = ("element_id", lambda ids: pc.is_in(ids, pa.array(element_ids)))
-    table = read_table(screen.results / "motifs.parquet", MOTIFS, rows=rows)
+    table = read_table(screen.results.table("motifs"), MOTIFS, rows=rows)
     return table.drop_duplicates("element_id").set_index("element_id")
 
 
@@ -157,7 +157,7 @@ def effects(screen: Screen) -> dict[str, list[Any]]:
 
 def pairs(screen: Screen) -> list[dict[str, Any]]:
     """The cooperativity of pairs of motifs by distance, on the forward strand at the first start."""
-    path = screen.results / "cooperativity.parquet"
+    path = screen.results.table("cooperativity")
     if not path.is_file() or not screen.config["elements"]["pairs"]:
         return []
     columns = {"value": "cooperativity", "low": "cooperativity_ci_low", "high": "cooperativity_ci_high"}

@@ -12,6 +12,7 @@ from typing import Any
 import vl_convert
 
 from ...store.files import whole_file
+from ...store.paths import Results
 from .charts import specification
 from .marks import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT
 
@@ -27,7 +28,7 @@ APART = 0.05
 """The least distance of labelled effects, as a share of their range."""
 
 
-def write_figures(contents: dict[str, Any], folder: Path) -> None:
+def write_figures(contents: dict[str, Any], results: Results) -> None:
     """Write the figures of what `contents.gather` gives."""
     for name, chart, data in figures(contents):
         spec = json.dumps(_sized({**specification(chart, data), "background": "white"}))
@@ -37,7 +38,7 @@ def write_figures(contents: dict[str, Any], folder: Path) -> None:
             "png": vl_convert.vegalite_to_png(spec, scale=2),
         }
         for suffix, content in written.items():
-            with whole_file(folder / f"{name}.{suffix}") as temporary:
+            with whole_file(results.figure(name, suffix)) as temporary:
                 Path(temporary).write_bytes(content)
 
 

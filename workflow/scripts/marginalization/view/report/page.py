@@ -12,16 +12,17 @@ import jinja2
 import vl_convert
 
 from ...store.files import whole_file
+from ...store.paths import Results
 from .charts import CHARTS, specification
 from .contents import gather
 from .figures import MOST_VIEWS, ranked
 from .logos import letter_outlines
 
 
-def write_report(results: Path, path: Path) -> dict[str, Any]:
-    """Write the report of a results folder; returns what it shows."""
+def write_report(results: Results) -> dict[str, Any]:
+    """Write the report of a screen's results; returns what it shows."""
     contents = gather(results)
-    with whole_file(path) as temporary:
+    with whole_file(results.report) as temporary:
         Path(temporary).write_text(render(contents), encoding="utf-8")
     return contents
 

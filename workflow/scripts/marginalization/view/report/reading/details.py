@@ -68,7 +68,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
 
     Positions are those of the backgrounds.
     """
-    path, length = screen.results / "profiles.parquet", screen.config["backgrounds"]["length"]
+    path, length = screen.results.table("profiles"), screen.config["backgrounds"]["length"]
     if not path.is_file():
         return None
     of_profiles = [i for i, (_, readout, _) in enumerate(screen.shown.views) if readout in _profile_readouts(screen)]
@@ -95,7 +95,7 @@ def _profile_readouts(screen: Screen) -> list[str]:
 
 def attributions(screen: Screen) -> dict[str, Any] | None:
     """Mean attributions around the detailed elements, by view."""
-    path = screen.results / "attributions.parquet"
+    path = screen.results.table("attributions")
     if not path.is_file() or "attributions" not in screen.config:
         return None
     numbers = 2 * screen.config["attributions"]["window"]

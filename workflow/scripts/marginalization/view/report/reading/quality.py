@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ....store.paths import Results
 from ....store.reading import read_table, whole_table
 from ....store.schemas import BACKGROUNDS
 from .amounts import rounded
@@ -17,15 +18,12 @@ from .screens import Screen
 
 MOST_WARNINGS = 50
 
-JOBS = {"screen": "effects", "attribute": "attribution_sums"}
-"""What jobs there are, and where their parts are: those of this plan alone, once they are merged."""
-
 
 def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     """What tells whether the screen can be trusted."""
-    records = {rule: read_records(screen.results, rule) for rule in JOBS}
+    records = {rule: read_records(screen.results, rule) for rule in ("screen", "attribute")}
     return {
-        "gc": rounded(read_table(screen.results / "backgrounds.parquet", BACKGROUNDS, ["gc"])["gc"].head(2000)),
+        "gc": rounded(read_table(screen.results.table("backgrounds"), BACKGROUNDS, ["gc"])["gc"].head(2000)),
         "unknown": _unknown_letters(screen.results),
         "backgrounds": provenance["counts"]["backgrounds"],
         "annotations_with_unknown_letters": provenance["counts"]["annotations_with_unknown_letters"],
@@ -44,11 +42,9 @@ def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_records(results: Path, rule: str) -> list[dict[str, Any]]:
+def read_records(results: Results, rule: str) -> list[dict[str, Any]]:
     """How the jobs of this plan went, which each of them wrote down; none are read of jobs of earlier plans."""
-    parts = (results / JOBS[rule]).glob("model=*/readout=*/*.parquet")
-    jobs = sorted({(part.parts[-3].partition("=")[2], part.stem) for part in parts})
-    return [json.loads((results / "jobs" / rule / model / f"{job}.json").read_text()) for model, job in jobs]
+    return [json.loads(results.record(rule, *job).read_text()) for job in results.finished(rule)]
 
 
 def _how_run(rule: str, records: list[dict[str, Any]]) -> list[str]:
@@ -72,25 +68,26 @@ def _how_run(rule: str, records: list[dict[str, Any]]) -> list[str]:
 
 def _warnings(screen: Screen, records: dict[str, list[dict[str, Any]]]) -> list[str]:
     """What was warned of: of each warning the first log that has it, and how many more have."""
-    logs: dict[str, list[str]] = defaultdict(list)
+    results = screen.results
+    logs: dict[str, list[Path]] = defaultdict(list)
     for model in screen.config["models"]:
-        for warning in json.loads((screen.results / "models" / f"{model}.json").read_text()).get("warnings", []):
-            logs[warning].append(f"logs/probe/{model}.log")
+        for warning in json.loads(results.probe(model).read_text()).get("warnings", []):
+            logs[warning].append(results.log("probe", model))
     for rule, of_rule in records.items():
         for record in of_rule:
             for warning in record["warnings"]:
-                logs[warning].append(f"logs/{rule}/{record['model']}/{record['job']}.log")
+                logs[warning].append(results.log(rule, record["model"], record["job"]))
     lines = [
-        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {warning}"
+        f"{paths[0].relative_to(results.folder)}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {warning}"
         for warning, paths in logs.items()
     ]
     more = len(lines) - MOST_WARNINGS
     return lines[:MOST_WARNINGS] + ([f"{more:,} more stand in the logs"] if more > 0 else [])
 
 
-def _unknown_letters(results: Path) -> int:
+def _unknown_letters(results: Results) -> int:
     """How many N the backgrounds have."""
-    path = results / "backgrounds.parquet"
+    path = results.table("backgrounds")
     with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         batches = file.iter_batches(1000, columns=["sequence"])
         return sum(pc.sum(pc.count_substring(batch["sequence"], "N")).as_py() or 0 for batch in batches)

@@ -5,7 +5,6 @@ That is read twice, a view at a time: to find the strongest elements, and to kee
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from ....config.checks import readouts_of
 from ....statistics.scales import Scale, scale_of
+from ....store.paths import Results
 from ....store.reading import read_table
 from ....store.schemas import ELEMENTS
 from ...results import KEYS, by_view
@@ -23,17 +23,17 @@ from .views import COLUMNS, PLACED, Shown, ViewRows, view_rows
 
 
 class Screen(NamedTuple):
-    """A results folder, and what is read of its summary.
+    """A screen's results, and what is read of its summary.
 
     Fields:
-        results: the folder.
+        results: where they lie.
         config: as resolved.
         shown: which views and elements.
         views: what is kept of each view.
         places, scan, controls: those of all views, with the view's number and its `KEYS`.
     """
 
-    results: Path
+    results: Results
     config: dict[str, Any]
     shown: Shown
     views: list[ViewRows]
@@ -42,13 +42,11 @@ class Screen(NamedTuple):
     controls: pd.DataFrame
 
 
-def read_screen(results: Path, config: dict[str, Any]) -> Screen:
+def read_screen(results: Results, config: dict[str, Any]) -> Screen:
     """What is shown of a screen."""
     shown = _shown(results)
-    views = [
-        view_rows(rows, shown)
-        for _, rows in by_view(results / "summary.parquet", COLUMNS, set(shown.views).__contains__)
-    ]
+    rows_by_view = by_view(results.table("summary"), COLUMNS, set(shown.views).__contains__)
+    views = [view_rows(rows, shown) for _, rows in rows_by_view]
     tables = [_together([getattr(view, name) for view in views], shown) for name in ("places", "scan", "controls")]
     return Screen(results, config, shown, views, *tables)
 
@@ -60,14 +58,14 @@ def _together(tables: list[pa.Table], shown: Shown) -> pd.DataFrame:
     return pa.concat_tables(tables).unify_dictionaries().to_pandas().assign(view=number, **keys)
 
 
-def _shown(results: Path) -> Shown:
+def _shown(results: Results) -> Shown:
     """What is shown: the elements of the best rank on any view, those of equal ones by their ranks on all views."""
-    path = results / "elements.parquet"
+    path = results.table("elements")
     elements = read_table(path, ELEMENTS, columns=["element_id", "kind", "control_of"])
     ids = pd.Index(elements["element_id"])
     best, closeness = np.full(len(ids), np.inf), np.zeros(len(ids))
     views, significant, each = [], [], {}
-    for view, rows in by_view(results / "summary.parquet", [*PLACED, "rank", "significant", "n_backgrounds"]):
+    for view, rows in by_view(results.table("summary"), [*PLACED, "rank", "significant", "n_backgrounds"]):
         views.append(view)
         significant.append(pc.sum(rows["significant"]).as_py() or 0)
         each = each or _rows_each(rows)

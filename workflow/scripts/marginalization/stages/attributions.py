@@ -1,0 +1,56 @@
+"""The jobs of attributions.smk: the attributions of shards, and their means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..config.attributions import attribution_readouts
+from ..design.elements import compared
+from ..design.placement import placed_table
+from ..jobs.attributions import read_attribution_shard, run_attribution_shard
+from ..jobs.devices import claimed_device, device_name
+from ..jobs.job import as_job
+from ..jobs.provenance import facts, made_by
+from ..merging.attributions import merge_attributions
+from ..probing.probe import load_readout_model
+from ..store.files import write_json
+from ..store.reading import read_table
+from ..store.schemas import ELEMENTS
+from ..store.superseded import set_parts_aside
+from .merge import screened
+
+
+def attribute(snakemake: Any) -> None:
+    """Attribute one shard of the elements in one shard of the backgrounds."""
+    with as_job(snakemake) as (results, said):
+        torch.set_num_threads(snakemake.threads)
+        config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
+        model = load_readout_model(config, name)
+        shard = read_attribution_shard(config, name, job, snakemake.input)
+        paths = dict(zip(attribution_readouts(config), snakemake.output.sums, strict=True))
+        with claimed_device(config["compute"]["device"]) as device:
+            made_from = {"model": name, "job": job, "device": device_name(device), **made_by()}
+            pieces = results.pieces("attribute", name, job)
+            ran = run_attribution_shard(model, shard, config, device, paths, pieces, made_from)
+        write_json({**made_from, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)
+
+
+def attributions(snakemake: Any) -> None:
+    """Merge the shards' sums of attributions into mean attributions."""
+    with as_job(snakemake) as (results, _):
+        config, sums = snakemake.config, snakemake.input.sums
+        length = config["backgrounds"]["length"]
+        elements = read_table(snakemake.input.elements, ELEMENTS)
+        # Where elements stand can depend on the widest of all.
+        placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
+        set_parts_aside(results, "attribution_sums", sums)
+        merge_attributions(
+            screened(snakemake, sums, placed),
+            placed,
+            length,
+            config["attributions"]["window"],
+            snakemake.output[0],
+            facts(config, snakemake.params.files, sums),
+        )

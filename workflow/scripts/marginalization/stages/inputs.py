@@ -1,0 +1,51 @@
+"""The jobs of inputs.smk: what is substituted, and into what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..design.elements import read_elements
+from ..inputs.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
+from ..jobs.job import as_job
+from ..jobs.provenance import facts
+from ..store.files import write_table
+from ..store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS, PAIRS
+
+
+def backgrounds(snakemake: Any) -> None:
+    """Select and transform the backgrounds."""
+    with as_job(snakemake):
+        config = snakemake.config
+        spec = config["backgrounds"]
+        selected, counts = select_backgrounds(spec, config["seed"])
+        table = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
+        write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(config), "counts": counts})
+        print(", ".join(f"{reason}: {n:,}" for reason, n in counts.items()))
+        for warning in equal_backgrounds(table):
+            print(warning)
+
+
+def elements(snakemake: Any) -> None:
+    """Read motifs, annotations and pairs; those of equal sequence are one element."""
+    with as_job(snakemake):
+        elements, motifs, annotations, pairs, dropped, warnings = read_elements(snakemake.config)
+        counts = {
+            "motifs": len(motifs),
+            "annotations": len(annotations),
+            "annotations_with_unknown_letters": int((annotations["n_unknown"] > 0).sum()),
+            "unknown_letters": int(annotations["n_unknown"].sum()),
+            **{f"{what}_of_n_alone": n for what, n in dropped.items()},
+            "pairs": len(pairs),
+            "elements": int((elements["kind"] != "control").sum()),
+            "controls": int((elements["kind"] == "control").sum()),
+        }
+        made_from = {**facts(snakemake.config), "counts": counts}
+        write_table(elements, snakemake.output.elements, ELEMENTS, made_from)
+        write_table(motifs, snakemake.output.motifs, MOTIFS, made_from)
+        write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
+        write_table(pairs, snakemake.output.pairs, PAIRS, made_from)
+        print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))
+        for warning in warnings:
+            print(warning)
+        if counts["unknown_letters"]:
+            print("An N in an annotation keeps the background's base there.")

@@ -1,0 +1,88 @@
+"""The jobs of merge.smk: the parts of all shards become tables, and what they were made from is written down."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..config.checks import readouts_of
+from ..design.placement import placed_table
+from ..jobs.job import as_job
+from ..jobs.provenance import devices, facts, wall_seconds
+from ..merging.cooperativity import merge_pairs
+from ..merging.parts import Screened, find_parts
+from ..merging.summary import merge_effects, merge_profiles
+from ..statistics.nulls import families
+from ..store.files import read_facts, write_json
+from ..store.paths import model_of
+from ..store.reading import read_table
+from ..store.schemas import ELEMENTS, PAIRS
+from ..store.superseded import set_parts_aside
+
+
+def screened(snakemake: Any, parts: Iterable[str], placed: pd.DataFrame) -> list[Screened]:
+    """The parts of all models and groups, of targets as the first looks at the models found them."""
+    targets = {model_of(path): json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
+    return find_parts(parts, placed, targets, snakemake.config["groups"])
+
+
+def merge(snakemake: Any) -> None:
+    """Merge the shards' effects into the summary, and their profiles into mean profiles."""
+    with as_job(snakemake) as (results, _):
+        config, effects, profiles = snakemake.config, snakemake.input.effects, snakemake.input.profiles
+        length = config["backgrounds"]["length"]
+        elements = read_table(snakemake.input.elements, ELEMENTS)
+        placed = placed_table(elements, config["placement"], length)
+        made_from = facts(config, snakemake.params.files, [*effects, *profiles])
+        set_parts_aside(results, "effects", effects)
+        set_parts_aside(results, "profile_sums", profiles)
+        merge_effects(
+            screened(snakemake, effects, placed),
+            placed,
+            families(elements, config["elements"].get("controls")),
+            readouts_of(config),
+            snakemake.output[0],
+            made_from,
+        )
+        if profiles:
+            merge_profiles(screened(snakemake, profiles, placed), placed, length, snakemake.output[1], made_from)
+
+
+def cooperativity(snakemake: Any) -> None:
+    """Compare the effects of pairs of motifs with those of each motif alone."""
+    with as_job(snakemake):
+        config, effects = snakemake.config, snakemake.input.effects
+        elements = read_table(snakemake.input.elements, ELEMENTS)
+        placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
+        merge_pairs(
+            screened(snakemake, effects, placed),
+            placed,
+            read_table(snakemake.input.pairs, PAIRS),
+            readouts_of(config),
+            snakemake.output[0],
+            facts(config, snakemake.params.files, effects),
+        )
+
+
+def provenance(snakemake: Any) -> None:
+    """Write down what the screen was made from, and how."""
+    with as_job(snakemake) as (results, _):
+        jobs = snakemake.params.jobs
+        counts = read_facts(snakemake.input.annotations)["counts"]
+        found = {
+            **read_facts(snakemake.input[0]),
+            "config": snakemake.config,
+            "command": os.environ["MARGINALIZATION_COMMAND"],
+            "counts": {"backgrounds": read_facts(snakemake.input.backgrounds)["counts"], **counts},
+            "devices": {model: devices(results, model, of_model) for model, of_model in jobs.items()},
+            "wall_seconds": {
+                model: {job: wall_seconds(results.benchmark("screen", model, job)) for job in of_model}
+                for model, of_model in jobs.items()
+            },
+        }
+        write_json(found, snakemake.output[0])

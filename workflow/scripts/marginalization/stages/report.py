@@ -1,0 +1,24 @@
+"""The job of report.smk: what people look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jobs.job import as_job
+from ..store.superseded import set_parts_aside, set_tables_aside
+from ..view.report.figures import write_figures
+from ..view.report.page import write_report
+
+
+def report(snakemake: Any) -> None:
+    """Write the report of the screen, and its figures for papers."""
+    with as_job(snakemake) as (results, _):
+        # Here, because it is the report alone that is written again when the config gives a table less.
+        if "attributions" not in snakemake.config:
+            set_parts_aside(results, "attribution_sums", [])
+        set_tables_aside(results, snakemake.input)
+        contents = write_report(results)
+        results.figures.mkdir(parents=True, exist_ok=True)
+        write_figures(contents, results)
+        shown = contents["facts"]
+        print(f"{shown['shown']:,} of {shown['n_elements']:,} elements, {shown['detailed']:,} of them with details")
