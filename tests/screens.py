@@ -17,8 +17,9 @@ from marginalization.design.plan import Plan, make_plan
 from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.jobs.effects import read_shard, run_shard
 from marginalization.merging.cooperativity import merge_pairs
+from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
-from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.merging.summary import merge_effects
 from marginalization.models.readouts import PROFILE
 from marginalization.probing.probe import load_readout_model, probe
 from marginalization.statistics.nulls import families

@@ -190,8 +190,8 @@ def test_only_row_groups_with_pairs_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("marginalization.jobs.effects.ROW_GROUP_ROWS", 21)
     run = run_screen(screen_of(tmp_path, motifs, LETTERS, pairs=[pair], readouts={"a": {"output": 2}}), tmp_path)
     read = []
-    column = parts._column
-    monkeypatch.setattr(parts, "_column", lambda *args: read.append(args[2]) or column(*args))
+    column = parts.read_column
+    monkeypatch.setattr(parts, "read_column", lambda *args: read.append(args[2]) or column(*args))
     merged(tmp_path, run, readouts={"a": {}})
     assert pq.ParquetFile(run.effects[0]).num_row_groups > 200
     assert len(set(read)) == 3

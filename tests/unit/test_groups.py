@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from marginalization.errors import InputError
+from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
-from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.merging.summary import merge_effects
 from marginalization.statistics.nulls import families
 from marginalization.statistics.summary import agreement, summarize
 from marginalization.store.schemas import STATISTICS

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
-from marginalization.merging.summary import merge_profiles
 from marginalization.statistics.profiles import FLANK, profile_measures
 from scipy.spatial.distance import jensenshannon
 from screens import run_screen, screen_of

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from marginalization.design.placement import place
+from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
-from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.merging.summary import merge_effects
 from marginalization.statistics.nulls import families
 from marginalization.store import files
 from marginalization.store.files import read_facts

@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from marginalization.errors import InputError
+from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
-from marginalization.merging.summary import merge_effects, merge_profiles
+from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
 from marginalization.statistics.nulls import families
 from marginalization.store.paths import Results

@@ -28,7 +28,7 @@ from marginalization.inference.prediction import predict
 from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.jobs import attributions
 from marginalization.jobs.attributions import read_attribution_shard, run_attribution_shard
-from marginalization.merging.attributions import merge_attributions
+from marginalization.merging.means import merge_attributions
 from marginalization.merging.parts import find_parts
 from marginalization.models.loading import load_inputs
 from marginalization.probing.probe import load_readout_model, probe

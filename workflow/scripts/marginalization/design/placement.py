@@ -111,3 +111,8 @@ def placed_table(elements: pd.DataFrame, placement: dict[str, Any], length: int)
     else:
         table["start"] = np.tile(np.array(starts(placement)), len(table) // n_starts)
     return table
+
+
+def window_starts(starts: np.ndarray, widths: np.ndarray, length: int, window: int) -> np.ndarray:
+    """Where the windows around elements begin: centred on them, as far as the background reaches."""
+    return np.clip(starts + widths // 2 - window // 2, 0, length - window)

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
 from ..design.pairs import IDS
@@ -26,7 +25,7 @@ from ..statistics.scales import Scale, effect, scale_of
 from ..statistics.summary import signed_rank, spread
 from ..store.files import parquet_writer
 from ..store.schemas import COOPERATIVITY
-from .parts import Screened, aligned, of_target
+from .parts import Screened, aligned, of_target, write_rows
 
 AT_ONCE = 2**20
 """About how many effects of pairs are in memory at a time."""
@@ -74,12 +73,8 @@ def merge_pairs(
                     found["q_value"] = benjamini_hochberg(found["p_value"])
                     for first in range(0, len(keys), ROWS):
                         part = slice(first, first + ROWS)
-                        table = keys.iloc[part].assign(
-                            **{"model": item.model, "readout": item.readout, "target": target},
-                            n_backgrounds=n_backgrounds,
-                            **{name: values[part] for name, values in found.items()},
-                        )
-                        writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
+                        columns = {name: values[part] for name, values in found.items()}
+                        write_rows(writer, item, target, keys.iloc[part].assign(n_backgrounds=n_backgrounds, **columns))
 
 
 def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

@@ -146,7 +146,7 @@ def row_groups(files: list[tuple[pq.ParquetFile, str]], schema: pa.Schema) -> li
 
 def _of_all_backgrounds(files: list[tuple[pq.ParquetFile, str]], group: int, name: str) -> np.ndarray:
     """A column of a row group, (placements x targets, backgrounds)."""
-    columns = [_column(file, path, group, name).reshape(-1, background_count(file)) for file, path in files]
+    columns = [read_column(*of, group, name).to_numpy().reshape(-1, background_count(of[0])) for of in files]
     return np.concatenate(columns, axis=1)
 
 
@@ -187,10 +187,6 @@ def background_count(file: pq.ParquetFile) -> int:
     return part_facts(file)["n_backgrounds"]
 
 
-def _column(file: pq.ParquetFile, path: str, group: int, name: str) -> np.ndarray:
-    return read_column(file, path, group, name).to_numpy()
-
-
 def read_column(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.ChunkedArray:
     """A column of a row group, checked to be whole."""
     try:
@@ -201,6 +197,12 @@ def read_column(file: pq.ParquetFile, path: str, group: int, name: str) -> pa.Ch
     if len(column) != file.metadata.row_group(group).num_rows:
         raise _damaged(path, f"its column {name} ends early")
     return column
+
+
+def write_rows(writer: pq.ParquetWriter, item: Screened, target: str, rows: pd.DataFrame) -> None:
+    """Write rows of a merged table, which are of one target."""
+    rows = rows.assign(model=item.model, readout=item.readout, target=target)
+    writer.write_table(pa.Table.from_pandas(rows, schema=writer.schema, preserve_index=False))
 
 
 def _damaged(path: str, reason: object) -> InputError:

@@ -13,7 +13,7 @@ from ..jobs.attributions import read_attribution_shard, run_attribution_shard
 from ..jobs.devices import claimed_device, device_name
 from ..jobs.job import as_job
 from ..jobs.provenance import facts, made_by
-from ..merging.attributions import merge_attributions
+from ..merging.means import merge_attributions
 from ..probing.probe import load_readout_model
 from ..store.files import write_json
 from ..store.reading import read_table

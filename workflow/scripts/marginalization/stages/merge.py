@@ -15,8 +15,9 @@ from ..design.placement import placed_table
 from ..jobs.job import as_job
 from ..jobs.provenance import devices, facts, wall_seconds
 from ..merging.cooperativity import merge_pairs
+from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
-from ..merging.summary import merge_effects, merge_profiles
+from ..merging.summary import merge_effects
 from ..statistics.nulls import families
 from ..store.files import read_facts, write_json
 from ..store.paths import model_of

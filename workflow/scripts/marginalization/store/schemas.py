@@ -61,12 +61,11 @@ PAIRS = pa.schema(
         ("second_id", pa.string()),
     ]
 )
+KEYS = [("element_id", _NAME), ("strand", _NAME), ("start", pa.int64()), ("target", _NAME)]
+"""The first columns of each file of a shard, by which its rows are sorted."""
 EFFECTS = pa.schema(
     [
-        ("element_id", _NAME),
-        ("strand", _NAME),
-        ("start", pa.int64()),
-        ("target", _NAME),
+        *KEYS,
         ("background_id", pa.int64()),
         ("before", pa.float32()),
         ("after", pa.float32()),
@@ -75,10 +74,7 @@ EFFECTS = pa.schema(
 )
 PROFILE_SUMS = pa.schema(
     [
-        ("element_id", _NAME),
-        ("strand", _NAME),
-        ("start", pa.int64()),
-        ("target", _NAME),
+        *KEYS,
         ("before", pa.list_(pa.float64())),
         ("after", pa.list_(pa.float64())),
     ]
@@ -105,10 +101,7 @@ PROFILES = pa.schema(
 ATTRIBUTION_TOTALS = ["before_inside", "before_outside", "after_inside", "after_outside"]
 ATTRIBUTION_SUMS = pa.schema(
     [
-        ("element_id", _NAME),
-        ("strand", _NAME),
-        ("start", pa.int64()),
-        ("target", _NAME),
+        *KEYS,
         ("before", pa.list_(pa.float64())),
         ("after", pa.list_(pa.float64())),
         *((total, pa.float64()) for total in ATTRIBUTION_TOTALS),
