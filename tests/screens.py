@@ -15,12 +15,13 @@ from marginalization.design.elements import read_elements
 from marginalization.design.placement import placed_table
 from marginalization.design.plan import Plan, make_plan
 from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
-from marginalization.jobs.effects import read_shard, run_shard
+from marginalization.jobs.effects import run_effects
+from marginalization.jobs.shard import read_shard
 from marginalization.merging.cooperativity import merge_pairs
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
-from marginalization.models.readouts import PROFILE
+from marginalization.models.readouts import Profile
 from marginalization.probing.probe import load_readout_model, probe
 from marginalization.statistics.nulls import families
 from marginalization.store.files import write_json, write_table
@@ -151,7 +152,7 @@ def run_screen(config: dict, folder: Path) -> Run:
         model = load_readout_model(config, name)
         for job in jobs:
             kinds = {key: ("effects", key) for key in readouts_of(config)}
-            kinds |= {key + PROFILE: ("profile_sums", key) for key in profile_readouts(config)}
+            kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(config)}
             outputs = {
                 key: str(results / kind / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
                 for key, (kind, readout) in kinds.items()
@@ -159,11 +160,11 @@ def run_screen(config: dict, folder: Path) -> Run:
             shard = read_shard(config, name, job, paths)
             device, pieces = torch.device("cpu"), results / "unfinished" / name / job
             facts = {"model": name, "job": job}
-            ran = run_shard(model, shard, config["compute"], device, outputs, pieces, facts)
+            ran = run_effects(model, shard, config, device, outputs, pieces, facts)
             record = {**facts, **ran, "warnings": []}
             write_json(record, results / "jobs" / "screen" / name / f"{job}.json")
-            effects += [path for key, path in outputs.items() if not key.endswith(PROFILE)]
-            profiles += [path for key, path in outputs.items() if key.endswith(PROFILE)]
+            effects += [path for key, path in outputs.items() if not isinstance(key, Profile)]
+            profiles += [path for key, path in outputs.items() if isinstance(key, Profile)]
     placed = placed_table(elements, config["placement"], spec["length"])
     return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles)
 

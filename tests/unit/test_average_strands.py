@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.models.readouts import PROFILE, ReadoutModel
+from marginalization.models.readouts import Profile, ReadoutModel
 from marginalization.sequences.letters import reverse_complement
 from marginalization.sequences.onehot import one_hot_encode
 from screens import Tracks, expected_activities, expected_counts, resolved
@@ -44,7 +44,7 @@ def test_profiles(letters, data, order):
     for i, sequence in enumerate(letters):
         reverse = expected_counts(reverse_complement(sequence))[list(order or [1, 0])][:, ::-1]
         expected = (expected_counts(sequence) + reverse) / 2
-        np.testing.assert_allclose(values["r" + PROFILE][i], expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(values[Profile("r")][i], expected, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(values["r"][i], expected[:, start:end].sum(axis=1), rtol=1e-12, atol=1e-12)
 
 

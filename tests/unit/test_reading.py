@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from marginalization.errors import InputError
-from marginalization.jobs.effects import read_shard
+from marginalization.jobs.shard import read_shard
 from marginalization.store.files import read_facts, write_table
 from marginalization.store.reading import read_table
 from marginalization.store.schemas import BACKGROUNDS, ELEMENTS

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from marginalization.errors import InputError
 from marginalization.models.readouts import (
     LARGEST_DEFAULT,
-    PROFILE,
+    Profile,
     ReadoutModel,
     expected_profile,
     target_names,
@@ -92,7 +92,7 @@ def test_profiles_times_counts(strands, stranded_counts, drawn, seed):
     outputs = {"p": torch.from_numpy(logits), "c": torch.from_numpy(counts)}
     values = ReadoutModel(lambda X: outputs, {"r": readout})(X)
     expected = np.stack([by_hand(*pair) for pair in zip(logits, counts, strict=True)])
-    np.testing.assert_allclose(values["r" + PROFILE], expected, rtol=1e-12)
+    np.testing.assert_allclose(values[Profile("r")], expected, rtol=1e-12)
     sums = window(torch.from_numpy(expected), positions, "r").numpy().sum(axis=-1)
     np.testing.assert_allclose(values["r"], sums, rtol=1e-12)
     if positions == "all":

@@ -27,7 +27,8 @@ from marginalization.inference.attribution import OneReadout, draw_references
 from marginalization.inference.prediction import predict
 from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.jobs import attributions
-from marginalization.jobs.attributions import read_attribution_shard, run_attribution_shard
+from marginalization.jobs.attributions import run_attributions
+from marginalization.jobs.shard import read_shard
 from marginalization.merging.means import merge_attributions
 from marginalization.merging.parts import find_parts
 from marginalization.models.loading import load_inputs
@@ -154,9 +155,9 @@ def attribute(config, folder, control=None):
                 readout: str(folder / "attribution_sums" / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
                 for readout in attribution_readouts(config)
             }
-            shard = read_attribution_shard(config, name, job, paths)
+            shard = read_shard(config, name, job, paths, controls=False)
             facts = {"model": name, "job": job}
-            run_attribution_shard(model, shard, config, torch.device("cpu"), outputs, folder / "pieces", facts)
+            run_attributions(model, shard, config, torch.device("cpu"), outputs, folder / "pieces", facts)
             files += outputs.values()
     length = config["backgrounds"]["length"]
     placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)

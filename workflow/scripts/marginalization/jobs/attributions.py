@@ -1,43 +1,29 @@
-"""One shard of a screen's attributions, by one model: sums over its backgrounds into Parquet files.
+"""Attributions, by one model: their sums over the backgrounds of one shard.
 
-Elements stream as those of `screen` do. Attributions are summed over backgrounds as soon as they are there, in float64,
-and of the sums only a window around each element, and two totals, are kept. A group of placements makes a row group for
-each target, because the merged table is sorted by target before element.
+Attributions are summed over backgrounds as soon as they are there, in float64, and of the sums only a window around
+each element, and two totals, are kept. A group of placements makes a row group for each target, because the merged
+table is sorted by target before element.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..config.attributions import attribution_readouts
-from ..design.placement import Placed
+from ..design.placement import Placed, window_starts
 from ..inference.attribution import Attributor, OneReadout, draw_references
 from ..inference.prediction import evaluating
-from ..models.outputs import row_count
 from ..models.readouts import ReadoutModel
 from ..sequences.constructs import Placement, constructs
 from ..sequences.letters import DNA
 from ..sequences.onehot import as_motif, one_hot_encode
-from ..store.files import parquet_writer, write_group
 from ..store.schemas import ATTRIBUTION_SUMS
-from .effects import Shard, not_finite, read_shard, regroup
-from .pieces import discard, resumed
-from .rows import key_columns
-
-logger = logging.getLogger(__name__)
+from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard
 
 CALL_NUMBERS = 2**25
 """About how many numbers a call of the function takes or gives."""
@@ -49,15 +35,73 @@ NOTHING: Placement = (torch.zeros(1, len(DNA), 0, dtype=torch.int8), 0)
 """What is substituted into the backgrounds as they are."""
 
 
-def read_attribution_shard(config: dict[str, Any], model: str, job: str, paths: Any) -> Shard:
-    """Read what a job attributes: as `read_shard`, without controls and with the targets that are attributed."""
-    shard = read_shard(config, model, job, paths, controls=False)
-    targets = {readout: shard.targets[readout] for readout in attribution_readouts(config)}
-    numbers = sum(map(len, targets.values())) * 2 * (config["attributions"]["window"] + 2)
-    return shard._replace(targets=targets, group=max(1, ROW_GROUP_NUMBERS // numbers))
+@dataclass(frozen=True, eq=False)
+class AttributionSums(Sink):
+    """A readout's summed attributions, (placements, targets, length), in windows around the elements."""
+
+    schema, what = ATTRIBUTION_SUMS, "an attribution of readout"
+    window: int
+
+    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+        # Of the backgrounds as they are all is kept, because each element has another window.
+        return y if placed == [None] else _kept(y, placed, self.window)
+
+    def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
+        before = _kept(before.expand(len(placed), -1, -1), placed, self.window)
+        for order in self.blocks(1):
+            columns: dict[str, Any] = {}
+            for name, values in (("before", before[:, order[0]].numpy()), ("after", after[:, order[0]].numpy())):
+                columns[f"{name}_inside"], columns[f"{name}_outside"] = values[:, 0], values[:, 1]
+                columns[name] = list_column(values[:, 2:])
+            yield order, columns
 
 
-def run_attribution_shard(
+class Summed:
+    """Attributions of constructs, summed over the backgrounds of a shard; arguments are as for `run_attributions`."""
+
+    def __init__(
+        self, model: ReadoutModel, shard: Shard, config: dict[str, Any], device: torch.device, readouts: list[str]
+    ):
+        self.shard = shard
+        self.attributor = Attributor(config["attributions"], config["compute"], device)
+        self.models = {readout: OneReadout(model, readout, shard.args) for readout in readouts}
+        sequences = shard.backgrounds["sequence"]
+        self.X = one_hot_encode(list(sequences))
+        n = self.attributor.n_references
+        self.references = draw_references(sequences, n, config["seed"]) if n else None
+
+    def after(self, done: int) -> Iterator[Outputs]:
+        """The sums of the constructs of the placements from one on, a few at a time."""
+        at_once = max(1, min(map(self._rows_per_call, self.models)) // len(self.X))
+        for first in range(done, len(self.shard.placed), at_once):
+            yield self.sums(self.shard.placed[first : first + at_once])
+
+    def sums(self, group: list[Placed | None]) -> Outputs:
+        """Of each placement, or of the backgrounds for None: by readout float64, (placements, targets, length)."""
+        return {readout: self._sums_of(readout, group) for readout in self.models}
+
+    def _sums_of(self, readout: str, group: list[Placed | None]) -> torch.Tensor:
+        X, references, n_targets = self.X, self.references, len(self.shard.targets[readout])
+        n, at_once = len(X), self._rows_per_call(readout)
+        placements = [NOTHING if p is None else (as_motif(p.sequence, DNA), p.start) for p in group]
+        total = torch.zeros(len(group), n_targets, X.shape[2], dtype=torch.float64)
+        for first in range(0, len(group) * n, at_once):
+            rows = torch.arange(first, min(first + at_once, len(group) * n))
+            sequences = constructs(X, placements, first, first + len(rows))
+            args = [arg[rows % n] for arg in self.shard.args]
+            own = None if references is None else references[rows % n]
+            y = self.attributor(self.models[readout], sequences, n_targets, args, own).double()
+            check_finite(f"{AttributionSums.what} {readout}", y, self.shard, group, first)
+            total.index_add_(0, rows // n, y)
+        return total
+
+    def _rows_per_call(self, readout: str) -> int:
+        """How many sequences go into a call of the function."""
+        n_references = 0 if self.references is None else self.references.shape[1]
+        return max(1, CALL_NUMBERS // (self.X[0].numel() * max(len(self.shard.targets[readout]), n_references)))
+
+
+def run_attributions(
     model: ReadoutModel,
     shard: Shard,
     config: dict[str, Any],
@@ -69,116 +113,24 @@ def run_attribution_shard(
     """Attribute a shard and write its files.
 
     Args:
-        model: a model with its readouts.
-        shard: what to attribute.
-        config: as resolved.
-        device: where.
-        paths: the file to write for each readout.
-        pieces: a folder for what is computed while the shard is unfinished; removed when it is.
-        facts: for the metadata of the files.
+        shard: what to attribute: without controls.
+        paths: the file to write for each readout that is attributed.
+        model, config, device, pieces, facts: as for `run_effects`.
 
     Returns:
-        How it went, for the job's record: the shard's `marginals`, and the `seconds` of this attempt.
+        How it went, as `run_shard`.
 
     Raises:
         InputError: an attribution is NaN or infinite, or a lab's own function does not give attributions.
-        StoppedError: the process was told to stop; the next attempt goes on from the pieces.
+        StoppedError: as `run_shard`.
     """
-    begin = time.monotonic()
-    window = config["attributions"]["window"]
-    attributor = Attributor(config["attributions"], config["compute"], device)
-    models = {readout: OneReadout(model, readout, shard.args) for readout in shard.targets}
-    X = one_hot_encode(list(shard.backgrounds["sequence"]))
-    references = None
-    if attributor.n_references:
-        references = draw_references(shard.backgrounds["sequence"], attributor.n_references, config["seed"])
-
-    def sums(readout: str, group: list[Placed | None]) -> torch.Tensor:
-        return _summed(attributor, models[readout], len(shard.targets[readout]), X, references, shard, group)
-
-    with ExitStack() as stack:
-        stack.enter_context(logging_redirect_tqdm())
-        stack.enter_context(evaluating(model, device))
-        before = {readout: sums(readout, [None])[0] for readout in paths}
-        writers = {
-            readout: stack.enter_context(
-                parquet_writer(path, ATTRIBUTION_SUMS, {**facts, "readout": readout, **_counts(shard, readout)})
-            )
-            for readout, path in paths.items()
-        }
-        progress = stack.enter_context(
-            tqdm(total=len(shard.placed) * len(X), unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
-        )
-
-        def compute_from(done: int) -> Iterator[dict[str, torch.Tensor]]:
-            progress.update(done * len(X))
-            most = min(_rows_per_call(X, len(names), references) for names in shard.targets.values())
-            at_once = max(1, most // len(X))
-            for first in range(done, len(shard.placed), at_once):
-                group = shard.placed[first : first + at_once]
-                yield {readout: _kept(sums(readout, group), group, window) for readout in paths}
-                progress.update(len(group) * len(X))
-
-        done = 0
-        for after in regroup(resumed(pieces, compute_from), shard.group):
-            placed = shard.placed[done : done + row_count(after)]
-            for readout, writer in writers.items():
-                _write(writer, before[readout], after[readout], placed, shard.targets[readout], window)
-            done += len(placed)
-    discard(pieces)
-    attributor.log_warnings()
-    seconds, marginals = time.monotonic() - begin, len(shard.placed) * len(X)
-    logger.info("attributions of %d marginals by %s on %s: %.1f s", marginals, facts["model"], device, seconds)
-    return {"marginals": marginals, "seconds": seconds}
-
-
-def _counts(shard: Shard, readout: str) -> dict[str, int]:
-    """What a file holds, by which the merge knows that it is whole."""
-    rows = len(shard.placed) * len(shard.targets[readout])
-    return {"n_backgrounds": len(shard.backgrounds), "rows": rows, "effects": rows * len(shard.backgrounds)}
-
-
-def _rows_per_call(X: torch.Tensor, n_targets: int, references: torch.Tensor | None) -> int:
-    """How many sequences go into a call of the function."""
-    return max(1, CALL_NUMBERS // (X[0].numel() * max(n_targets, 0 if references is None else references.shape[1])))
-
-
-def _summed(
-    attributor: Attributor,
-    model: OneReadout,
-    n_targets: int,
-    X: torch.Tensor,
-    references: torch.Tensor | None,
-    shard: Shard,
-    group: list[Placed | None],
-) -> torch.Tensor:
-    """Attributions of each placement's constructs, or of the backgrounds for None, summed over backgrounds.
-
-    Returns:
-        float64, shape (placements, targets, length).
-    """
-    n, at_once = len(X), _rows_per_call(X, n_targets, references)
-    placements = [NOTHING if p is None else (as_motif(p.sequence, DNA), p.start) for p in group]
-    total = torch.zeros(len(group), n_targets, X.shape[2], dtype=torch.float64)
-    for first in range(0, len(group) * n, at_once):
-        rows = torch.arange(first, min(first + at_once, len(group) * n))
-        sequences = constructs(X, placements, first, first + len(rows))
-        args = [arg[rows % n] for arg in shard.args]
-        own = None if references is None else references[rows % n]
-        y = attributor(model, sequences, n_targets, args, own).double()
-        bad = ~torch.isfinite(y).flatten(1).all(dim=1)
-        if bad.any():
-            i = int(bad.nonzero()[0])
-            row = first + i
-            what = f"an attribution of readout {model.readout}"
-            raise not_finite(what, y[i], shard.backgrounds.iloc[row % n], group[row // n])
-        total.index_add_(0, rows // n, y)
-    return total
-
-
-def window_starts(starts: np.ndarray, widths: np.ndarray, length: int, window: int) -> np.ndarray:
-    """Where the windows around elements begin: centred on them, as far as the background reaches."""
-    return np.clip(starts + widths // 2 - window // 2, 0, length - window)
+    summed, window = Summed(model, shard, config, device, list(paths)), config["attributions"]["window"]
+    sinks = [AttributionSums(shard, readout, path, window) for readout, path in paths.items()]
+    group = max(1, ROW_GROUP_NUMBERS // (sum(len(sink.targets) for sink in sinks) * 2 * (window + 2)))
+    with evaluating(model, device):
+        ran = run_shard(sinks, group, lambda: summed.sums([None]), summed.after, pieces, facts)
+    summed.attributor.log_warnings()
+    return ran
 
 
 def _kept(total: torch.Tensor, placed: list[Placed], window: int) -> torch.Tensor:
@@ -191,23 +143,3 @@ def _kept(total: torch.Tensor, placed: list[Placed], window: int) -> torch.Tenso
         outside.append(y[:, :start].sum(dim=1) + y[:, start + width :].sum(dim=1))
         windows.append(y[:, first : first + window])
     return torch.cat([torch.stack(inside).unsqueeze(2), torch.stack(outside).unsqueeze(2), torch.stack(windows)], dim=2)
-
-
-def _write(
-    writer: pq.ParquetWriter,
-    before: torch.Tensor,
-    after: torch.Tensor,
-    placed: list[Placed],
-    targets: list[str],
-    window: int,
-) -> None:
-    """A row group for each target from before (targets, length) and after (placements, targets, 2 + window)."""
-    before = _kept(before.expand(len(placed), *before.shape), placed, window)
-    for target in sorted(targets):
-        i = targets.index(target)
-        columns: dict[str, Any] = key_columns(placed, [target], 1)
-        for name, values in (("before", before[:, i].numpy()), ("after", after[:, i].numpy())):
-            columns[f"{name}_inside"], columns[f"{name}_outside"] = values[:, 0], values[:, 1]
-            offsets = np.arange(0, len(placed) * window + 1, window, dtype=np.int32)
-            columns[name] = pa.ListArray.from_arrays(offsets, values[:, 2:].ravel())
-        write_group(writer, pa.table({name: columns[name] for name in writer.schema.names}))

@@ -81,6 +81,23 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
             yield group
 
 
+def regroup(stream: Groups, size: int) -> Groups:
+    """The same rows in groups of exactly `size`, but for the last."""
+    parts: list[dict[str, torch.Tensor]] = []
+    held = 0
+    for y in stream:
+        parts.append(y)
+        held += row_count(y)
+        if held >= size:
+            whole = {key: torch.cat([part[key] for part in parts]) for key in y}
+            for first in range(0, held - held % size, size):
+                yield {key: value[first : first + size] for key, value in whole.items()}
+            parts = [{key: value[held - held % size :] for key, value in whole.items()}]
+            held %= size
+    if held:
+        yield {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
 def discard(folder: Path) -> None:
     """Remove the pieces of a shard that is finished."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,13 +1,13 @@
 """Readouts: named functions from a model's outputs to tensors of scalars, (batch, targets).
 
 A model and its readouts make one module, whose output is a dict of tensors: for each readout its scalars under its
-name, and for each profile readout also the profile itself, (batch, strands, positions), under its name and `/profile`.
+name, and for each profile readout also the profile itself, (batch, strands, positions), under `Profile(name)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -19,7 +19,6 @@ from .factories import import_callable
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
 
-PROFILE = "/profile"
 STRANDS = {1: ["total"], 2: ["+", "-"]}
 
 _REDUCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -29,6 +28,22 @@ _REDUCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "max": lambda y: y.amax(dim=-1),
     "logsumexp": lambda y: y.logsumexp(dim=-1),
 }
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The key of a readout's profile; that of its scalars is its name."""
+
+    readout: str
+
+
+Key = str | Profile
+"""What a tensor that a model with readouts gives is called."""
+
+
+def readout_of(key: Key) -> str:
+    """The name of the readout that a tensor is of."""
+    return key.readout if isinstance(key, Profile) else key
 
 
 class ReadoutModel(nn.Module):
@@ -51,7 +66,7 @@ class ReadoutModel(nn.Module):
             if "function" in readout
         }
 
-    def forward(self, X: torch.Tensor, *args: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self, X: torch.Tensor, *args: torch.Tensor) -> dict[Key, torch.Tensor]:
         # While torch.export captures the model the batch has no size to compare with.
         n = X.shape[0] if isinstance(X.shape[0], int) else None
         y = self._read(self.model(X, *args), n)
@@ -61,9 +76,9 @@ class ReadoutModel(nn.Module):
             y = {key: (value + self._forward_order(key, y_reverse[key])) / 2 for key, value in y.items()}
         return y
 
-    def _read(self, outputs: Any, n: int | None, reverse: bool = False) -> dict[str, torch.Tensor]:
+    def _read(self, outputs: Any, n: int | None, reverse: bool = False) -> dict[Key, torch.Tensor]:
         """The readouts of a model's outputs for n sequences; `positions` of a reverse complement in forward order."""
-        values = {}
+        values: dict[Key, torch.Tensor] = {}
         for name, readout in self.readouts.items():
             if "function" in readout:
                 value = self.functions[name](outputs)
@@ -80,7 +95,7 @@ class ReadoutModel(nn.Module):
                 profile = profile.flip(-1) if reverse else profile
                 values[name] = window(profile, readout["positions"], name).sum(dim=-1)
                 if readout["profile"]["keep"]:
-                    values[name + PROFILE] = profile
+                    values[Profile(name)] = profile
             elif not readout:
                 values[name] = _everything(outputs, name, n)
             else:
@@ -91,9 +106,9 @@ class ReadoutModel(nn.Module):
                 values[name] = value.reshape(value.shape[0], -1)
         return values
 
-    def _forward_order(self, key: str, y: torch.Tensor) -> torch.Tensor:
+    def _forward_order(self, key: Key, y: torch.Tensor) -> torch.Tensor:
         """A reverse complement's readout, or its profile, in the order of the targets."""
-        name = key.removesuffix(PROFILE)
+        name = readout_of(key)
         readout = self.readouts[name]
         if "reverse_order" in readout:
             check_reverse_order(readout, y.shape[1], name)

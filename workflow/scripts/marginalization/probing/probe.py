@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..inference.consistency import FaultError, find_fault
 from ..inference.state import SEQUENCES
 from ..models.loading import load_inputs, load_model
-from ..models.readouts import PROFILE, ReadoutModel, target_names
+from ..models.readouts import Key, Profile, ReadoutModel, readout_of, target_names
 from ..sequences.letters import DNA, named_generator
 from ..sequences.onehot import one_hot_encode
 from ..store.files import sha256
@@ -55,7 +55,7 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.d
     _warn(y, name)
     return {
         "targets": {key: target_names(readout, y[key].shape[1], key) for key, readout in model.readouts.items()},
-        "profile_length": {key: y[key + PROFILE].shape[-1] for key in kept},
+        "profile_length": {key: y[Profile(key)].shape[-1] for key in kept},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "reads": {path: sha256(path) for path in sorted(set(relative(reads)) - _known_files(config, name))},
     }
@@ -67,11 +67,11 @@ def _known_files(config: dict[str, Any], name: str) -> set[str]:
     return set(relative(map(os.path.abspath, [*model_files(config, name), *packages])))
 
 
-def _examined(trial: Trial, place: str) -> dict[str, torch.Tensor]:
+def _examined(trial: Trial, place: str) -> dict[Key, torch.Tensor]:
     """What a model gives for the sequences of its trial, if it is a function of them."""
     rows: list[int] = []
 
-    def run(chosen: Any) -> dict[str, torch.Tensor]:
+    def run(chosen: Any) -> dict[Key, torch.Tensor]:
         rows[:] = chosen
         return trial.run(chosen)
 
@@ -97,7 +97,7 @@ def _examined(trial: Trial, place: str) -> dict[str, torch.Tensor]:
         if value.isnan().any():
             count = int(value.isnan().flatten(1).any(dim=1).sum())
             raise InputError(
-                f"{place} gives no number (NaN) in readout {key.removesuffix(PROFILE)} for {count} of {SEQUENCES} "
+                f"{place} gives no number (NaN) in readout {readout_of(key)} for {count} of {SEQUENCES} "
                 f"random sequences of {trial.X.shape[2]} bases"
             )
     return y
@@ -114,11 +114,11 @@ def _with_profile(readout: dict[str, Any]) -> dict[str, Any]:
     return readout | {"profile": readout["profile"] | {"keep": True}} if "profile" in readout else readout
 
 
-def _warn(y: dict[str, torch.Tensor], name: str) -> None:
+def _warn(y: dict[Key, torch.Tensor], name: str) -> None:
     """Log what a model may do by intention, but is more likely a mistake."""
     for key, value in y.items():
-        readout = key.removesuffix(PROFILE)
-        if key.endswith(PROFILE):
+        readout = readout_of(key)
+        if isinstance(key, Profile):
             strands, positions = value.shape[1:]
             if strands > positions:
                 logger.warning(

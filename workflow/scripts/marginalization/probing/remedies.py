@@ -14,7 +14,7 @@ from torch import nn
 
 from ..inference.consistency import Fault, FaultError, find_fault
 from ..inference.prediction import predict
-from ..models.readouts import ReadoutModel
+from ..models.readouts import Key, ReadoutModel
 from .modes import CallsInTraining, exported_in_training, wrapped_modules
 
 USUAL_LENGTHS = (200, 249, 500, 600, 1000, 1344, 2000, 2048, 2114)
@@ -41,7 +41,7 @@ class Trial:
     dtype: str | None
     device: torch.device | str
 
-    def run(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+    def run(self, rows: Sequence[int]) -> dict[Key, torch.Tensor]:
         """The readouts of some rows, as one batch."""
         rows = list(rows)
         args = [arg[rows] for arg in self.args]

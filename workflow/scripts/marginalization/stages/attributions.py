@@ -9,10 +9,11 @@ import torch
 from ..config.attributions import attribution_readouts
 from ..design.elements import compared
 from ..design.placement import placed_table
-from ..jobs.attributions import read_attribution_shard, run_attribution_shard
+from ..jobs.attributions import run_attributions
 from ..jobs.devices import claimed_device, device_name
 from ..jobs.job import as_job
 from ..jobs.provenance import facts, made_by
+from ..jobs.shard import read_shard
 from ..merging.means import merge_attributions
 from ..probing.probe import load_readout_model
 from ..store.files import write_json
@@ -28,12 +29,12 @@ def attribute(snakemake: Any) -> None:
         torch.set_num_threads(snakemake.threads)
         config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
         model = load_readout_model(config, name)
-        shard = read_attribution_shard(config, name, job, snakemake.input)
+        shard = read_shard(config, name, job, snakemake.input, controls=False)
         paths = dict(zip(attribution_readouts(config), snakemake.output.sums, strict=True))
         with claimed_device(config["compute"]["device"]) as device:
             made_from = {"model": name, "job": job, "device": device_name(device), **made_by()}
             pieces = results.pieces("attribute", name, job)
-            ran = run_attribution_shard(model, shard, config, device, paths, pieces, made_from)
+            ran = run_attributions(model, shard, config, device, paths, pieces, made_from)
         write_json({**made_from, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)
 
 

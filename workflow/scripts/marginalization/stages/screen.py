@@ -8,10 +8,11 @@ import torch
 
 from ..config.checks import profile_readouts, readouts_of
 from ..jobs.devices import claimed_device, device_name
-from ..jobs.effects import read_shard, run_shard
+from ..jobs.effects import run_effects
 from ..jobs.job import as_job
 from ..jobs.provenance import made_by
-from ..models.readouts import PROFILE
+from ..jobs.shard import read_shard
+from ..models.readouts import Profile
 from ..probing.probe import load_readout_model
 from ..probing.probe import probe as look_at
 from ..probing.rate import marginals_per_second
@@ -52,10 +53,9 @@ def screen(snakemake: Any) -> None:
         model = load_readout_model(config, name)
         shard = read_shard(config, name, job, snakemake.input)
         paths = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
-        profiles = [readout + PROFILE for readout in profile_readouts(config)]
-        paths |= dict(zip(profiles, snakemake.output.profiles, strict=True))
+        paths |= dict(zip(map(Profile, profile_readouts(config)), snakemake.output.profiles, strict=True))
         with claimed_device(config["compute"]["device"]) as device:
             facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
             pieces = results.pieces("screen", name, job)
-            ran = run_shard(model, shard, config["compute"], device, paths, pieces, facts)
+            ran = run_effects(model, shard, config, device, paths, pieces, facts)
         write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)

@@ -1,0 +1,297 @@
+"""One shard: some elements in some backgrounds, by one model, into Parquet files.
+
+Elements stream through the model and into row groups, so memory does not grow with their number. What is kept of the
+model's outputs, and which rows that becomes, is up to *sinks*, each of which fills a file.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from ..design.elements import compared
+from ..design.placement import Placed, place, written_out
+from ..design.plan import background_ranges, element_bounds
+from ..errors import InputError
+from ..models.loading import load_inputs
+from ..models.outputs import row_count
+from ..models.readouts import Key, readout_of
+from ..store.files import parquet_writer, write_group
+from ..store.paths import job_labels
+from ..store.reading import read_table
+from ..store.schemas import BACKGROUNDS, ELEMENTS
+from .pieces import discard, regroup, resumed
+
+logger = logging.getLogger(__name__)
+
+STRANDS = ["+", "-"]
+
+Outputs = dict[Key, torch.Tensor]
+"""What a model, or a function of it, gives for some placements: by its key, (placements, ...)."""
+
+RowGroups = Iterator[tuple[np.ndarray, dict[str, Any]]]
+"""Of each row group which targets it holds, in their order, and its columns beside the keys."""
+
+
+class Shard(NamedTuple):
+    """What a job computes.
+
+    Fields:
+        backgrounds: rows of the backgrounds table.
+        placed: the shard's elements in place, in the order of its rows.
+        args: the model's further inputs, a row for each of `backgrounds`.
+        targets: the names of each readout's targets.
+        positions: how many each profile has.
+        n_backgrounds: of the whole screen.
+    """
+
+    backgrounds: pd.DataFrame
+    placed: list[Placed]
+    args: list[torch.Tensor]
+    targets: dict[str, list[str]]
+    positions: dict[str, int]
+    n_backgrounds: int
+
+
+def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, controls: bool = True) -> Shard:
+    """Read what a job computes.
+
+    Args:
+        config: as resolved.
+        model: its name.
+        job: the job's name.
+        paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
+        controls: whether to place the controls among the elements too.
+    """
+    elements_label, backgrounds_label = job_labels(job)
+    probe = json.loads(Path(paths.probe).read_text())
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
+    largest = config["shards"]["backgrounds"]
+    first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
+    low, high = element_bounds(elements_label)
+    rows = "element_id", lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
+    elements = read_table(paths.elements, ELEMENTS, rows=rows)
+    length = config["backgrounds"]["length"]
+    widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
+    placement = written_out(config["placement"], length - int(widest))
+    elements = elements if controls else compared(elements)
+    return Shard(
+        backgrounds=backgrounds.iloc[first:end],
+        placed=list(place(elements, placement, length)),
+        args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
+        targets=probe["targets"],
+        positions=probe["profile_length"],
+        n_backgrounds=len(backgrounds),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Sink(ABC):
+    """One file of a shard: what it keeps of the outputs, and which rows that becomes.
+
+    Fields:
+        schema: of the file.
+        what: it takes of a readout, in words.
+        shard: whose file it is.
+        key: of the outputs that it takes.
+        path: of the file.
+    """
+
+    schema: ClassVar[pa.Schema]
+    what: ClassVar[str]
+    shard: Shard
+    key: Key
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.readout}"
+
+    @property
+    def readout(self) -> str:
+        """Whose outputs they are."""
+        return readout_of(self.key)
+
+    @property
+    def rows_each(self) -> int:
+        """How many rows a target of a placement has."""
+        return 1
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of the readout's, in the order of the outputs."""
+        return self.shard.targets[self.readout]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the file holds, by which the merge knows that it is whole: its rows, and the effects behind them."""
+        n, n_backgrounds = len(self.shard.placed) * len(self.targets), len(self.shard.backgrounds)
+        rows, effects = n * self.rows_each, n * n_backgrounds
+        return {"readout": self.readout, "n_backgrounds": n_backgrounds, "rows": rows, "effects": effects}
+
+    def blocks(self, at_once: int) -> list[np.ndarray]:
+        """Which targets each row group of some placements holds: sorted by name, so many at once, at least one."""
+        order, at_once = np.argsort(np.array(self.targets, dtype=object), kind="stable"), max(1, at_once)
+        return [order[first : first + at_once] for first in range(0, len(order), at_once)]
+
+    @abstractmethod
+    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+        """What is kept of the outputs of some placements, or of the backgrounds as they are, which is one: None.
+
+        Raises:
+            InputError: the outputs can not be used.
+        """
+
+    @abstractmethod
+    def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
+        """The row groups of some placements, from what was kept of the backgrounds and of these."""
+
+
+def run_shard(
+    sinks: list[Sink],
+    group: int,
+    outputs_before: Callable[[], Outputs],
+    outputs_after: Callable[[int], Iterator[Outputs]],
+    pieces: Path,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Compute a shard and write its files.
+
+    Args:
+        sinks: for the files, all of one shard.
+        group: placements in a row group, the same in every background shard, so that the merge can align them; where
+            it is one, a row group may hold some of its targets alone.
+        outputs_before: gives those for the backgrounds as they are, as if these were one placement.
+        outputs_after: gives those for the placements from one on, a few at a time.
+        pieces: a folder for what is computed while the shard is unfinished; removed when it is.
+        facts: for the metadata of the files.
+
+    Returns:
+        How it went, as `Clock.record`.
+
+    Raises:
+        InputError: a sink can not use the outputs; the message names the background and the element.
+        StoppedError: the process was told to stop; the next attempt goes on from the pieces.
+    """
+    shard, clock = sinks[0].shard, Clock()
+    bare, n = outputs_before(), len(shard.backgrounds)
+    # Taken out one by one, so that of a profile only what is kept of it is held from here on.
+    before = {sink: sink.reduce(bare.pop(sink.key), [None]) for sink in sinks}
+    with ExitStack() as stack:
+        stack.enter_context(logging_redirect_tqdm())
+        writers = {
+            sink: stack.enter_context(parquet_writer(sink.path, sink.schema, {**facts, **sink.facts})) for sink in sinks
+        }
+        progress = stack.enter_context(
+            tqdm(total=len(shard.placed) * n, unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
+        )
+
+        def kept_from(done: int) -> Iterator[dict[str, torch.Tensor]]:
+            progress.update(done * n)
+            for outputs in clock.timed(outputs_after(done)):
+                placed = shard.placed[done : done + row_count(outputs)]
+                yield {str(sink): sink.reduce(outputs[sink.key], placed) for sink in sinks}
+                done += len(placed)
+                progress.update(len(placed) * n)
+
+        done = 0
+        for after in regroup(resumed(pieces, kept_from), group):
+            placed = shard.placed[done : done + row_count(after)]
+            for sink, writer in writers.items():
+                for order, columns in sink.rows(before[sink], after[str(sink)], placed):
+                    keys = key_columns(placed, [sink.targets[i] for i in order], sink.rows_each)
+                    write_group(writer, pa.table({**keys, **columns}).select(sink.schema.names))
+            done += len(placed)
+    discard(pieces)
+    return clock.record(facts["model"], n)
+
+
+class Clock:
+    """How long an attempt takes, and how much of it an iterator takes to give what it gives, and how many rows."""
+
+    def __init__(self):
+        self.begin, self.seconds, self.rows = time.monotonic(), 0.0, 0
+
+    def timed(self, stream: Iterator[Outputs]) -> Iterator[Outputs]:
+        while True:
+            begin = time.monotonic()
+            y = next(stream, None)
+            self.seconds += time.monotonic() - begin
+            if y is None:
+                return
+            self.rows += row_count(y)
+            yield y
+
+    def record(self, model: str, n_backgrounds: int) -> dict[str, Any]:
+        """How it went, for the job's record.
+
+        Returns:
+            The `marginals` that this attempt computed, the `model_seconds` that their outputs took,
+            `marginals_per_second` of that time (None when earlier attempts had computed all), and the `seconds` of
+            the whole attempt.
+        """
+        seconds, marginals = time.monotonic() - self.begin, self.rows * n_backgrounds
+        rate = marginals / self.seconds if marginals else None
+        logger.info(
+            "%d marginals by %s: %.1f s in the model, %.0f marginals per second; %.1f s in all",
+            *(marginals, model, self.seconds, rate or 0, seconds),
+        )
+        return {"marginals": marginals, "model_seconds": self.seconds, "marginals_per_second": rate, "seconds": seconds}
+
+
+def key_columns(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:
+    """The key columns: each placement for each target, `repeat` rows each."""
+    each = len(targets) * repeat
+    rows = np.repeat(np.arange(len(placed), dtype=np.int32), each)
+    strand = np.array([STRANDS.index(p.strand) for p in placed], dtype=np.int32)
+    target = np.tile(np.repeat(np.arange(len(targets), dtype=np.int32), repeat), len(placed))
+    ids = pa.array([p.element_id for p in placed]).dictionary_encode()
+    return {
+        "element_id": ids.take(pa.array(rows)),
+        "strand": pa.DictionaryArray.from_arrays(strand[rows], STRANDS),
+        "start": np.repeat(np.array([p.start for p in placed], dtype=np.int64), each),
+        "target": pa.DictionaryArray.from_arrays(target, targets),
+    }
+
+
+def list_column(values: np.ndarray) -> pa.ListArray:
+    """A column of lists, one for each row of the last axis."""
+    offsets = np.arange(0, values.size + 1, values.shape[-1], dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, values.ravel())
+
+
+def check_finite(what: str, y: torch.Tensor, shard: Shard, placed: list[Placed | None], first: int = 0) -> None:
+    """Raise for the first of some rows, (rows, ...), that is NaN or infinite.
+
+    Rows are of each placement in each background, or of None for these as they are, from the row `first` on.
+    """
+    bad = ~torch.isfinite(y).flatten(1).all(dim=1)
+    if bad.any():
+        i = int(bad.nonzero()[0])
+        placement, background = divmod(first + i, len(shard.backgrounds))
+        raise InputError(
+            f"{what} is {y[i][~torch.isfinite(y[i])][0].item()} for "
+            f"{where(shard.backgrounds.iloc[background], placed[placement])}; mend the model or its inputs, or leave "
+            f"that background out"
+        )
+
+
+def where(background: pd.Series, placed: Placed | None) -> str:
+    """A background and what is in it, in words."""
+    what = "as it is" if placed is None else f"with element {placed.element_id} ({placed.sequence})"
+    return f"background {background['background_id']} ({background['name']}) {what}"
