@@ -2,7 +2,7 @@
 
 import re
 
-from workflows import jobs, run
+from workflows import PROJECT, jobs, run
 
 QUIET = ("--dry-run",)
 
@@ -22,6 +22,13 @@ def test_the_first_dry_run_shows_every_job(lab, config):
     }
     assert "512 marginals: 1 models x 8 elements x 4 placements x 16 backgrounds, in 6 jobs" in printed
     assert not (lab / "results").exists()
+
+
+def test_the_file_that_catalogues_look_for_runs_the_same_jobs(lab, config):
+    shown = jobs(run(lab, config, *QUIET))
+    inner = jobs(run(lab, config, *QUIET, "--snakefile", PROJECT / "workflow" / "Snakefile"))
+    assert inner.pop("all") == shown.pop("default") == 1
+    assert inner == shown
 
 
 def test_too_many_jobs_draw_a_warning_whose_remedy_works(lab, config):
