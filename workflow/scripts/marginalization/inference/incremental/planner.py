@@ -132,12 +132,12 @@ class Planner(NamedTuple):
             found = rule_for(node, changed) if kept and not into_whole and node not in self.infinite else None
             if found is None:
                 whole.add(node)
-            elif found[1].width > 0:
-                rules[node] = found[0]
-                if found[0].collapses:
+            elif found.window.width > 0:
+                rules[node] = found
+                if found.collapses:
                     whole.add(node)
                 else:
-                    windows[node] = found[1]
+                    windows[node] = found.window
         return windows, rules, whole
 
     def _need(
@@ -160,8 +160,7 @@ class Planner(NamedTuple):
                 if window is None or user not in windows:
                     spans.append((window.lo, window.hi) if window else (0, 0))
                 else:
-                    inputs = {n: windows[n] for n in user.all_input_nodes if n in windows}
-                    spans.append(rules[user].need(node, needed[user], inputs))
+                    spans.append(rules[user].need(node, needed[user]))
             if window is None:
                 if spans or node in self.outputs:
                     needed[node] = None

@@ -1,9 +1,11 @@
-"""What every rule has: the arguments of its operation, the shape of its output, and three questions to answer."""
+"""What every rule has: its operation, where the output differs, and three questions to answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, Self
 
 import torch
 from torch.fx import Node
@@ -39,8 +41,37 @@ class Backgrounds(Protocol):
     ) -> torch.Tensor: ...
 
 
-class Rule:
-    """Base: one changed input, and positions that correspond one to one."""
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """An operation of the graph, with its arguments by name, its first input, and the shape of its output."""
+
+    node: Node
+
+    @cached_property
+    def args(self) -> dict[str, Any]:
+        return bound_arguments(self.node)
+
+    @cached_property
+    def source(self) -> Node:
+        return self.node.all_input_nodes[0] if self.node.all_input_nodes else self.node
+
+    @cached_property
+    def shape(self) -> tuple[int, ...] | None:
+        return shape_of(self.node)
+
+
+@dataclass(frozen=True, eq=False)
+class Rule(Operation):
+    """How differences of inputs pass through an operation; as a base: one input, positions one to one.
+
+    It is made by `match`, and then never changes. The questions that follow are for `out`: what is needed of `window`.
+    """
+
+    window: Window
+    """Where the output differs."""
+
+    flat = False
+    """Whether it takes an input that was flattened."""
 
     collapses = False
     """Whether the output has no positions left, and is given whole rather than as a difference."""
@@ -54,16 +85,20 @@ class Rule:
     has_base = False
     """Whether it needs its inputs' differences added to something, its `base`."""
 
-    def __init__(self, node: Node):
-        self.node = node
-        self.args = bound_arguments(node)
-        self.source = node.all_input_nodes[0] if node.all_input_nodes else node
-        self.shape = shape_of(node)
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        """The rule for an operation on inputs that differ on windows, if there is one."""
+        ((node, window), *others) = inputs.items()
+        one = not others and node is op.source and op.shape is not None
+        return cls.on(op, window) if one and (cls.flat or not window.flat) else None
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        raise NotImplementedError
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        """The rule where the first input alone differs, on a window."""
+        return cls(op.node, window)
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        """Which positions of an input the output looks at."""
         return out.lo, out.hi
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
@@ -90,7 +125,7 @@ def bound_arguments(node: Node) -> dict[str, Any]:
 
 def shape_of(node: Node) -> tuple[int, ...] | None:
     """The shape of a node's tensor without the batch; None unless the batch is its first dimension, and no other."""
-    return tuple(node.meta["val"].shape[1:]) if in_rows(node) and node.meta["val"].ndim > 1 else None
+    return tuple(node.meta["val"].shape[1:]) if in_rows(node) else None
 
 
 def in_rows(node: Node) -> bool:
@@ -107,12 +142,6 @@ def is_size(node: Node) -> bool:
         return True
     numbers = isinstance(node.meta.get("val"), (int, float, torch.SymInt, torch.SymFloat))
     return numbers and bool(node.all_input_nodes) and all(map(is_size, node.all_input_nodes))
-
-
-def single(inputs: Inputs) -> tuple[Node, Window] | None:
-    """The one changed input with a plain window, if that is what there is."""
-    ((node, window), *others) = inputs.items()
-    return None if others or window.flat or shape_of(node) is None else (node, window)
 
 
 def overloads(names: str) -> list[Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 import torch
-from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas
+from .base import Backgrounds, Deltas, Operation
 from .sliding import Sliding, spatial
 from .windows import Window, add_into, fit, lay_out, matrix
 
@@ -14,50 +17,47 @@ PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
 """How large the parts of a convolution may be before they are added up: on a CPU, not much larger than the cache."""
 
 
+@dataclass(frozen=True, eq=False)
 class Convolution(Sliding):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
     shares = False
     adds = True
 
-    def along(self, axis: int) -> bool:
-        ndim = len(self.shape) + 1
-        self.at = axis - 2
-        if self.at < 0 or any(self.args[name] in self._changed() for name in ("weight", "bias") if self.args[name]):
-            return False
-        self.strides, self.dilations = (spatial(self.args[name], ndim) for name in ("stride", "dilation"))
-        size = self.args["weight"].meta["val"].shape[2:]
-        if self.args["padding"] in ("same", "valid"):
-            spans = [(n - 1) * d for n, d in zip(size, self.dilations, strict=True)]
-            self.paddings = [span // 2 if self.args["padding"] == "same" else 0 for span in spans]
-            # PyTorch pads one more at the end; along the positions nothing is padded here.
-            uneven = [self.args["padding"] == "same" and i != self.at and span % 2 for i, span in enumerate(spans)]
-            self.further = [n for one_more in reversed(uneven) for n in (0, int(one_more))]
+    @classmethod
+    def moves(cls, op: Operation) -> tuple[Sequence[int], ...] | None:
+        if any(op.args[name] is not None and op.args[name].meta["of_batch"] for name in ("weight", "bias")):
+            return None
+        sizes = op.args["weight"].meta["val"].shape[2:]
+        strides, dilations = (spatial(op.args[name], len(sizes) + 2) for name in ("stride", "dilation"))
+        if op.args["padding"] in ("same", "valid"):
+            same = op.args["padding"] == "same"
+            paddings = [same * (n - 1) * d // 2 for n, d in zip(sizes, dilations, strict=True)]
         else:
-            self.paddings = spatial(self.args["padding"], ndim)
-            self.further = []
-        self.kernel, self.stride = size[self.at], self.strides[self.at]
-        self.padding, self.dilation = self.paddings[self.at], self.dilations[self.at]
-        return True
+            paddings = spatial(op.args["padding"], len(sizes) + 2)
+        return sizes, strides, paddings, dilations
 
-    def _changed(self) -> list[Node]:
-        return [node for node in self.node.all_input_nodes if node.meta["of_batch"]]
+    @cached_property
+    def further(self) -> list[int]:
+        """What PyTorch pads more at the end, for an even kernel; along the positions nothing is padded here."""
+        same = self.args["padding"] == "same"
+        uneven = [same and i != self.at and (k.size - 1) * k.dilation % 2 for i, k in enumerate(self.kernels)]
+        return [n for one_more in reversed(uneven) for n in (0, int(one_more))]
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        weight = run.constant(self.args["weight"])
-        by_taps = weight.ndim == 3 and self.stride == 1 and self.args["groups"] == 1 and weight.shape[1] >= 16
+        weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
+        by_taps = weight.ndim == 3 and kernel.stride == 1 and self.args["groups"] == 1 and weight.shape[1] >= 16
         if by_taps and weight.shape[0] <= 8:
             return self._to_few(run, delta, have, out)
-        if by_taps and (have.width < out.width or self.kernel == 1):
+        if by_taps and (have.width < out.width or kernel.size == 1):
             return self._by_taps(run, delta, have, out)
-        delta = fit(delta, have, *self.need(self.source, out, {}))
+        delta = fit(delta, have, *self.need(self.source, out))
         if any(self.further):
             delta = functional.pad(delta, self.further)
-        paddings = list(self.paddings)
-        paddings[self.at] = 0
+        _, strides, paddings, dilations = self.along
         convolve = functional.conv1d if weight.ndim == 3 else functional.conv2d
-        y = convolve(delta, weight, None, self.strides, paddings, self.dilations, self.args["groups"])
+        y = convolve(delta, weight, None, strides, paddings, dilations, self.args["groups"])
         base = run.base(out, y)
         return y if base is None else y.add_(base)
 
@@ -72,7 +72,7 @@ class Convolution(Sliding):
         It costs taps x changed inputs, where a convolution costs taps x changed outputs: in a dilated layer up to half.
         Position by position in memory, what a tap adds to is one matrix, whose product needs no further pass.
         """
-        weight = run.constant(self.args["weight"])
+        weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
         taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
         n_rows = len(delta)
         changed = matrix(lay_out(delta))
@@ -80,7 +80,7 @@ class Convolution(Sliding):
         self._begin(run, out, difference)
         total = matrix(difference)
         for i, tap in enumerate(taps):
-            shift = self.padding - i * self.dilation
+            shift = kernel.padding - i * kernel.dilation
             lo, hi = max(out.lo, have.lo + shift), min(out.hi, have.hi + shift)
             if lo < hi:
                 into = total[(lo - out.lo) * n_rows : (hi - out.lo) * n_rows]
@@ -90,7 +90,7 @@ class Convolution(Sliding):
 
     def _to_few(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
         """The same where there are few outputs: one matrix product of all taps, whose parts then add up shifted."""
-        weight = run.constant(self.args["weight"])
+        weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
         n_outputs, _, n_taps = weight.shape
         taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
         n_rows = len(delta)
@@ -105,6 +105,6 @@ class Convolution(Sliding):
             parts = run.buffer("parts", delta, n_taps, n_outputs, some.width, n_rows)
             torch.mm(taps, x.T, out=parts.view(len(taps), len(x)))
             for i, part in enumerate(parts):
-                shift = self.padding - i * self.dilation
+                shift = kernel.padding - i * kernel.dilation
                 add_into(total, out._replace(axis=1), part, Window(1, some.lo + shift, some.hi + shift))
         return difference

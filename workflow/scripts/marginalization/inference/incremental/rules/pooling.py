@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, shape_of
 from .sliding import Sliding, spatial
 from .windows import Window, fit
 
@@ -18,17 +19,11 @@ class Pool(Sliding):
 
     shares = False
 
-    def along(self, axis: int) -> bool:
-        ndim = len(self.shape) + 1
-        self.at = axis - 2
-        if self.at < 0:
-            return False
-        self.kernels, self.paddings = (spatial(self.args[name], ndim) for name in ("kernel_size", "padding"))
-        self.strides = spatial(self.args["stride"] or self.args["kernel_size"], ndim)
-        self.dilations = spatial(self.args.get("dilation", 1), ndim)
-        self.kernel, self.stride = self.kernels[self.at], self.strides[self.at]
-        self.padding, self.dilation = self.paddings[self.at], self.dilations[self.at]
-        return True
+    @classmethod
+    def moves(cls, op: Operation) -> tuple[Sequence[int], ...]:
+        args = op.args
+        values = args["kernel_size"], args["stride"] or args["kernel_size"], args["padding"], args.get("dilation", 1)
+        return tuple(spatial(value, len(op.shape) + 1) for value in values)
 
 
 class MaxPool(Pool):
@@ -38,7 +33,7 @@ class MaxPool(Pool):
         return [(self.node, out), (self.source, self._looked_at(out))]
 
     def _looked_at(self, out: Window) -> Window:
-        lo, hi = self.need(self.source, out, {})
+        lo, hi = self.need(self.source, out)
         return out._replace(lo=lo, hi=hi).clip(0, shape_of(self.source)[out.axis - 1])
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
@@ -47,14 +42,12 @@ class MaxPool(Pool):
         x = fit(delta, have, inside.lo, inside.hi)
         spare = x is not delta or run.may_overwrite(self.source)
         x = (x.add_ if spare else x.add)(run.background(self.source, inside))
-        lo, hi = self.need(self.source, out, {})
+        lo, hi = self.need(self.source, out)
         if (lo, hi) != (inside.lo, inside.hi):
             after = x.ndim - 1 - out.axis
             x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
-        paddings = list(self.paddings)
-        paddings[self.at] = 0
         pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
-        y = pool(x, self.kernels, self.strides, paddings, self.dilations, self.args["ceil_mode"])
+        y = pool(x, *self.along, self.args["ceil_mode"])
         return y.sub_(run.background(self.node, out))
 
 
@@ -63,13 +56,12 @@ class AveragePool(Pool):
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        delta = fit(delta, have, *self.need(self.source, out, {}))
+        delta = fit(delta, have, *self.need(self.source, out))
         flat = delta.ndim == 3
-        ones = [1] * flat
-        paddings = [0] * flat + [0 if i == self.at else n for i, n in enumerate(self.paddings)]
+        sizes, strides, paddings, _ = self.along
         sums = functional.avg_pool2d(
             delta.unsqueeze(2) if flat else delta,
-            *(ones + self.kernels, ones + self.strides, paddings),
+            *((1,) * flat + sizes, (1,) * flat + strides, (0,) * flat + paddings),
             ceil_mode=self.args["ceil_mode"],
             divisor_override=1,
         )
@@ -84,7 +76,7 @@ class AveragePool(Pool):
 
     def _count(self, i: int, o: int) -> int:
         """How many positions along a dimension count for output o: padding where asked for, what lies beyond never."""
-        length = shape_of(self.source)[1 + i]
-        start = o * self.strides[i] - self.paddings[i]
-        end = min(start + self.kernels[i], length + self.paddings[i])
+        length, kernel = shape_of(self.source)[1 + i], self.kernels[i]
+        start = o * kernel.stride - kernel.padding
+        end = min(start + kernel.size, length + kernel.padding)
         return end - start if self.args["count_include_pad"] else min(end, length) - max(start, 0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Rule, aten, shape_of, single
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, shape_of
 from .windows import Window, add_into, fit
 
 
@@ -17,28 +17,19 @@ class Positionwise(Rule):
     shares = False
     has_base = True
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        if self.shape is None:
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        if op.shape is None:
             return None
-        first = next(iter(inputs.values()))
+        hull = next(iter(inputs.values()))
         for node, window in inputs.items():
             shape = shape_of(node)
-            if window.flat or shape is None or len(shape) != len(self.shape) or window.axis != first.axis:
+            if window.flat or shape is None or len(shape) != len(op.shape) or window.axis != hull.axis:
                 return None
-            if shape[window.axis - 1] != self.shape[window.axis - 1] or self._mixes(node, window.axis):
+            if shape[window.axis - 1] != op.shape[window.axis - 1] or _mixes(op, node, window.axis):
                 return None
-        for window in inputs.values():
-            first = first.hull(window)
-        return first
-
-    def _mixes(self, node: Node, axis: int) -> bool:
-        """Whether the operation reduces or normalizes over the positions."""
-        ndim = len(self.shape) + 1
-        if "normalized_shape" in self.args:
-            return axis >= ndim - len(self.args["normalized_shape"])
-        if self.node.target is aten.prelu.default and self.args["weight"].meta["val"].numel() > 1:
-            return axis == 1 or node is self.args["weight"]
-        return "dim" in self.args and self.args["dim"] is not None and self.args["dim"] % ndim == axis
+            hull = hull.hull(window)
+        return cls(op.node, hull)
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         changed = [(node, out) for node in inputs]
@@ -86,6 +77,16 @@ class Positionwise(Rule):
         broadcast = self.node.target is not aten.prelu.default
         facing = broadcast and axis >= 0 and value.shape[axis] == self.shape[out.axis - 1] != 1
         return out._replace(axis=axis) if facing else None
+
+
+def _mixes(op: Operation, node: Node, axis: int) -> bool:
+    """Whether an operation reduces or normalizes an input over the positions."""
+    ndim = len(op.shape) + 1
+    if "normalized_shape" in op.args:
+        return axis >= ndim - len(op.args["normalized_shape"])
+    if op.node.target is aten.prelu.default and op.args["weight"].meta["val"].numel() > 1:
+        return axis == 1 or node is op.args["weight"]
+    return "dim" in op.args and op.args["dim"] is not None and op.args["dim"] % ndim == axis
 
 
 class Relu(Positionwise):
@@ -138,12 +139,13 @@ class Scale(Positionwise):
 
     has_base = False
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        divides = "div" in str(self.node.target)
-        squares = self.args["self"] is self.args.get("other")
-        if len(inputs) > 1 or squares or (divides and self.args["other"] in inputs):
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        divides = "div" in str(op.node.target)
+        squares = op.args["self"] is op.args.get("other")
+        if len(inputs) > 1 or squares or (divides and op.args["other"] in inputs):
             return None
-        return super().reach(inputs)
+        return super().match(op, inputs)
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(node, self._facing(node, out)) for node in self._others(inputs)]
@@ -166,11 +168,9 @@ class BatchNorm(Rule):
 
     shares = False
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.args["training"] or found[0] is not self.args["input"] or found[1].axis == 1:
-            return None
-        return found[1]
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        return None if op.args["training"] or window.axis == 1 else cls(op.node, window)
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Rule, aten, shape_of, single
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, shape_of
 from .windows import Window, fit, narrow
 
 
 class AdaptiveAverage(Rule):
     """Means of a given number of stretches, which together make up the positions."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None or found[1].axis < 2:
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        if window.axis < 2:
             return None
-        window = found[1]
-        before, after = shape_of(self.source)[window.axis - 1], self.shape[window.axis - 1]
-        return window._replace(lo=window.lo * after // before, hi=-(-window.hi * after // before))
+        before, after = shape_of(op.source)[window.axis - 1], op.shape[window.axis - 1]
+        return cls(op.node, window._replace(lo=window.lo * after // before, hi=-(-window.hi * after // before)))
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
         before, after = shape_of(self.source)[out.axis - 1], self.shape[out.axis - 1]
         return out.lo * before // after, -(-out.hi * before // after)
 
@@ -39,7 +40,7 @@ class AdaptiveAverage(Rule):
         return y if y.ndim == 3 else self.node.target(y, size)
 
     def _stretches(self, out: Window) -> list[tuple[int, int]]:
-        return [self.need(self.source, out._replace(lo=o, hi=o + 1), {}) for o in range(out.lo, out.hi)]
+        return [self.need(self.source, out._replace(lo=o, hi=o + 1)) for o in range(out.lo, out.hi)]
 
 
 def adaptive_max_pool1d(x: torch.Tensor, output_size: list[int]) -> torch.Tensor:
@@ -62,12 +63,12 @@ class AdaptiveMaximum(AdaptiveAverage):
     """Maxima of a given number of stretches."""
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        lo, hi = self.need(self.source, out, {})
+        lo, hi = self.need(self.source, out)
         return [(self.node, out), (self.source, out._replace(lo=lo, hi=hi))]
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        first, last = self.need(self.source, out, {})
+        first, last = self.need(self.source, out)
         x = fit(delta, have, first, last) + run.background(self.source, out._replace(lo=first, hi=last))
         size = list(self.shape[1:])
         size[out.axis - 2] = 1
@@ -75,18 +76,17 @@ class AdaptiveMaximum(AdaptiveAverage):
         return torch.cat(maxima, out.axis) - run.background(self.node, out)
 
 
+@dataclass(frozen=True, eq=False)
 class Linear(Rule):
     """A dense layer: over channels at each position, or over the positions, of whose weights only the changed count."""
 
+    flat = True
     shares = False
+    collapses: bool
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        ((node, window), *others) = inputs.items()
-        if others or node is not self.args["input"]:
-            return None
-        ndim = len(window.flat or shape_of(node)) + 1
-        self.collapses = window.flat is not None or window.axis == ndim - 1
-        return window
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self:
+        return cls(op.node, window, window.flat is not None or window.axis == len(shape_of(op.source)))
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, None)] if self.collapses else []
@@ -102,20 +102,25 @@ class Linear(Rule):
         return run.background(self.node) + functional.linear(flat, columns.reshape(len(weight), -1))
 
 
-class Reduction(Rule):
-    """Sum or mean over dimensions, the positions' among them or not."""
+@dataclass(frozen=True, eq=False)
+class OverDimensions(Rule):
+    """Operations over dimensions, the positions' among them or not."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.args.get("dtype") is not None:
+    dims: list[int]
+    collapses: bool
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        ndim = len(shape_of(op.source)) + 1
+        dims = sorted(dim % ndim for dim in op.args["dim"] or range(ndim))
+        if 0 in dims or op.args.get("dtype") is not None:
             return None
-        window, ndim = found[1], len(shape_of(found[0])) + 1
-        self.dims = sorted(dim % ndim for dim in self.args["dim"] or range(ndim))
-        if 0 in self.dims:
-            return None
-        self.collapses = window.axis in self.dims
-        dropped = 0 if self.args["keepdim"] else sum(dim < window.axis for dim in self.dims)
-        return window if self.collapses else window._replace(axis=window.axis - dropped)
+        dropped = 0 if op.args["keepdim"] else sum(dim < window.axis for dim in dims)
+        return cls(op.node, window._replace(axis=window.axis - dropped), dims, window.axis in dims)
+
+
+class Reduction(OverDimensions):
+    """Sum or mean."""
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, None)] if self.collapses else []
@@ -126,27 +131,13 @@ class Reduction(Rule):
         if "mean" in str(self.node.target):
             shape = shape_of(self.source)
             total = total / math.prod(shape[dim - 1] for dim in self.dims)
-        return run.background(self.node) + total if self.collapses else fit(total, self._out(have), out.lo, out.hi)
-
-    def _out(self, have: Window) -> Window:
-        dropped = 0 if self.args["keepdim"] else sum(dim < have.axis for dim in self.dims)
-        return have._replace(axis=have.axis - dropped)
+        if self.collapses:
+            return run.background(self.node) + total
+        return fit(total, have._replace(axis=out.axis), out.lo, out.hi)
 
 
-class Extreme(Rule):
-    """Maximum or minimum over dimensions; over the positions, of the changed ones and of the background's others."""
-
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None:
-            return None
-        window, ndim = found[1], len(shape_of(found[0])) + 1
-        self.dims = [dim % ndim for dim in self.args["dim"] or range(ndim)]
-        if 0 in self.dims:
-            return None
-        self.collapses = window.axis in self.dims
-        dropped = 0 if self.args["keepdim"] else sum(dim < window.axis for dim in self.dims)
-        return window._replace(axis=window.axis - dropped)
+class Extreme(OverDimensions):
+    """Maximum or minimum; over the positions, of the changed ones and of the background's others."""
 
     def _of_source(self, out: Window) -> Window:
         kept = [dim for dim in range(len(shape_of(self.source)) + 1) if self.args["keepdim"] or dim not in self.dims]

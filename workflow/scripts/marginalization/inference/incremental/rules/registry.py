@@ -6,13 +6,12 @@ from typing import Any
 
 from torch.fx import Node
 
-from .base import Inputs, Rule, overloads
+from .base import Inputs, Operation, Rule, overloads
 from .convolution import Convolution
 from .pooling import AveragePool, MaxPool
 from .positionwise import BatchNorm, Positionwise, Relu, Scale, Sum
 from .reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
 from .shapes import PERMUTATIONS, Cast, Concatenation, Flip, Pad, Repeat, Reshape, Select, Slice, Unchanged
-from .windows import Window
 
 
 def _rules(rule: type[Rule], names: str) -> dict[Any, list[type[Rule]]]:
@@ -54,11 +53,8 @@ RULES: dict[Any, list[type[Rule]]] = {
 """Rules by operation; of several, the first that has one for the windows at hand."""
 
 
-def rule_for(node: Node, inputs: Inputs) -> tuple[Rule, Window] | None:
-    """The rule for an operation on inputs that differ on windows, and where its output then differs."""
-    for kind in RULES.get(node.target, []):
-        rule = kind(node)
-        window = rule.reach(inputs)
-        if window is not None:
-            return rule, window
-    return None
+def rule_for(node: Node, inputs: Inputs) -> Rule | None:
+    """The rule for an operation on inputs that differ on windows."""
+    op = Operation(node)
+    found = (kind.match(op, inputs) for kind in RULES.get(node.target, []))
+    return next((rule for rule in found if rule is not None), None)

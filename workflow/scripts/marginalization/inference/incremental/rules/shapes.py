@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from typing import Self
 
 import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Rule, aten, overloads, shape_of, single
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, overloads, shape_of
 from .windows import Window, add_into, fit
 
 PERMUTATIONS = set(overloads("permute transpose.int swapaxes swapdims movedim.int movedim.intlist mT"))
@@ -17,32 +21,22 @@ PERMUTATIONS = set(overloads("permute transpose.int swapaxes swapdims movedim.in
 class Reshape(Rule):
     """Operations that move or drop dimensions, and leave the positions in their order."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.node.meta["val"].ndim < 2:
-            return None
-        node, window = found
-        before = shape_of(node)
-        if self.node.target in PERMUTATIONS:
-            order = self._order(len(before) + 1)
-            return window._replace(axis=order.index(window.axis)) if order[0] == 0 else None
-        if self.shape is None:
-            return None
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        before = shape_of(op.source)
+        if op.node.target in PERMUTATIONS:
+            order = _order(op.node, len(before) + 1)
+            return cls(op.node, window._replace(axis=order.index(window.axis)))
         ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
-        for axis in range(1, len(self.shape) + 1):
-            if self.shape[axis - 1] == length and math.prod(self.shape[: axis - 1]) == ahead:
-                return window._replace(axis=axis)
-        return window._replace(flat=before) if len(self.shape) == 1 else None
-
-    def _order(self, ndim: int) -> list[int]:
-        """Which dimension comes to stand at each place, found by moving dimensions of different sizes."""
-        sizes = torch.empty([2 + i for i in range(ndim)], device="meta")
-        return [size - 2 for size in self.node.target(sizes, *self.node.args[1:], **self.node.kwargs).shape]
+        for axis in range(1, len(op.shape) + 1):
+            if op.shape[axis - 1] == length and math.prod(op.shape[: axis - 1]) == ahead:
+                return cls(op.node, window._replace(axis=axis))
+        return cls(op.node, window._replace(flat=before)) if len(op.shape) == 1 else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         if self.node.target in PERMUTATIONS:
-            delta = delta.permute(self._order(delta.ndim))
+            delta = delta.permute(_order(self.node, delta.ndim))
         elif out.flat is None:
             size = list(self.shape)
             size[out.axis - 1] = have.width
@@ -50,12 +44,20 @@ class Reshape(Rule):
         return fit(delta, have._replace(axis=out.axis), out.lo, out.hi)
 
 
+def _order(node: Node, ndim: int) -> list[int]:
+    """Which dimension a permutation puts at each place, found by moving dimensions of different sizes."""
+    sizes = torch.empty([2 + i for i in range(ndim)], device="meta")
+    return [size - 2 for size in node.target(sizes, *node.args[1:], **node.kwargs).shape]
+
+
 class Unchanged(Rule):
     """Operations that leave the values as they are, such as dropout in evaluation mode."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        (window, *others) = inputs.values()
-        return None if others or self.args.get("train") else window
+    flat = True
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        return None if op.args.get("train") else cls(op.node, window)
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
@@ -65,43 +67,44 @@ class Unchanged(Rule):
 class Cast(Unchanged):
     """Another floating-point type."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        floats = all(node.meta["val"].is_floating_point() for node in (self.node, self.source))
-        return super().reach(inputs) if floats else None
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        floats = all(node.meta["val"].is_floating_point() for node in (op.node, op.source))
+        return cls(op.node, window) if floats else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         return super().apply(run, deltas, out).to(self.node.meta["val"].dtype)
 
 
+@dataclass(frozen=True, eq=False)
 class Slice(Rule):
     """A slice along the positions, or along other dimensions than the batch's."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None:
-            return None
-        node, window = found
-        shape = shape_of(node)
-        self.dim = self.args["dim"] % (len(shape) + 1)
-        if self.dim == 0:
-            whole = self.args["start"] in (None, 0) and self.args["end"] in (None, 2**63 - 1) and self.args["step"] == 1
-            return window if whole else None
-        if self.dim != window.axis:
-            return window
-        self.start, _, self.step = slice(self.args["start"], self.args["end"]).indices(shape[self.dim - 1])
-        self.step = self.args["step"]
-        lo = -(-(window.lo - self.start) // self.step)
-        hi = (window.hi - 1 - self.start) // self.step + 1
-        return window._replace(lo=lo, hi=max(lo, hi)).clip(0, self.shape[window.axis - 1])
+    dim: int
+    start: int = 0
+    step: int = 1
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        shape, step = shape_of(op.source), op.args["step"]
+        dim = op.args["dim"] % (len(shape) + 1)
+        if dim == 0 and (op.args["start"] not in (None, 0) or op.args["end"] not in (None, 2**63 - 1) or step != 1):
+            return None
+        if dim != window.axis:
+            return cls(op.node, window, dim)
+        start, *_ = slice(op.args["start"], op.args["end"]).indices(shape[dim - 1])
+        lo = -(-(window.lo - start) // step)
+        hi = (window.hi - 1 - start) // step + 1
+        return cls(op.node, window._replace(lo=lo, hi=max(lo, hi)).clip(0, op.shape[dim - 1]), dim, start, step)
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
         if self.dim != out.axis:
             return out.lo, out.hi
         return self.start + out.lo * self.step, self.start + (out.hi - 1) * self.step + 1
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        delta = fit(delta, have, *self.need(self.source, out, {}))
+        delta = fit(delta, have, *self.need(self.source, out))
         if self.dim == out.axis:
             return delta[(slice(None),) * self.dim + (slice(None, None, self.step),)]
         return delta if self.dim == 0 else self.node.target(delta, *self.node.args[1:], **self.node.kwargs)
@@ -110,103 +113,101 @@ class Slice(Rule):
 class Select(Rule):
     """One index of a dimension that is neither the batch's nor the positions'."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None:
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        dim = op.args["dim"] % (len(shape_of(op.source)) + 1)
+        if dim in (0, window.axis):
             return None
-        dim = self.args["dim"] % (len(shape_of(found[0])) + 1)
-        if dim in (0, found[1].axis):
-            return None
-        return found[1]._replace(axis=found[1].axis - (dim < found[1].axis))
+        return cls(op.node, window._replace(axis=window.axis - (dim < window.axis)))
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         return fit(delta.select(self.args["dim"], self.args["index"]), have._replace(axis=out.axis), out.lo, out.hi)
 
 
+@dataclass(frozen=True, eq=False)
 class Flip(Rule):
     """Dimensions turned round, the positions' among them or not."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None:
-            return None
-        node, window = found
-        self.dims = [dim % (len(shape_of(node)) + 1) for dim in self.args["dims"]]
-        return None if 0 in self.dims else self._mirrored(window)
+    dims: list[int]
 
-    def _mirrored(self, window: Window) -> Window:
-        if window.axis not in self.dims:
-            return window
-        length = shape_of(self.source)[window.axis - 1]
-        return window._replace(lo=length - window.hi, hi=length - window.lo)
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        dims = [dim % (len(op.shape) + 1) for dim in op.args["dims"]]
+        return None if 0 in dims else cls(op.node, _mirrored(op, dims, window), dims)
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
-        mirrored = self._mirrored(out)
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        mirrored = _mirrored(self, self.dims, out)
         return mirrored.lo, mirrored.hi
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        return fit(delta.flip(self.dims), self._mirrored(have), out.lo, out.hi)
+        return fit(delta.flip(self.dims), _mirrored(self, self.dims, have), out.lo, out.hi)
 
 
+def _mirrored(op: Operation, dims: list[int], window: Window) -> Window:
+    """A window of the input when dimensions are turned round, or the other way."""
+    if window.axis not in dims:
+        return window
+    length = shape_of(op.source)[window.axis - 1]
+    return window._replace(lo=length - window.hi, hi=length - window.lo)
+
+
+@dataclass(frozen=True, eq=False)
 class Pad(Rule):
     """Constants added at the ends of dimensions, or, where negative, ends cropped."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None or self.args.get("mode", "constant") != "constant":
-            return None
-        ndim = len(self.shape) + 1
-        pads = list(self.args["pad"])
-        self.left = {ndim - 1 - i: pads[2 * i] for i in range(len(pads) // 2)}
-        self.others = [0 if ndim - 1 - i // 2 == found[1].axis else pad for i, pad in enumerate(pads)]
-        if 0 in self.left:
-            return None
-        shift = self.left.get(found[1].axis, 0)
-        window = found[1]._replace(lo=found[1].lo + shift, hi=found[1].hi + shift)
-        return window.clip(0, self.shape[window.axis - 1])
+    shift: int
+    """By how many positions."""
+    others: list[int]
+    """What is added along the other dimensions."""
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
-        shift = self.left.get(out.axis, 0)
-        return out.lo - shift, out.hi - shift
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        last, pads = len(op.shape), list(op.args["pad"])
+        left = {last - i: pads[2 * i] for i in range(len(pads) // 2)}
+        if 0 in left or op.args.get("mode", "constant") != "constant":
+            return None
+        others = [0 if last - i // 2 == window.axis else pad for i, pad in enumerate(pads)]
+        shift = left.get(window.axis, 0)
+        window = window._replace(lo=window.lo + shift, hi=window.hi + shift).clip(0, op.shape[window.axis - 1])
+        return cls(op.node, window, shift, others)
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        return out.lo - self.shift, out.hi - self.shift
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        return functional.pad(fit(delta, have, *self.need(self.source, out, {})), self.others)
+        return functional.pad(fit(delta, have, *self.need(self.source, out)), self.others)
 
 
+@dataclass(frozen=True, eq=False)
 class Concatenation(Rule):
     """Tensors side by side, along the positions or another dimension than the batch's."""
 
     shares = False
+    dim: int
+    offsets: list[int]
+    """Where each tensor begins along that dimension."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        if self.shape is None or any(shape_of(node) is None or w.flat for node, w in inputs.items()):
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        tensors = op.args["tensors"]
+        if op.shape is None or any(shape_of(n) is None for n in tensors) or any(w.flat for w in inputs.values()):
             return None
-        tensors = self.args["tensors"]
-        self.dim = self.args["dim"] % (len(self.shape) + 1)
-        if self.dim == 0 or any(shape_of(node) is None for node in tensors):
+        dim = op.args["dim"] % (len(op.shape) + 1)
+        axes = {window.axis for window in inputs.values()}
+        if dim == 0 or len(axes) > 1:
             return None
-        self.offsets, total = [], 0
-        for node in tensors:
-            self.offsets.append(total)
-            total += shape_of(node)[self.dim - 1]
-        axis = next(iter(inputs.values())).axis
+        offsets = [0, *accumulate(shape_of(node)[dim - 1] for node in tensors[:-1])]
         moved = [
-            window._replace(lo=window.lo + offset * (axis == self.dim), hi=window.hi + offset * (axis == self.dim))
-            for node, offset in zip(tensors, self.offsets, strict=True)
-            for window in [inputs.get(node)]
-            if window is not None
+            window._replace(lo=window.lo + offset * (dim in axes), hi=window.hi + offset * (dim in axes))
+            for node, offset in zip(tensors, offsets, strict=True)
+            if (window := inputs.get(node)) is not None
         ]
-        if any(window.axis != axis for window in moved):
-            return None
-        hull = moved[0]
-        for window in moved[1:]:
-            hull = hull.hull(window)
-        return hull
+        return cls(op.node, reduce(Window.hull, moved), dim, offsets)
 
-    def need(self, source: Node, out: Window, inputs: Inputs) -> tuple[int, int]:
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
         if out.axis != self.dim:
             return out.lo, out.hi
         needs = [offset for node, offset in zip(self.args["tensors"], self.offsets, strict=True) if node is source]
@@ -231,12 +232,10 @@ class Concatenation(Rule):
 class Repeat(Rule):
     """Copies side by side along other dimensions than the positions' and the batch's."""
 
-    def reach(self, inputs: Inputs) -> Window | None:
-        found = single(inputs)
-        if found is None or self.shape is None or len(self.shape) != len(shape_of(found[0])):
-            return None
-        axis = found[1].axis
-        return found[1] if self.shape[axis - 1] == shape_of(found[0])[axis - 1] else None
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        before, at = shape_of(op.source), window.axis - 1
+        return cls(op.node, window) if len(op.shape) == len(before) and op.shape[at] == before[at] else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
