@@ -73,13 +73,13 @@ class Incremental:
         self.prepared: tuple[int, int] | None = None
         self.covered: set[Window] = set()
         self.infinite: set[Node] = set()
-        self.planner = Planner(self.nodes, self.outputs, self.infinite)
+        self.planner = Planner(self.nodes, self.outputs)
         self.run = Run(self)
 
     def program(self, lo: int, hi: int) -> Program:
         """What to compute for substitutions at the positions `lo` to `hi`; the programs used last are kept."""
         window = Window(2, lo, hi)
-        program = self.programs.pop(window, None) or self.planner.plan(window)
+        program = self.programs.pop(window, None) or self.planner.plan(window, self.infinite)
         self.programs[window] = program
         if len(self.programs) > self.most_programs:
             oldest = next(iter(self.programs))
@@ -202,7 +202,7 @@ class Incremental:
     ) -> None:
         """Run a batch of the n backgrounds as usual, keep what is read, and note what is infinite and has a rule."""
         env: dict[Node, Any] = dict(zip(self.placeholders, inputs, strict=True))
-        dropped = last_uses(self.nodes, self.nodes)
+        dropped = last_uses(self.nodes)
         for node in self.nodes:
             if node.op == "get_attr":
                 env[node] = self.values.setdefault(node, operator.attrgetter(node.target)(self.module))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,9 @@ from .rules.base import Rule, in_rows, is_size
 from .rules.registry import rule_for
 from .rules.windows import Window
 
+Parts = dict[Node, Window | None]
+"""Parts of nodes' activations, None for the whole."""
+
 
 class Step(NamedTuple):
     """One operation of a program: with a rule, over windows, or without one, on whole tensors."""
@@ -21,7 +24,7 @@ class Step(NamedTuple):
     rule: Rule | None
     inputs: dict[Node, Window]
     out: Window | None
-    last_use_of: list[Node]
+    last_use_of: Sequence[Node] = ()
     spare: frozenset[Node] = frozenset()
     """Inputs that nothing else holds or needs any more: the step may write its output over them."""
     onto: Rule | None = None
@@ -36,59 +39,118 @@ class Program(NamedTuple):
     window: Window
     steps: list[Step]
     windows: dict[Node, Window]
-    reads: dict[Node, Window | None]
+    reads: Parts
     size: int | None
     """How many numbers the largest step works on for a row; None where the outputs' rows can not be told apart."""
 
 
+class Reach(NamedTuple):
+    """What differs from the backgrounds: on which windows, by which rules, and what is computed whole."""
+
+    windows: dict[Node, Window]
+    rules: dict[Node, Rule]
+    whole: frozenset[Node]
+
+
 class Planner(NamedTuple):
-    """Plans programs for a captured graph.
+    """Plans programs for a captured graph in four passes: reach, need, schedule, memory.
+
+    Each is a function of the graph and of what the passes before it gave, and changes none of them.
 
     Fields:
         nodes: in the order of their computation; the first placeholder is the sequence.
         outputs: those that the model returns.
-        infinite: those of which some background's activation is infinite, so that differences from it say nothing.
     """
 
     nodes: list[Node]
     outputs: list[Node]
-    infinite: set[Node]
 
-    @property
-    def input(self) -> Node:
-        return next(node for node in self.nodes if node.op == "placeholder")
+    def plan(self, window: Window, infinite: Collection[Node] = ()) -> Program:
+        """A program for an input that differs on a window.
 
-    def plan(self, window: Window) -> Program:
-        """A program for an input that differs on a window."""
-        windows, rules, whole = self._reach(window)
-        needed = self._need(windows, rules, whole)
-        reads: dict[Node, Window | None] = {node: None for node in self.outputs}
-        steps = []
+        Args:
+            window: where.
+            infinite: nodes of which some background's activation is infinite: differences from it say nothing.
+        """
+        reach = self.reach(window, infinite)
+        needed = self.need(reach)
+        steps = self.memory(self.schedule(reach, needed))
+        windows = {node: part for node, part in needed.items() if part is not None}
+        return Program(window, steps, windows, self._reads(steps), self._size(steps))
+
+    def reach(self, window: Window, infinite: Collection[Node] = ()) -> Reach:
+        """Forward: where nodes differ, each by the rule for it.
+
+        What has no rule is computed whole, and so is all that comes after it. What no difference reaches is left out.
+        """
+        windows: dict[Node, Window] = {next(node for node in self.nodes if node.op == "placeholder"): window}
+        rules: dict[Node, Rule] = {}
+        whole: set[Node] = set()
         for node in self.nodes:
-            if node not in needed or node.op == "placeholder":
+            changed = {n: windows[n] for n in node.all_input_nodes if n in windows}
+            into_whole = any(n in whole for n in node.all_input_nodes)
+            if node.op != "call_function" or is_size(node) or not (changed or into_whole):
                 continue
-            rule = rules.get(node)
-            changed = {n: needed[n] for n in node.all_input_nodes if n in windows and n in needed}
-            if rule is not None and not changed:  # it differs elsewhere than where it is needed
-                del needed[node]
-                whole.discard(node)
+            kept = all(in_rows(n) or is_size(n) or not n.meta["of_batch"] for n in node.all_input_nodes)
+            rule = rule_for(node, changed) if kept and not into_whole and node not in infinite else None
+            if rule is None:
+                whole.add(node)
+            elif rule.window.width > 0:
+                rules[node] = rule
+                if rule.collapses:
+                    whole.add(node)
+                else:
+                    windows[node] = rule.window
+        return Reach(windows, rules, frozenset(whole))
+
+    def need(self, reach: Reach) -> Parts:
+        """Backward: each node's window cut to what its users look at; what none of them does is left out.
+
+        With them stands what is computed whole: also, of what is as for the backgrounds, that which can not be kept
+        for each of them.
+        """
+        needed: Parts = {}
+        for node in reversed(self.nodes):
+            users = [user for user in node.users if user in needed]
+            window = reach.windows.get(node)
+            if window is None:
+                again = node.meta["of_batch"] and not (in_rows(node) or is_size(node))
+                if (node in reach.whole and node in self.outputs) or (users and (node in reach.whole or again)):
+                    needed[node] = None
                 continue
-            if rule is not None:
-                for read, part in rule.reads(changed, needed[node]):
-                    _merge_read(reads, read, part)
-            else:
-                for n in node.all_input_nodes:
-                    if n.meta["of_batch"] and n not in whole and not is_size(n):
-                        _merge_read(reads, n, None)
-            steps.append(Step(node, rule, changed, needed[node], []))
-        dropped = last_uses([step.node for step in steps], [step.node for step in steps], self.outputs)
+            spans = [(window.lo, window.hi)] * (node in self.outputs)
+            for user in users:
+                looks = user in reach.windows
+                spans.append(reach.rules[user].need(node, needed[user]) if looks else (window.lo, window.hi))
+            clipped = window.clip(min((lo for lo, _ in spans), default=0), max((hi for _, hi in spans), default=0))
+            if clipped.width > 0:
+                needed[node] = clipped
+        return needed
+
+    def schedule(self, reach: Reach, needed: Parts) -> list[Step]:
+        """Forward: a step for what is needed, unless its inputs differ elsewhere than where they are needed."""
+        steps: list[Step] = []
+        planned: Parts = {}
+        for node in (node for node in self.nodes if node in needed):
+            rule = reach.rules.get(node)
+            changed = {n: window for n in node.all_input_nodes if (window := planned.get(n))}
+            if rule is None or changed:
+                planned[node] = needed[node]
+                if node.op != "placeholder":
+                    steps.append(Step(node, rule, changed, needed[node]))
+        return steps
+
+    def memory(self, steps: list[Step]) -> list[Step]:
+        """The same steps, and what each may drop after it, write its output over, or add it to."""
+        dropped = last_uses([step.node for step in steps], self.outputs)
+        rules = {step.node: step.rule for step in steps if step.rule is not None}
         own = {
             node
             for node, rule in rules.items()
             if not rule.shares and not any(user in rules and rules[user].shares for user in node.users)
         }
         onto = self._onto(steps)
-        steps = [
+        return [
             step._replace(
                 last_use_of=dropped[step.node],
                 spare=frozenset(own.intersection(dropped[step.node])),
@@ -97,16 +159,6 @@ class Planner(NamedTuple):
             )
             for step in steps
         ]
-        changed = {n: w for n, w in needed.items() if n in windows}
-        return Program(window, steps, changed, reads, self._size(steps))
-
-    def _size(self, steps: list[Step]) -> int | None:
-        if not all(map(in_rows, self.outputs)):
-            return None
-        return max(
-            (size_of(step.node, step.out) + sum(size_of(*part) for part in step.inputs.items()) for step in steps),
-            default=1,
-        )
 
     def _onto(self, steps: list[Step]) -> dict[Node, Rule]:
         """What is to be added to the base of the rule that alone takes it, and all of it."""
@@ -120,55 +172,25 @@ class Planner(NamedTuple):
                 found[step.node] = users[0].rule
         return found
 
-    def _reach(self, window: Window) -> tuple[dict[Node, Window], dict[Node, Rule], set[Node]]:
-        """Forward: where nodes differ, the rules for them, and the nodes that are computed whole."""
-        windows, rules, whole = {self.input: window}, {}, set()
-        for node in self.nodes:
-            changed = {n: windows[n] for n in node.all_input_nodes if n in windows}
-            into_whole = any(n in whole for n in node.all_input_nodes)
-            if node.op != "call_function" or is_size(node) or not (changed or into_whole):
-                continue
-            kept = all(in_rows(n) or is_size(n) or not n.meta["of_batch"] for n in node.all_input_nodes)
-            found = rule_for(node, changed) if kept and not into_whole and node not in self.infinite else None
-            if found is None:
-                whole.add(node)
-            elif found.window.width > 0:
-                rules[node] = found
-                if found.collapses:
-                    whole.add(node)
-                else:
-                    windows[node] = found.window
-        return windows, rules, whole
+    def _reads(self, steps: list[Step]) -> Parts:
+        """What the steps read of the backgrounds."""
+        whole = {step.node for step in steps if step.out is None}
+        found: Parts = dict.fromkeys(self.outputs)
+        for step in steps:
+            if step.rule is not None:
+                parts = step.rule.reads(step.inputs, step.out)
+            else:
+                kept = (n for n in step.node.all_input_nodes if n.meta["of_batch"] and not is_size(n))
+                parts = [(n, None) for n in kept if n not in whole]
+            for node, window in parts:
+                found[node] = merged(found[node], window) if node in found else window
+        return found
 
-    def _need(
-        self, windows: dict[Node, Window], rules: dict[Node, Rule], whole: set[Node]
-    ) -> dict[Node, Window | None]:
-        """Backward: of the nodes that differ those that are needed, and where; None for those computed whole."""
-        needed: dict[Node, Window | None] = {}
-        for node in reversed(self.nodes):
-            window = windows.get(node)
-            if window is None and node not in whole:
-                used = any(user in needed for user in node.users)
-                if used and node.meta["of_batch"] and not (in_rows(node) or is_size(node)):
-                    whole.add(node)  # as for the backgrounds, but can not be kept for each of them
-                    needed[node] = None
-                continue
-            spans = [(window.lo, window.hi)] if window and node in self.outputs else []
-            for user in node.users:
-                if user not in needed:
-                    continue
-                if window is None or user not in windows:
-                    spans.append((window.lo, window.hi) if window else (0, 0))
-                else:
-                    spans.append(rules[user].need(node, needed[user]))
-            if window is None:
-                if spans or node in self.outputs:
-                    needed[node] = None
-            elif spans:
-                clipped = window.clip(min(lo for lo, _ in spans), max(hi for _, hi in spans))
-                if clipped.width > 0:
-                    needed[node] = clipped
-        return needed
+    def _size(self, steps: list[Step]) -> int | None:
+        if not all(map(in_rows, self.outputs)):
+            return None
+        sizes = (size_of(step.node, step.out) + sum(size_of(*part) for part in step.inputs.items()) for step in steps)
+        return max(sizes, default=1)
 
 
 def size_of(node: Node, window: Window | None) -> int:
@@ -190,22 +212,14 @@ def _of_one_row(n: int | torch.SymInt) -> int:
     return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
 
 
-def _merge_read(reads: dict[Node, Window | None], node: Node, window: Window | None) -> None:
-    """Note that a node is read on a window (None: whole), beside what is already."""
-    reads[node] = merged(reads[node], window) if node in reads else window
-
-
 def merged(one: Window | None, other: Window | None) -> Window | None:
     """What holds both of two parts of an activation; None for the whole."""
     return one.hull(other) if one and other and one.axis == other.axis else None
 
 
-def last_uses(nodes: list[Node], users: list[Node], kept: Sequence[Node] = ()) -> dict[Node, list[Node]]:
+def last_uses(nodes: list[Node], kept: Sequence[Node] = ()) -> dict[Node, list[Node]]:
     """For each node, the nodes that are not used after it, but for those to keep."""
-    last: dict[Node, Node] = {}
-    for user in users:
-        for node in user.all_input_nodes:
-            last[node] = user
+    last = {used: node for node in nodes for used in node.all_input_nodes}
     uses: dict[Node, list[Node]] = {node: [] for node in nodes}
     for node, user in last.items():
         if node not in kept and node in uses:
