@@ -59,7 +59,7 @@ def saturation_mutagenesis(
         ValueError: `X` is empty or no one-hot encoding, there is nothing from `start` to `end`, or the model gives
             several tensors and not `raw_outputs`.
     """
-    letters, length = X.shape[1], X.shape[2]
+    letters, length = X.shape[1:]
     check_one_hot(X, "X", letters)
     end = length + 1 + end if end < 0 else end
     if not 0 <= start < end <= length:
@@ -68,25 +68,32 @@ def saturation_mutagenesis(
     y0 = predict(model, X, **options)
     if not raw_outputs and not isinstance(y0, torch.Tensor):
         raise ValueError("the model gives several tensors: set raw_outputs, or choose one with func")
+    options |= {"verbose": verbose, "incremental": incremental}
+    y_hat = _edited(model, X, start, end, y0, options)
+    if raw_outputs:
+        return Edits(y0, y_hat)
+    effects = centred_effects(y0[:, target], y_hat[:, :, :, target])
+    effects = effects.flatten(3).mean(dim=3) if effects.ndim > 3 else effects
+    return effects if hypothetical else X[:, :, start:end].cpu() * effects
 
+
+def _edited(model: Callable[..., Any], X: torch.Tensor, start: int, end: int, y0: Any, options: dict[str, Any]) -> Any:
+    """The predictions for all edits, (n, letters, positions, ...); for a sequence's own letters those before, `y0`."""
+    letters = X.shape[1]
     y_hat = map_tree(lambda y: y.repeat_interleave(letters * (end - start), 0).unflatten(0, (len(X), letters, -1)), y0)
     edited, positions = _edits(X, start, end)
     alphabet = tuple(DNA) if letters == len(DNA) else tuple(map(str, range(letters)))
     one_hot = torch.eye(letters + 1, letters, dtype=torch.int8)
     placements = ((one_hot[edit].unsqueeze(2), int(p)) for edit, p in zip(edited, positions, strict=True))
     done = 0
-    for y in stream_motifs(model, X, placements, alphabet, verbose=verbose, incremental=incremental, **options):
+    for y in stream_motifs(model, X, placements, alphabet, **options):
         part = slice(done, done + row_count(y))
         some, sequence = (edited[part] < letters).nonzero(as_tuple=True)
         place = sequence, edited[part][some, sequence], positions[part][some] - start
         y = map_tree(lambda t, own=(some, sequence): t[own], y)
         map_tree(lambda target, t, place=place: target.index_put_(place, t), y_hat, y)
         done = part.stop
-    if raw_outputs:
-        return Edits(y0, y_hat)
-    effects = centred_effects(y0[:, target], y_hat[:, :, :, target])
-    effects = effects.flatten(3).mean(dim=3) if effects.ndim > 3 else effects
-    return effects if hypothetical else X[:, :, start:end].cpu() * effects
+    return y_hat
 
 
 def centred_effects(y0: torch.Tensor, y_hat: torch.Tensor) -> torch.Tensor:
