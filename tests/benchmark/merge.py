@@ -26,7 +26,7 @@ from marginalization.store.schemas import EFFECTS
 
 SHARDS = 64
 LENGTH = 400
-CONTROLS = {"shuffles": 1000, "per": "stratum", "strata": {"width": 1, "gc": 10}, "level": 0.05}
+CONTROLS = {"shuffles": 1000, "per": "stratum", "strata": {"width": 1, "gc": 10}, "level": 0.05, "effect_floor": None}
 
 
 def make_elements(n, rng):

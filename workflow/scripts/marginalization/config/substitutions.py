@@ -112,7 +112,7 @@ class Strata:
 class Controls:
     """Shuffled elements."""
 
-    shuffles: int = key("How many for each element, or for each stratum.", 10, minimum=2)
+    shuffles: int = key("How many for each element, or for each stratum.", 20, minimum=2)
     kind: Literal["mononucleotide", "dinucleotide"] = key(
         "What a shuffle keeps, the counts of letters or those of neighbouring pairs too.", "mononucleotide"
     )
@@ -121,7 +121,17 @@ class Controls:
     )
     strata: Strata = key("Quantile bins of the elements' width, and within each of their GC content.", Strata())
     level: float = key(
-        "Elements with a control_q under this are significant.", 0.05, exclusiveMinimum=0, exclusiveMaximum=1
+        "Elements with an element_q under this, and an effect beyond the floor, are significant.",
+        0.05,
+        exclusiveMinimum=0,
+        exclusiveMaximum=1,
+    )
+    effect_floor: float | None = key(
+        "The smallest effect of a significant element, as a distance from no effect; null takes the middle 95 % of "
+        "the effects of its stratum's controls.",
+        None,
+        without="the middle 95 % of controls",
+        minimum=0,
     )
 
 

@@ -11,12 +11,11 @@ not make a large t; the weight d0 is `PRIOR_DF`.
 
 Each control is put on the same scale, left out of m, s2 and s0: it is compared with its siblings, n - 1 of them. If the
 element is exchangeable with its controls, which is the null hypothesis, its t is one more draw from what the t of the
-controls are drawn from. So with r of the N controls in its stratum (over all placements) at least as far from zero
+controls are drawn from, and `tails.tail_p` says how rare so large a one is. v needs not be right for that, only alike
+for both: it sets the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
 
-    p = (r + 1) / (N + 1)
-
-(Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9:39, 2010). v needs not be right for that, only alike for both: it
-sets the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
+What is tested is the element: its largest |t| over its placements, among the largest |t| of each control over the same
+placements. Rows, of one placement, have a p of their own beside it.
 """
 
 from __future__ import annotations
@@ -28,12 +27,30 @@ import pandas as pd
 import scipy.stats
 
 from .strata import strata
+from .tails import least_p, tail_p
 
 PRIOR_DF = 10.0
 """How many controls the variance of the stratum counts for beside an element's own."""
 
+MIDDLE = (0.025, 0.975)
+"""The quantiles of the controls' effects between which an effect is no larger than those of shuffles."""
 
-CONTROL_COLUMNS = ["n_controls", "control_mean", "control_std", "control_z", "control_p", "control_q", "significant"]
+CONTROL_COLUMNS = [
+    "n_controls",
+    "control_mean",
+    "control_std",
+    "control_z",
+    "control_t",
+    "control_p",
+    "control_q",
+    "n_stratum",
+    "control_low",
+    "control_high",
+    "beyond_floor",
+    "element_p",
+    "element_q",
+    "significant",
+]
 
 
 class Families(NamedTuple):
@@ -44,13 +61,16 @@ class Families(NamedTuple):
         family: int64 (elements,): of an element that of its controls, of a control its own; -1 for pairs and their
             parts, which are compared with none.
         stratum: int64 (families,); none in a screen without controls.
-        level: `significant` is a `control_q` under it.
+        level: `significant` needs an `element_q` under it.
+        effect_floor: and an effect that differs from none by more than this, or lies outside the `MIDDLE` of the
+            controls' where it is None.
     """
 
     is_control: np.ndarray
     family: np.ndarray
     stratum: np.ndarray
     level: float
+    effect_floor: float | None = None
 
     @property
     def compared(self) -> np.ndarray:
@@ -79,7 +99,7 @@ def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
     family[compared] = own
     parents = pd.Index(others["element_id"]).get_indexer(elements["control_of"][is_control])
     family[is_control] = own[parents]
-    return Families(is_control, family, of_families, spec["level"])
+    return Families(is_control, family, of_families, spec["level"], spec["effect_floor"])
 
 
 def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: float = 0.0) -> dict[str, Any]:
@@ -93,8 +113,9 @@ def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: f
 
     Returns:
         Columns (elements x placements,): `q_value` (Benjamini-Hochberg of p_value), `rank` (1 for the largest
-        |mean - neutral|), those of `against_controls`, `control_q` (Benjamini-Hochberg of control_p) and `significant`.
-        All are missing for controls, pairs and parts, which are not among the elements compared.
+        |mean - neutral|), those of `against_controls`, `control_q` and `element_q` (Benjamini-Hochberg of control_p
+        over rows, and of element_p over elements), `beyond_floor` and `significant`. All are missing for controls, but
+        for control_t, and for pairs and parts, which are not among the elements compared.
     """
     screened = among.compared
     rank = np.full(effect.shape, np.nan)
@@ -104,12 +125,11 @@ def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: f
     found |= dict.fromkeys(CONTROL_COLUMNS, np.full(effect.shape, np.nan))
     if len(among.stratum):
         found |= against_controls(effect, among)
-        found["control_q"] = benjamini_hochberg(found["control_p"])
-        known = ~np.isnan(found["control_q"])
-        found["significant"] = np.where(known, found["control_q"] < among.level, np.nan)
+        found |= _verdict(found, effect, among, neutral)
     columns = {name: values.ravel() for name, values in found.items()}
-    whole = {name: pd.array(columns[name], dtype="Int64") for name in ("rank", "n_controls")}
-    return {**columns, **whole, "significant": pd.array(columns["significant"], dtype="boolean")}
+    whole = {name: pd.array(columns[name], dtype="Int64") for name in ("rank", "n_controls", "n_stratum")}
+    said = {name: pd.array(columns[name], dtype="boolean") for name in ("beyond_floor", "significant")}
+    return {**columns, **whole, **said}
 
 
 def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarray]:
@@ -121,22 +141,58 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
 
     Returns:
         Arrays of the same shape, NaN for all but motifs and annotations: `n_controls`; `control_mean` and `control_std`
-        (ddof 1) of the effects of an element's controls; `control_z`, (effect - mean) / std; `control_p` as above; NaN
-        too where the controls are too few.
+        (ddof 1) of the effects of an element's controls; `control_z`, (effect - mean) / std; `control_t`, the t above,
+        of controls too; `control_p`, of a row among those of the controls of its stratum; `n_stratum`, how many these
+        are; `control_low` and `control_high`, the `MIDDLE` of their effects at this placement; `element_p`, of an
+        element. NaN too where the controls are too few.
     """
     columns = [_standardised(effect[:, i], among) for i in range(effect.shape[1])]
     found = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
-    t = np.abs(found.pop("t"))
-    p = np.full_like(t, np.nan)
+    names = ("control_p", "n_stratum", "control_low", "control_high", "element_p")
+    found |= {name: np.full(effect.shape, np.nan) for name in names}
+    t = np.abs(found["control_t"])
+    largest = np.fmax.reduce(t, axis=1)
     strata_of = among.stratum[among.family]
     for stratum in range(among.stratum.max() + 1):
         rows = strata_of == stratum
-        null = t[rows & among.is_control]
-        null = np.sort(null[~np.isnan(null)])
-        mine = rows & among.compared
-        beyond = len(null) - np.searchsorted(null, t[mine], side="left")
-        p[mine] = np.where(np.isnan(t[mine]) | (len(null) == 0), np.nan, (beyond + 1) / (len(null) + 1))
-    return {**found, "control_p": p}
+        mine, controls = rows & among.compared, rows & among.is_control
+        null = largest[controls]
+        found["control_p"][mine] = tail_p(_known(t[controls]), t[mine])
+        found["element_p"][mine] = tail_p(_known(null), largest[mine])[:, None]
+        found["n_stratum"][mine] = len(_known(null))
+        if controls.any():
+            found["control_low"][mine], found["control_high"][mine] = np.quantile(effect[controls], MIDDLE, axis=0)
+    return found
+
+
+def smallest_q(n_elements: int, n_stratum: int | np.ndarray) -> float | np.ndarray:
+    """The q that a lone element among so many can reach at best, with so many controls in its stratum."""
+    return np.minimum(n_elements * least_p(n_stratum), 1.0)
+
+
+def _verdict(
+    found: dict[str, np.ndarray], effect: np.ndarray, among: Families, neutral: float
+) -> dict[str, np.ndarray]:
+    """What follows from `against_controls`: q-values, and who is significant."""
+    p, t = found["element_p"], np.abs(found["control_t"])
+    q = np.broadcast_to(benjamini_hochberg(p[:, 0])[:, None], p.shape)
+    if among.effect_floor is None:
+        beyond = (effect < found["control_low"]) | (effect > found["control_high"])
+    else:
+        beyond = np.abs(effect - neutral) > among.effect_floor
+    # The effect has to be large where the element stands out most.
+    most = np.argmax(np.nan_to_num(t, nan=-1.0), axis=1)
+    significant = (q < among.level) & np.take_along_axis(beyond, most[:, None], axis=1)
+    return {
+        "control_q": benjamini_hochberg(found["control_p"]),
+        "element_q": q,
+        "beyond_floor": np.where(np.isnan(found["control_p"]), np.nan, beyond),
+        "significant": np.where(np.isnan(q), np.nan, significant),
+    }
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -149,7 +205,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
-    """What there is to say of each element (elements,), and its `t`, for one placement."""
+    """What there is to say of each element (elements,), for one placement."""
     n_families, n_strata = len(among.stratum), among.stratum.max() + 1
     of = among.family[among.is_control]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -178,11 +234,11 @@ def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
             pooled_df[stratum] - 1,
         )
         z = distance / std
-    columns = {"n_controls": n[mine], "control_mean": mean[mine], "control_std": std, "control_z": z, "t": t}
+    columns = {"n_controls": n[mine], "control_mean": mean[mine], "control_std": std, "control_z": z, "control_t": t}
     found = {name: np.full(len(x), np.nan) for name in columns}
     for name, values in columns.items():
         found[name][among.compared] = values
-    found["t"][among.is_control] = t_control
+    found["control_t"][among.is_control] = t_control
     return found
 
 

@@ -9,15 +9,13 @@ import pandas as pd
 
 from ..sequences.letters import gc_fraction
 
-STRATUM_CONTROLS = 1000
-"""The fewest controls for each stratum, when elements have controls of their own: fewer make coarse p-values."""
-
 
 def strata(elements: pd.DataFrame, spec: dict[str, Any]) -> np.ndarray:
     """The stratum of each element: by quantiles of the width, and within these of the GC content.
 
-    Elements of equal width, or within a width of equal GC content, are never parted. There is one stratum alone when
-    elements with controls of their own are too few for `STRATUM_CONTROLS` in each.
+    Elements of equal width, or within a width of equal GC content, are never parted. Where elements have controls of
+    their own, each stratum needs as many as find a lone element among all at the level; else it is the width alone that
+    parts them, or nothing.
 
     Args:
         elements: no controls; with sequence and width.
@@ -27,12 +25,19 @@ def strata(elements: pd.DataFrame, spec: dict[str, Any]) -> np.ndarray:
         int64 (elements,), numbers from 0 on, none left out.
     """
     n_widths, n_gcs = spec["strata"]["width"], spec["strata"]["gc"]
-    few = len(elements) * spec["shuffles"] < STRATUM_CONTROLS * n_widths * n_gcs
-    if spec["per"] == "element" and few:
-        return np.zeros(len(elements), dtype=np.int64)
     gc = np.nan_to_num(np.array([gc_fraction(sequence) for sequence in elements["sequence"]]), nan=0.5)
-    wide = _quantile_bins(elements["width"].to_numpy(), n_widths)
-    labels = np.zeros(len(elements), dtype=np.int64)
+    for bins in ((n_widths, n_gcs), (n_widths, 1)):
+        labels = _labels(elements["width"].to_numpy(), gc, *bins)
+        resolved = (np.bincount(labels) * spec["shuffles"] + 1) * spec["level"] > len(elements)
+        if spec["per"] == "stratum" or resolved.all():
+            return labels
+    return np.zeros(len(elements), dtype=np.int64)
+
+
+def _labels(width: np.ndarray, gc: np.ndarray, n_widths: int, n_gcs: int) -> np.ndarray:
+    """The number of the bin of each element, by its width and then by its GC content."""
+    wide = _quantile_bins(width, n_widths)
+    labels = np.zeros(len(width), dtype=np.int64)
     for label in range(n_widths):
         rows = wide == label
         if rows.any():

@@ -164,8 +164,15 @@ SUMMARY = pa.schema(
         ("control_mean", pa.float64()),
         ("control_std", pa.float64()),
         ("control_z", pa.float64()),
+        ("control_t", pa.float64()),
         ("control_p", pa.float64()),
         ("control_q", pa.float64()),
+        ("n_stratum", pa.int64()),
+        ("control_low", pa.float64()),
+        ("control_high", pa.float64()),
+        ("beyond_floor", pa.bool_()),
+        ("element_p", pa.float64()),
+        ("element_q", pa.float64()),
         ("significant", pa.bool_()),
     ]
 )
