@@ -23,7 +23,7 @@ from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.models.readouts import Profile
 from marginalization.probing.probe import load_readout_model, probe
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.store.files import write_json, write_table
 from marginalization.store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
 from snakemake.utils import validate

@@ -20,7 +20,7 @@ from marginalization.design.placement import placed_table
 from marginalization.design.plan import element_ranges
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.store.files import parquet_writer
 from marginalization.store.schemas import EFFECTS
 

@@ -132,7 +132,7 @@ def test_summary_has_the_strongest_of_each_target(folds, capsys):
         n = rows.loc[rows["significant"], "element_id"].nunique()
         counts.append(n)
         title = f"{model}, fold_change, heart" + (" (mean of 2 models)" if model == "both" else "")
-        verdict = f"{n} of 5 elements are significant (control_q < 0.4), 1 without controls"
+        verdict = f"{n} of 5 elements are significant (element_q < 0.4), 1 without controls"
         assert line == f"{title}: {verdict}; effect: ratio, where 1 is no effect"
         best = one_each(rows, "distance").head(3)
         assert table["rank"].tolist() == [str(rank) for rank in best["rank"].astype(int)]
@@ -143,7 +143,7 @@ def test_summary_has_the_strongest_of_each_target(folds, capsys):
         interval = zip(text(best["effect_ci_low"]), text(best["effect_ci_high"]), strict=True)
         assert table["95 % interval"].tolist() == [f"{low} to {high}" for low, high in interval]
         assert table["z"].tolist() == text(best["control_z"])
-        assert table["control_q"].tolist() == text(best["control_q"])
+        assert table["element_q"].tolist() == text(best["element_q"])
         if model == "both":
             assert table["models agree"].tolist() == [f"{n} of 2" for n in best["n_models_agree"].astype(int)]
         else:
@@ -176,7 +176,7 @@ def test_a_screen_without_controls(plain, capsys):
     assert list(table) == ["rank", "name", "strand", "effect", "95 % interval"]
     assert table["effect"].tolist() == text(one_each(rows_of(plain, target="best"), "distance")["effect_mean"])
     (shown,) = tables_of(printed(capsys, "show", plain, "motif_1")).values()
-    assert not {"controls", "z", "control_q", "significant"} & set(shown)
+    assert not {"controls", "z", "element_q", "significant"} & set(shown)
     (agreement, _) = tables_of(printed(capsys, "compare", plain, "liver", "heart")).values()
     assert list(agreement) == ["model", "readout", "n", "Pearson", "Spearman"]
 
@@ -201,7 +201,7 @@ def test_show_has_all_about_an_element(folds, capsys):
     controls = zip(text(rows["control_mean"]), text(rows["control_std"]), strict=True)
     assert table["controls"].tolist() == [f"{mean} ± {std}" for mean, std in controls]
     assert table["z"].tolist() == text(rows["control_z"])
-    assert table["control_q"].tolist() == text(rows["control_q"])
+    assert table["element_q"].tolist() == text(rows["element_q"])
     assert table["significant"].tolist() == rows["significant"].map({True: "yes", False: "no"}).tolist()
 
     # The lines of pandas give the same rows, and those that their means are of.
@@ -220,7 +220,7 @@ def test_show_of_a_control_and_of_what_has_none(folds, capsys):
     assert f"sequence     {control['sequence']}\n" in out
     assert "motifs" not in out
     (bare,) = tables_of(printed(capsys, "show", folds, "motif_1")).values()  # TTTTTT has no other order
-    assert (bare[["controls", "z", "control_q", "significant"]] == "").all(axis=None)
+    assert (bare[["controls", "z", "element_q", "significant"]] == "").all(axis=None)
 
 
 def test_compare_models(folds, capsys):
@@ -345,10 +345,10 @@ def test_what_is_no_finished_screen(folds, tmp_path, capsys):
     assert error_of(capsys, "summary", copy).startswith(f"{copy / 'summary.parquet'} can not be read: ")
     (copy / "summary.parquet").write_bytes(whole.replace(whole[1000:1100], bytes(100)))
     assert error_of(capsys, "summary", copy).startswith(f"{copy / 'summary.parquet'} can not be read: ")
-    older = SUMMARY.remove(SUMMARY.get_field_index("control_q"))
+    older = SUMMARY.remove(SUMMARY.get_field_index("element_q"))
     write_table(pd.read_parquet(folds / "summary.parquet")[older.names], copy / "summary.parquet", older, {})
     assert error_of(capsys, "compare", copy, "a", "b") == (
-        f"{copy} is of another version: its summary has no control_q; run its screen again"
+        f"{copy} is of another version: its summary has no element_q; run its screen again"
     )
     (copy / "summary.parquet").write_bytes(whole)
     (copy / "provenance.json").write_text("{")

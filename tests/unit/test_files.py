@@ -56,8 +56,15 @@ def test_the_contracts_columns():
         "control_mean",
         "control_std",
         "control_z",
+        "control_t",
         "control_p",
         "control_q",
+        "n_stratum",
+        "control_low",
+        "control_high",
+        "beyond_floor",
+        "element_p",
+        "element_q",
         "significant",
     ]
     assert COOPERATIVITY.names == [

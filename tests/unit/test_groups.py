@@ -9,7 +9,7 @@ from marginalization.errors import InputError
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.statistics.summary import agreement, summarize
 from marginalization.store.schemas import STATISTICS
 from screens import run_screen, screen_of

@@ -13,7 +13,8 @@ from marginalization.config.checks import readouts_of
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
-from marginalization.statistics.nulls import CONTROL_COLUMNS, PRIOR_DF, Families, compare, families
+from marginalization.statistics.families import Families, families
+from marginalization.statistics.nulls import CONTROL_COLUMNS, PRIOR_DF, compare
 from marginalization.statistics.tails import tail_p
 from screens import resolved, run_screen, screen_of
 

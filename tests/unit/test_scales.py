@@ -14,7 +14,7 @@ from marginalization.errors import InputError
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.statistics.scales import Scale, effect, scale_of
 from screens import run_screen, screen_of
 

@@ -13,7 +13,7 @@ from marginalization.design.placement import place
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.store import files
 from marginalization.store.files import read_facts
 from marginalization.store.schemas import EFFECTS, PROFILES, STATISTICS, SUMMARY

@@ -11,7 +11,7 @@ from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from marginalization.store.paths import Results
 from marginalization.store.superseded import TABLES, set_parts_aside, set_tables_aside
 from screens import run_screen, screen_of

@@ -11,7 +11,7 @@ from marginalization.design.placement import place
 from marginalization.jobs.effects import ROW_GROUP_ROWS
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
-from marginalization.statistics.nulls import families
+from marginalization.statistics.families import families
 from screens import finish, run_screen, screen_of
 from torch import nn
 

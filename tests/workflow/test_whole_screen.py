@@ -115,8 +115,15 @@ def test_summary_equals_brute_force(results, expected):
         "control_mean",
         "control_std",
         "control_z",
+        "control_t",
         "control_p",
         "control_q",
+        "n_stratum",
+        "control_low",
+        "control_high",
+        "beyond_floor",
+        "element_p",
+        "element_q",
         "significant",
     ]
     keys = [tuple(row) for row in summary[KEYS].to_numpy()]

@@ -49,6 +49,8 @@ os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 if workflow.is_main_process:
     logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
+    if PLAN.verdicts:
+        logger.info(f"Verdicts: {PLAN.verdicts}.")
     warnings = [PLAN.warning(config["shards"]), other_code(WHERE)]
     for warning in filter(None, [*PLAN.input_warnings, *warnings]):
         logger.warning(warning)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..sequences.letters import identifier, named_generator, reverse_complement
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
-from ..statistics.strata import strata
+from ..statistics.families import strata
 
 SHUFFLES = {"mononucleotide": shuffle, "dinucleotide": dinucleotide_shuffle}
 

@@ -27,6 +27,8 @@ from ..config.attributions import attribution_callable, attribution_files, calla
 from ..config.checks import background_files, element_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
 from ..inputs.backgrounds import check_copies, equal_backgrounds, select_backgrounds
+from ..statistics.families import families
+from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
 from ..store.paths import Results, job_name, shard_label, shard_numbers
 from .elements import compared, read_elements
@@ -50,6 +52,7 @@ class Plan(NamedTuple):
     n_placements: int
     attribution_jobs: dict[str, list[str]]
     input_warnings: list[str]
+    verdicts: str
 
     @property
     def n_jobs(self) -> int:
@@ -65,7 +68,10 @@ class Plan(NamedTuple):
 
     def describe(self) -> str:
         """One line for people."""
-        controls = f" ({self.n_controls:,} of them controls)" if self.n_controls else ""
+        controls = ""
+        if self.n_controls:
+            share = self.n_elements / (self.n_elements - self.n_controls)
+            controls = f" ({self.n_controls:,} of them controls, which make it {share:.3g} times as many marginals)"
         return (
             f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
             f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
@@ -161,7 +167,13 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
         # Shuffles of equal backgrounds differ.
         input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
+        verdicts=_verdicts(elements, config["elements"].get("controls")),
     )
+
+
+def _verdicts(elements: pd.DataFrame, spec: dict[str, Any] | None) -> str:
+    """What the controls can tell; empty without any."""
+    return resolution(families(elements, spec), spec).describe() if spec else ""
 
 
 def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..statistics.nulls import Families, compare
+from ..statistics.families import Families
+from ..statistics.nulls import compare
 from ..statistics.scales import Scale, effect, scale_of
 from ..statistics.summary import agreement, summarize
 from ..store.files import parquet_writer

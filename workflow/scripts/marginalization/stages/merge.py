@@ -18,7 +18,7 @@ from ..merging.cooperativity import merge_pairs
 from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
-from ..statistics.nulls import families
+from ..statistics.families import families
 from ..store.files import read_facts, write_json
 from ..store.paths import model_of
 from ..store.reading import read_table

@@ -20,14 +20,14 @@ placements. Rows, of one placement, have a p of their own beside it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 
-from .strata import strata
-from .tails import least_p, tail_p
+from .families import Families
+from .tails import tail_p
 
 PRIOR_DF = 10.0
 """How many controls the variance of the stratum counts for beside an element's own."""
@@ -51,55 +51,6 @@ CONTROL_COLUMNS = [
     "element_q",
     "significant",
 ]
-
-
-class Families(NamedTuple):
-    """Which elements are compared with each other, and with which controls.
-
-    Fields:
-        is_control: bool (elements,).
-        family: int64 (elements,): of an element that of its controls, of a control its own; -1 for pairs and their
-            parts, which are compared with none.
-        stratum: int64 (families,); none in a screen without controls.
-        level: `significant` needs an `element_q` under it.
-        effect_floor: and an effect that differs from none by more than this, or lies outside the `MIDDLE` of the
-            controls' where it is None.
-    """
-
-    is_control: np.ndarray
-    family: np.ndarray
-    stratum: np.ndarray
-    level: float
-    effect_floor: float | None = None
-
-    @property
-    def compared(self) -> np.ndarray:
-        """The elements that are compared with each other, bool (elements,): motifs and annotations."""
-        return ~self.is_control & (self.family >= 0)
-
-
-def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
-    """The families of a screen: a stratum's controls are one when there are controls for strata alone.
-
-    Args:
-        elements: with element_id, kind, control_of, sequence and width, controls among them.
-        spec: the section `controls` of the config, if there is one.
-    """
-    is_control = (elements["kind"] == "control").to_numpy()
-    compared = elements["kind"].isin(["motif", "annotation"]).to_numpy()
-    family = np.where(compared | is_control, 0, -1)
-    if spec is None:
-        return Families(is_control, family, np.zeros(0, dtype=np.int64), 0.0)
-    others = elements[compared]
-    stratum = strata(others, spec)
-    if spec["per"] == "element":
-        own, of_families = np.arange(len(others)), stratum
-    else:
-        own, of_families = stratum, np.arange(stratum.max() + 1)
-    family[compared] = own
-    parents = pd.Index(others["element_id"]).get_indexer(elements["control_of"][is_control])
-    family[is_control] = own[parents]
-    return Families(is_control, family, of_families, spec["level"], spec["effect_floor"])
 
 
 def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: float = 0.0) -> dict[str, Any]:
@@ -163,11 +114,6 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
         if controls.any():
             found["control_low"][mine], found["control_high"][mine] = np.quantile(effect[controls], MIDDLE, axis=0)
     return found
-
-
-def smallest_q(n_elements: int, n_stratum: int | np.ndarray) -> float | np.ndarray:
-    """The q that a lone element among so many can reach at best, with so many controls in its stratum."""
-    return np.minimum(n_elements * least_p(n_stratum), 1.0)
 
 
 def _verdict(

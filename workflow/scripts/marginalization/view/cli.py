@@ -30,6 +30,7 @@ from .results import (
     read_summary,
     require_known,
     require_results,
+    resolution_in,
     strongest,
     summary_keys,
 )
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     about = "how many elements are significant, and the strongest"
-    more = "Each element is listed once, where its rank is best; rank and significance are of each strand and start."
+    more = "Each element is listed once, where its rank is best; rank is of each strand and start."
     summary = commands.add_parser("summary", help=about, description=f"For each target: {about}. {more}")
     summary.set_defaults(command=_summary)
     _add_results(summary)
@@ -123,12 +124,11 @@ def _positive(text: str) -> int:
 def _summary(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
-    level = level_of(config)
-    if arguments.significant and level is None:
+    if arguments.significant and level_of(config) is None:
         raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
     keys = _chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
-    columns += ["n_models", "n_models_agree", "control_z", "control_q", "significant"]
+    columns += ["n_models", "n_models_agree", "control_z", "element_q", "n_stratum", "significant"]
     for key in keys[:MOST_TABLES]:
         rows = read_summary(results, columns, **key, kind=arguments.kind or KINDS)
         if rows.empty:
@@ -147,7 +147,9 @@ def _headline(config: dict[str, Any], key: dict[str, str], rows: pd.DataFrame, w
         verdict = f"{n:,} {what}; the screen has no controls, so no verdict"
     else:
         found = rows.loc[rows["significant"].fillna(False), "element_id"].nunique()
-        verdict = f"{found:,} of {n:,} {what} are significant (control_q < {level:g})"
+        verdict = f"{found:,} of {n:,} {what} are significant (element_q < {level:g})"
+        if found == 0 and (limits := resolution_in(config, rows).limits()):
+            verdict += f"; {limits}"
         alone = n - rows.loc[rows["significant"].notna(), "element_id"].nunique()
         verdict += f", {alone:,} without controls" if alone else ""
     scale = scale_of(readouts_of(config)[key["readout"]])
@@ -166,7 +168,7 @@ def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> 
     columns = {"rank": numbers(rows["rank"]), **placed_columns(config, rows)}
     columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
     if level_of(config) is not None:
-        columns |= {"z": numbers(rows["control_z"]), "control_q": numbers(rows["control_q"])}
+        columns |= {"z": numbers(rows["control_z"]), "element_q": numbers(rows["element_q"])}
     if model in config["groups"]:
         agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
         columns["models agree"] = [f"{n} of {of}" for n, of in agree]
@@ -189,7 +191,7 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
         console.print(f"{fact:<13}{value}", soft_wrap=True)
 
     columns = [*KEYS, *PLACED, "n_backgrounds", "before_mean", "after_mean", "effect_mean", "effect_ci_low"]
-    columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "control_q", "significant"]
+    columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "element_q", "significant"]
     rows = read_summary(results, columns, element_id=element_id)
     controls = zip(numbers(rows["control_mean"]), numbers(rows["control_std"]), strict=True)
     shown = {
@@ -200,11 +202,11 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
         "95 % interval": intervals(rows),
         "controls": [f"{mean} ± {std}" if std else mean for mean, std in controls],
         "z": numbers(rows["control_z"]),
-        "control_q": numbers(rows["control_q"]),
+        "element_q": numbers(rows["element_q"]),
         "significant": rows["significant"].map({True: "yes", False: "no"}).fillna(""),
     }
     if level is None:
-        shown = {name: shown[name] for name in shown if name not in ("controls", "z", "control_q", "significant")}
+        shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
     console.print("The same rows in pandas, and those of each background (of models, not of groups):")
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""

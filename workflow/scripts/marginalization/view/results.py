@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from ..config.checks import readouts_of
 from ..errors import InputError
+from ..statistics.resolution import Resolution
 from ..store.paths import Results, part_name
 from ..store.reading import whole_table
 from ..store.schemas import SUMMARY
@@ -87,6 +88,13 @@ def level_of(config: dict[str, Any]) -> float | None:
     """The level of `significant`; None for a screen without controls."""
     controls = config["elements"].get("controls")
     return None if controls is None else controls["level"]
+
+
+def resolution_in(config: dict[str, Any], rows: pd.DataFrame) -> Resolution:
+    """How small a q a screen with controls reaches, from the columns element_id, significant and n_stratum."""
+    judged = rows[rows["significant"].notna()]
+    n_controls = int(judged["n_stratum"].max()) if len(judged) else 0
+    return Resolution(judged["element_id"].nunique(), n_controls, config["elements"]["controls"])
 
 
 def read_summary(results: Results, columns: list[str], **filters: str | list[str] | None) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...statistics.resolution import Resolution
 from ...store.paths import Results
 from ...store.reading import read_table
 from ...store.schemas import MOTIFS
@@ -115,7 +116,9 @@ def _verdict(screen: Screen, rows: ViewRows) -> str:
         n = sum(n for n, _ in rows.counts.values())
         return f"{n:,} elements, without controls to judge them by; {strongest}."
     parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
-    return f"{' and '.join(parts)} do more than their shuffles (control_q < {controls['level']:g}); {strongest}."
+    limits = Resolution(*rows.judged, controls).limits() if not rows.significant else ""
+    level = f"element_q < {controls['level']:g}" + (f"; {limits}" if limits else "")
+    return f"{' and '.join(parts)} do more than their shuffles ({level}); {strongest}."
 
 
 def elements(screen: Screen) -> list[dict[str, Any]]:
@@ -198,7 +201,7 @@ def heat_map(screen: Screen) -> list[dict[str, Any]]:
     groups = groups_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
     cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
     cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in groups], views]))
-    values = {"value": "value", "effect": "effect_mean", "q": "control_q"}
+    values = {"value": "value", "effect": "effect_mean", "q": "element_q"}
     columns = {
         "name": [short(names[element_id]) for element_id, _ in cells.index],
         "view": [int(view) for _, view in cells.index],

@@ -17,12 +17,12 @@ NUMBERS = {
     "low": "effect_ci_low",
     "high": "effect_ci_high",
     "z": "control_z",
-    "q": "control_q",
+    "q": "element_q",
     "significant": "significant",
     "agree": "n_models_agree",
     "n_models": "n_models",
 }
-COLUMNS = [*PLACED, "rank", "p_value", "control_p", *NUMBERS.values()]
+COLUMNS = [*PLACED, "rank", "p_value", "control_p", "n_stratum", *NUMBERS.values()]
 """Of the summary."""
 
 TESTS = {"control_p": "against controls", "p_value": "over backgrounds"}
@@ -63,6 +63,7 @@ class ViewRows(NamedTuple):
         band: the range of the middle 95 % of the controls' effects, if there are any.
         first: the element_id and the effect of the strongest element.
         counts: of each kind, how many elements there are, and how many are significant.
+        judged: how many elements have a verdict, and how many controls the stratum that has most.
         quantiles: of each test, `against_uniform` of its p-values.
         places: rows of each element and strand at the start of the best rank, with the element's number.
         scan: the same at every start, of the first elements.
@@ -72,6 +73,7 @@ class ViewRows(NamedTuple):
     band: list[float] | None
     first: tuple[str, float]
     counts: dict[str, tuple[int, int]]
+    judged: tuple[int, int]
     quantiles: dict[str, dict[str, list[float]]]
     places: pa.Table
     scan: pa.Table
@@ -101,6 +103,10 @@ def view_rows(rows: pa.Table, shown: Shown) -> ViewRows:
         band=np.quantile(of_controls, [0.025, 0.975]).tolist() if len(of_controls) else None,
         first=(rows["element_id"][int(first)].as_py(), effect[first]),
         counts=_counts(rows, ids[ranked], ranked, shown),
+        judged=(
+            len(np.unique(ids[rows["significant"].is_valid().to_numpy()])),
+            pc.max(rows["n_stratum"]).as_py() or 0,
+        ),
         quantiles={
             name: against_uniform(p, shown.amounts.quantiles)
             for column, name in TESTS.items()
@@ -113,7 +119,7 @@ def view_rows(rows: pa.Table, shown: Shown) -> ViewRows:
 
 
 def _counts(rows: pa.Table, ids: np.ndarray, ranked: np.ndarray, shown: Shown) -> dict[str, tuple[int, int]]:
-    """Of each kind, how many elements there are, and how many are significant on a strand and start."""
+    """Of each kind, how many elements there are, and how many are significant."""
     significant = rows["significant"].take(ranked).fill_null(False).to_numpy()
     every, found = np.unique(ids), np.unique(ids[significant])
     return {kind: (int((shown.kind[every] == kind).sum()), int((shown.kind[found] == kind).sum())) for kind in KINDS}
