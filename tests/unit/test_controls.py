@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.design.controls import draw_controls, missing_controls
 from marginalization.sequences.letters import gc_fraction, identifier, reverse_complement
-from marginalization.statistics.strata import STRATUM_CONTROLS, strata
+from marginalization.statistics.families import strata
 from screens import resolved
 
 SPEC = resolved(elements={"controls": {}})["elements"]["controls"]
@@ -61,7 +61,7 @@ def test_names_number_the_controls_of_an_element():
 def test_draws_depend_on_the_seed_and_the_element_alone():
     few, more = (draw_controls(table(sequences), SPEC, seed=1) for sequences in (SEQUENCES[:2], SEQUENCES))
     assert few["sequence"].tolist() == more[more["control_of"].isin(few["control_of"])]["sequence"].tolist()
-    assert len(more) == 40
+    assert len(more) == 80
     again, other = (draw_controls(table(SEQUENCES), SPEC, seed=seed)["sequence"].tolist() for seed in (1, 2))
     assert again == more["sequence"].tolist()
     assert not {*again} & {*other}
@@ -76,7 +76,7 @@ def random_elements(n, seed=0):
 @pytest.mark.parametrize(("widths", "gcs"), [(1, 1), (2, 2), (3, 4)])
 def test_strata_are_quantiles_of_width_and_within_it_of_gc(widths, gcs):
     elements = random_elements(3000)
-    spec = {**SPEC, "strata": {"width": widths, "gc": gcs}}
+    spec = {**SPEC, "shuffles": 1000, "strata": {"width": widths, "gc": gcs}}
     label = strata(elements, spec)
     assert sorted(set(label)) == list(range(widths * gcs))
     sizes = np.bincount(label)
@@ -90,10 +90,13 @@ def test_strata_are_quantiles_of_width_and_within_it_of_gc(widths, gcs):
         assert (bounds["min"].to_numpy()[1:] > bounds["max"].to_numpy()[:-1]).all()
 
 
-def test_few_elements_are_one_stratum():
-    per_stratum = STRATUM_CONTROLS // SPEC["shuffles"]
-    assert set(strata(random_elements(4 * per_stratum - 1), SPEC)) == {0}
-    assert len(set(strata(random_elements(4 * per_stratum), SPEC))) == 4
+def test_each_stratum_can_find_a_lone_element_or_there_are_fewer():
+    elements = random_elements(400)
+    for shuffles, n_strata in ((20, 1), (60, 2), (150, 4)):
+        label = strata(elements, {**SPEC, "shuffles": shuffles})
+        assert sorted(set(label)) == list(range(n_strata))
+        if n_strata > 1:
+            assert 400 / (np.bincount(label).min() * shuffles + 1) < SPEC["level"]
     assert len(set(strata(random_elements(40), {**SPEC, "per": "stratum"}))) == 4
 
 
@@ -118,7 +121,7 @@ def test_elements_with_fewer_controls_than_asked_are_told():
     elements, spec = table(["AAAAAA", "CCCC", "AC"]), {**SPEC, "per": "stratum", "strata": {"width": 1, "gc": 1}}
     (line,) = missing_controls(elements, draw_controls(elements, spec, seed=0), spec)
     assert line.startswith(
-        "1 of 1 strata of elements have fewer controls than the 10 asked for, 0 of them none, such as"
+        "1 of 1 strata of elements have fewer controls than the 20 asked for, 0 of them none, such as"
     )
     elements = random_elements(200)
     spec = {**SPEC, "per": "stratum", "shuffles": 30}

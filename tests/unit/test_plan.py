@@ -305,9 +305,18 @@ def test_counts(folder):
     assert plan.describe() == (
         f"180 marginals: 2 models x 5 elements x 6 placements x 3 backgrounds, in {plan.n_jobs} jobs"
     )
+    assert plan.verdicts == ""
     config["backgrounds"]["copies"] = 2
     with pytest.raises(InputError, match="2 copies of each background would be equal"):
         plan_of(config)
+
+
+def test_what_controls_cost_and_can_tell(folder):
+    plan = plan_of(base(folder, controls={"shuffles": 3}))
+    assert (plan.n_elements, plan.n_controls) == (20, 15)
+    assert "20 elements (15 of them controls, which make it 4 times as many marginals)" in plan.describe()
+    assert plan.verdicts.startswith("with 15 controls none of 5 elements can be significant")
+    assert plan.verdicts.endswith("set controls.shuffles to 20 or more")
 
 
 def test_what_is_odd_about_the_inputs_is_told(folder):

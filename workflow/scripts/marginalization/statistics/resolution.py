@@ -44,10 +44,10 @@ class Resolution(NamedTuple):
         """What can not be significant, in words; empty when a lone element can."""
         if self.together == 1:
             return ""
+        who = "none" if self.together > self.n_elements else f"only {self.together:,} or more at once"
         return (
-            f"with {self.n_controls:,} controls fewer than {self.together:,} elements at once can not be significant, "
-            f"for the smallest q of a lone one is {self.smallest_q:.3g}: set controls.shuffles to {self.shuffles:,} "
-            "or more"
+            f"with {self.n_controls:,} controls {who} of {self.n_elements:,} elements can be significant, for the "
+            f"smallest q of a lone one is {self.smallest_q:.2g}: set controls.shuffles to {self.shuffles:,} or more"
         )
 
     def describe(self) -> str:
