@@ -14,7 +14,7 @@ without it. (So a GATA motif counts as what it is, though GATA1's matrix was pla
     python config/demo/recovery.py results/demo [--truth config/demo/data/truth.tsv]
 
 Effects are mean effects on the readout "counts", in natural-log counts, averaged over the strands. An element is
-significant when its control_q is under the config's level on either strand.
+significant as the summary has it, over both strands.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def simulated_effects(elements: list[str], backgrounds: list[str]) -> np.ndarray
 
 
 def read_elements(results: Path) -> pd.DataFrame:
-    """A row for each element but controls, by element_id: sequence, effect, control_q and significant."""
-    columns = ["element_id", "kind", "sequence", "effect_mean", "control_q", "significant"]
+    """A row for each element but controls, by element_id: sequence, effect, element_q and significant."""
+    columns = ["element_id", "kind", "sequence", "effect_mean", "element_q", "significant"]
     filters = [("model", "==", "demo"), ("readout", "==", "counts"), ("kind", "!=", "control")]
     summary = pd.read_parquet(results / "summary.parquet", columns=columns, filters=filters)
     by_element = summary.groupby("element_id").agg(
         sequence=("sequence", "first"),
         effect=("effect_mean", "mean"),
-        control_q=("control_q", "min"),
+        element_q=("element_q", "min"),
         significant=("significant", "any"),
     )
     backgrounds = pd.read_parquet(results / "backgrounds.parquet")["sequence"].tolist()
@@ -86,7 +86,7 @@ def factor_table(truth: pd.DataFrame, motifs: pd.DataFrame, sites: pd.DataFrame)
                 "matrix": factor.matrix_id,
                 "planted": factor.effect,
                 "effect": own["effect"],
-                "control_q": own["control_q"],
+                "element_q": own["element_q"],
                 "sign": "right" if sign * own["effect"] > 0 else "wrong",
                 "rank": own["rank"],
                 "sites": len(its_sites),

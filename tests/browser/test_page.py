@@ -74,7 +74,7 @@ def test_the_table_is_that_of_the_summary(report, summary):
         low, high = (float(x) for x in row["95 %"].split(" to "))
         assert (low, high) == pytest.approx((expected["effect_ci_low"], expected["effect_ci_high"]), rel=6e-3)
         assert float(row["z"]) == pytest.approx(expected["control_z"], rel=6e-3)
-        assert float(row["q"]) == pytest.approx(expected["control_q"], rel=6e-3)
+        assert float(row["q"]) == pytest.approx(expected["element_q"], rel=6e-3)
         assert row["Verdict"] == ("significant" if expected["verdict"] else "not significant")
 
 

@@ -189,7 +189,7 @@ def screen(tmp_path: Path) -> Path:
         "factor\tmatrix_id\tdirection\teffect\nCTCF\tMA0139.2\tup\t1.0\nNRF1\tMA0506.3\tup\t0.8\n"
     )
     ctcf, gata, nrf = (strongest(matrix_id) for matrix_id in ("MA0139.2", "MA0035.5", "MA0506.3"))
-    rows = {  # name: sequence, effect, control_q, significant
+    rows = {  # name: sequence, effect, element_q, significant
         "MA0139.2 CTCF": (ctcf, 0.9, 0.01, True),
         "MA1.1 longer": ("AAT" + ctcf, 1.0, 0.001, True),
         "MA0035.5 GATA1": (gata, 0.7, 0.2, False),
@@ -203,7 +203,7 @@ def screen(tmp_path: Path) -> Path:
     summary = [
         keys
         | {"element_id": name, "strand": strand, "kind": "motif", "sequence": sequence, "effect_mean": effect + shift}
-        | {"control_q": q if strand == "+" else 1.0, "significant": significant and strand == "+"}
+        | {"element_q": q if strand == "+" else 1.0, "significant": significant and strand == "+"}
         for name, (sequence, effect, q, significant) in rows.items()
         for strand, shift in (("+", 0.05), ("-", -0.05))
     ]
