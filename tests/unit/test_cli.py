@@ -151,6 +151,16 @@ def test_summary_has_the_strongest_of_each_target(folds, capsys):
     assert 0 < max(counts) < 5
 
 
+def test_that_none_is_significant_is_not_said_where_none_could_be(tmp_path, capsys):
+    results = finished(tmp_path, {"shuffles": 2}, folds=["only"])
+    capsys.readouterr()
+    line = next(iter(tables_of(printed(capsys, "summary", results, "--target", "best"))))
+    assert line == (
+        "only, peak, best: 5 elements; with 8 controls none of 4 elements can be significant, for the smallest q of a "
+        "lone one is 0.44: set controls.shuffles to 20 or more, 1 without controls"
+    )
+
+
 def test_summary_of_significant_elements_alone(folds, capsys):
     for model in ("fold_0", "fold_1"):
         out = printed(capsys, "summary", folds, "--model", model, "--significant")

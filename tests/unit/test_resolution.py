@@ -59,8 +59,8 @@ def test_limits_say_what_to_set():
         "set controls.shuffles to 20 or more"
     )
     assert Resolution(16, 80, SPEC).limits() == (
-        "with 80 controls only 4 or more at once of 16 elements can be significant, for the smallest q of a lone one is "
-        "0.2: set controls.shuffles to 7 or more"
+        "with 80 controls only 4 or more at once of 16 elements can be significant, for the smallest q of a lone one "
+        "is 0.2: set controls.shuffles to 7 or more"
     )
     assert Resolution(700, 14_000, SPEC).describe() == (
         "with 14,000 controls in a stratum the smallest q of a lone one among 700 elements is 0.005, and 0.05 just "

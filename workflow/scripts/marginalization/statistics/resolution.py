@@ -35,6 +35,11 @@ class Resolution(NamedTuple):
         return math.floor(self.n_elements * least_p(self.n_controls) / self.spec["level"]) + 1
 
     @property
+    def possible(self) -> bool:
+        """Whether any can be significant."""
+        return self.together <= self.n_elements
+
+    @property
     def shuffles(self) -> int:
         """The fewest `shuffles` with which a lone element can be significant."""
         needed = controls_needed(self.n_elements, self.spec["level"])
@@ -44,7 +49,7 @@ class Resolution(NamedTuple):
         """What can not be significant, in words; empty when a lone element can."""
         if self.together == 1:
             return ""
-        who = "none" if self.together > self.n_elements else f"only {self.together:,} or more at once"
+        who = f"only {self.together:,} or more at once" if self.possible else "none"
         return (
             f"with {self.n_controls:,} controls {who} of {self.n_elements:,} elements can be significant, for the "
             f"smallest q of a lone one is {self.smallest_q:.2g}: set controls.shuffles to {self.shuffles:,} or more"

@@ -148,8 +148,8 @@ def _headline(config: dict[str, Any], key: dict[str, str], rows: pd.DataFrame, w
     else:
         found = rows.loc[rows["significant"].fillna(False), "element_id"].nunique()
         verdict = f"{found:,} of {n:,} {what} are significant (element_q < {level:g})"
-        if found == 0 and (limits := resolution_in(config, rows).limits()):
-            verdict += f"; {limits}"
+        if found == 0 and (limits := (resolved := resolution_in(config, rows)).limits()):
+            verdict = f"{verdict}; {limits}" if resolved.possible else f"{n:,} {what}; {limits}"
         alone = n - rows.loc[rows["significant"].notna(), "element_id"].nunique()
         verdict += f", {alone:,} without controls" if alone else ""
     scale = scale_of(readouts_of(config)[key["readout"]])

@@ -116,9 +116,11 @@ def _verdict(screen: Screen, rows: ViewRows) -> str:
         n = sum(n for n, _ in rows.counts.values())
         return f"{n:,} elements, without controls to judge them by; {strongest}."
     parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
-    limits = Resolution(*rows.judged, controls).limits() if not rows.significant else ""
-    level = f"element_q < {controls['level']:g}" + (f"; {limits}" if limits else "")
-    return f"{' and '.join(parts)} do more than their shuffles ({level}); {strongest}."
+    verdict = f"{' and '.join(parts)} do more than their shuffles (element_q < {controls['level']:g})"
+    resolved = Resolution(*rows.judged, controls)
+    if not rows.significant and (limits := resolved.limits()):
+        verdict = f"{verdict}; {limits}" if resolved.possible else limits.capitalize()
+    return f"{verdict}; {strongest}."
 
 
 def elements(screen: Screen) -> list[dict[str, Any]]:
