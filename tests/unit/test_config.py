@@ -65,6 +65,7 @@ FULL = {
             "per": "stratum",
             "strata": {"width": 3, "gc": 4},
             "level": 0.1,
+            "effect_floor": 0.2,
         },
     },
     "backgrounds": {
@@ -81,6 +82,10 @@ FULL = {
         "maximum": 10,
     },
     "placement": {"start": [3, 5], "strands": "both", "average_strands": True},
+    "compare": [
+        {"first": "factory", "second": "both", "scaled": True},
+        {"first": "a", "second": "b", "readout": "some"},
+    ],
     "attributions": {
         "function": "own.py:attribute",
         "readouts": ["own"],
@@ -257,8 +262,31 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ),
         ({"readouts": {"r": {"effect": "log_odds", "pseudocount": 1}}}, "or ratio, not log_odds$"),
         ({"groups": {"toy": ["toy", "toy2"]}}, "groups.toy: there is a model of that name; give the group another"),
-        ({"groups": {"g": ["toy", "tor"]}}, "groups.g: there is no model tor; did you mean toy?"),
-        ({"groups": {"g": ["toy", "xyz"]}}, "groups.g: there is no model xyz; the models are toy"),
+        ({"groups": {"g": ["toy", "tor"]}}, "groups.g: there is no model tor; did you mean toy"),
+        ({"groups": {"g": ["toy", "xyz"]}}, "groups.g: there is no model xyz; there are toy"),
+        ({"compare": [{"first": "toy", "second": "toy"}]}, r"compare\[0\]: toy is compared with itself"),
+        (
+            {"compare": [{"first": "toy", "second": "tory"}]},
+            r"compare\[0\]: there is no model or group tory; did you mean toy",
+        ),
+        (
+            {"compare": [{"first": "a", "second": "b", "readout": "x"}]},
+            r"compare\[0\]: there is no readout x; there are prediction",
+        ),
+        (
+            {
+                "readouts": {"x": {"targets": ["a", "c"]}},
+                "compare": [{"first": "a", "second": "b", "readout": "x"}],
+            },
+            r"compare\[0\]: there is no target b; there are a, c",
+        ),
+        (
+            {
+                "models": {"a": {"file": "x"}, "b": {"file": "y"}},
+                "compare": [{"first": "a", "second": "b", "scaled": True}],
+            },
+            r"compare\[0\]: scaled divides by the spread of controls; give elements.controls too",
+        ),
         ({"groups": {"g": ["toy"]}}, r"groups.g: \['toy'\] is too short"),
         ({"attributions": {}}, "attributions: 'function' is a required property"),
         ({"attributions": {"function": "deep_lift"}}, "attributions.function: 'deep_lift' does not match .*saturation"),

@@ -30,6 +30,10 @@ def results(tmp_path_factory):
     config["readouts"] = {"reads": {"profile": {"logits": 0, "counts": 1}}, "log": {"output": 1, "targets": ["log"]}}
     config["elements"]["controls"] = {"shuffles": 3}
     config["elements"]["pairs"] = [{"first": "single", "second": "spaced", "distances": [0, 3]}]
+    config["compare"] = [
+        {"first": "one", "second": "both", "scaled": True},
+        {"first": "+", "second": "-", "readout": "reads"},
+    ]
     config["attributions"] = {"function": "saturation_mutagenesis", "readouts": ["log"], "window": 11}
     config["shards"] = {"marginals": 20000}
     run(folder, config)
@@ -208,3 +212,23 @@ def test_jaspar_knows_classes():
     assert found == {
         "MA0139.2 CTCF": {"class": "C2H2 zinc finger factors", "family": "More than 3 adjacent zinc fingers"}
     }
+
+
+def test_comparisons(results, shown):
+    table = pd.read_parquet(results / "differential.parquet").astype(dict.fromkeys([*KEYS, "first", "second"], object))
+    own = table[table["kind"].isin(["motif", "annotation"])]
+    assert [(of["first"], of["second"], of["on"]) for of in shown["comparisons"]] == [
+        ("one", "both", "log · log"),
+        *(("one", "both", f"reads · {strand}") for strand in "+-"),
+        *(("+", "-", f"{model} · reads") for model in ("both", "one", "two")),
+    ]
+    one_kind = own[own["model"].eq("two")]
+    found = shown["comparisons"][-1]
+    assert found["judged"] == one_kind.loc[one_kind["significant"].notna(), "element_id"].nunique()
+    assert found["significant"] == one_kind.loc[one_kind["significant"].eq(True), "element_id"].nunique()
+    strongest = one_kind.loc[one_kind["control_t"].abs().idxmax()]
+    assert found["rows"][0]["name"] == strongest["name"]
+    assert close(found["rows"][0]["difference"], strongest["difference"])
+    text = (results / "report.html").read_text()
+    assert text.count("less both, ") == 3
+    assert "elements differ by more than their shuffles do" in text

@@ -89,6 +89,7 @@ EFFECTS = parts("effects", READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if "attributions" in config else []
 COOPERATIVITY = [RESULTS.table("cooperativity")] if config["elements"]["pairs"] else []
+DIFFERENTIAL = [RESULTS.table("differential")] if config["compare"] else []
 
 
 wildcard_constraints:

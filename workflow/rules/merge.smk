@@ -1,5 +1,5 @@
 # Reads: effects/ and profile_sums/ of all shards.
-# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, provenance.json.
+# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, differential.parquet, provenance.json.
 
 
 rule merge:
@@ -43,6 +43,26 @@ rule cooperativity:
         code=CODE,
     script:
         "../scripts/cooperativity.py"
+
+
+rule differential:
+    input:
+        effects=EFFECTS,
+        probes=PROBES,
+        elements=RESULTS.table("elements"),
+    output:
+        RESULTS.table("differential"),
+    log:
+        RESULTS.log("differential"),
+    benchmark:
+        RESULTS.benchmark("differential")
+    conda:
+        "../../envs/marginalization.yaml"
+    params:
+        files=INPUT_FILES,
+        code=CODE,
+    script:
+        "../scripts/differential.py"
 
 
 rule provenance:

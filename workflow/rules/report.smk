@@ -10,6 +10,7 @@ rule report:
         RESULTS.table("motifs"),
         RESULTS.table("backgrounds"),
         COOPERATIVITY,
+        DIFFERENTIAL,
         ATTRIBUTIONS,
         EFFECTS,
         PROBES,

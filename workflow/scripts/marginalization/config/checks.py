@@ -40,6 +40,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
             _check_pseudocount(name, readout)
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
+        for i, comparison in enumerate(config.get("compare", [])):
+            _check_comparison(f"compare[{i}]", comparison, config)
         for section in ("models", "readouts"):
             _check_case(section, list(config.get(section, {})))
         return
@@ -81,10 +83,30 @@ def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:
     if group in known:
         raise InputError(f"config: groups.{group}: there is a model of that name; give the group another")
     for model in models:
-        if model not in known:
-            near = difflib.get_close_matches(model, list(known), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the models are {', '.join(known)}"
-            raise InputError(f"config: groups.{group}: there is no model {model}; {hint}")
+        _check_known(model, list(known), "model", f"groups.{group}")
+
+
+def _check_comparison(place: str, comparison: dict[str, Any], config: dict[str, Any]) -> None:
+    sides = [comparison["first"], comparison["second"]]
+    if sides[0] == sides[1]:
+        raise InputError(f"config: {place}: {sides[0]} is compared with itself; name another as second")
+    if comparison.get("scaled") and "controls" not in config["elements"]:
+        raise InputError(f"config: {place}: scaled divides by the spread of controls; give elements.controls too")
+    if "readout" in comparison:
+        readouts = config.get("readouts") or DEFAULT_READOUT
+        _check_known(comparison["readout"], list(readouts), "readout", place)
+        known, what = readouts[comparison["readout"]].get("targets", []), "target"
+    else:
+        known, what = [*config["models"], *config.get("groups", {})], "model or group"
+    for side in sides if known else []:
+        _check_known(side, known, what, place)
+
+
+def _check_known(name: str, known: list[str], what: str, place: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise InputError(f"config: {place}: there is no {what} {name}; {hint}")
 
 
 def _check_case(section: str, names: list[str]) -> None:

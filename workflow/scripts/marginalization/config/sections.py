@@ -161,6 +161,23 @@ class Attributions:
 
 
 @section
+class Comparison:
+    """Two models, ensembles or targets whose effects are compared."""
+
+    first: str = key("Name of a model or a group; with `readout`, of a target.")
+    second: str = key("Name of another.")
+    readout: str | None = optional(
+        "The readout whose targets `first` and `second` are, which are compared within each model and group.",
+        without="none: models or groups are compared, target by target of all readouts that both have",
+    )
+    scaled: bool = key(
+        "Divide the effects of each side by the standard deviation of its own controls first.",
+        False,
+        more="For sides whose effects are not on one scale, such as models of other assays; needs `elements.controls`.",
+    )
+
+
+@section
 class Compute:
     """How the models are run."""
 
@@ -245,6 +262,12 @@ class Config:
         Placement(),
         more="See [Placement](#placement).",
         without="centred, `+`",
+    )
+    compare: tuple[Comparison, ...] = key(
+        "Models, groups or targets whose effects are compared with each other, element by element.",
+        (),
+        more="See [Comparisons](#comparisons).",
+        without="none",
     )
     attributions: Attributions | None = optional(
         "How much each base of the constructs adds to each target; nothing of it without this section.",

@@ -5,13 +5,11 @@ In each background, with the effects e of the pair and of its parts,
     cooperativity = e(pair) - e(first) - e(second)
 
 which is zero where effects add up; or of ratios e(pair) / (e(first) e(second)), which is one where they
-multiply. Only the row groups of the effects that hold pairs or parts are read. As these stand
-in all shards, their effects pass through a scratch file; in memory are a few numbers for each row of the table.
+multiply. In memory are a few numbers for each row of the table.
 """
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,12 @@ from tqdm import tqdm
 
 from ..design.pairs import IDS
 from ..statistics.nulls import benjamini_hochberg
-from ..statistics.scales import Scale, effect, scale_of
+from ..statistics.scales import Scale, scale_of
 from ..statistics.summary import signed_rank, spread
 from ..store.files import parquet_writer
 from ..store.schemas import COOPERATIVITY
-from .parts import Screened, aligned, of_target, write_rows
+from .parts import Screened, write_rows
+from .spilled import spilled_effects
 
 AT_ONCE = 2**20
 """About how many effects of pairs are in memory at a time."""
@@ -65,16 +64,16 @@ def merge_pairs(
     with parquet_writer(path, COOPERATIVITY, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
             scale = scale_of(readouts[item.readout])
-            with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
-                n_backgrounds = _spill_effects(item, scale, needed, scratch)
-                shape = (len(item.targets), int(needed.sum()), n_backgrounds)
-                for target, effects in zip(item.targets, np.memmap(scratch, np.float64, "r", shape=shape), strict=True):
+            with spilled_effects(item, scale, needed, Path(path).parent) as spilled:
+                for target, effects in zip(item.targets, spilled, strict=True):
                     found = _statistics(effects, rows, scale)
                     found["q_value"] = benjamini_hochberg(found["p_value"])
                     for first in range(0, len(keys), ROWS):
                         part = slice(first, first + ROWS)
                         columns = {name: values[part] for name, values in found.items()}
-                        write_rows(writer, item, target, keys.iloc[part].assign(n_backgrounds=n_backgrounds, **columns))
+                        write_rows(
+                            writer, item, target, keys.iloc[part].assign(n_backgrounds=effects.shape[1], **columns)
+                        )
 
 
 def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -95,26 +94,6 @@ def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.n
     # A pair and its parts are of one width, so they stand at the same starts.
     strands_and_starts = placed[["strand", "start"]].iloc[rows[:, 0]].reset_index(drop=True)
     return keys.join(strands_and_starts), rows
-
-
-def _spill_effects(item: Screened, scale: Scale, needed: np.ndarray, scratch: Any) -> int:
-    """Write (targets, needed placements, backgrounds) of float64 to the scratch file; returns how many backgrounds."""
-    n_targets, places = len(item.targets), np.r_[0, np.cumsum(needed)]
-    n_needed = int(places[-1])
-    n_backgrounds = 0
-    for part in item.parts:
-        wanted = needed[part.first : part.first + part.n]
-        for rows, before, after in aligned(part, n_targets, wanted):
-            n_backgrounds = before.shape[2]
-            # Of a group of models the predictions are averaged, as in the summary.
-            effects = effect(before.mean(axis=0), after.mean(axis=0), scale)
-            for t in range(n_targets):
-                first, which = of_target(rows, t, n_targets)
-                own = effects[which]
-                scratch.seek((t * n_needed + int(places[part.first + first])) * n_backgrounds * 8)
-                scratch.write(own[wanted[first : first + len(own)]].tobytes())
-    scratch.flush()
-    return n_backgrounds
 
 
 def _statistics(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from ..design.placement import placed_table
 from ..jobs.job import as_job
 from ..jobs.provenance import devices, facts, wall_seconds
 from ..merging.cooperativity import merge_pairs
+from ..merging.differential import merge_differential
 from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
@@ -64,6 +65,23 @@ def cooperativity(snakemake: Any) -> None:
             screened(snakemake, effects, placed),
             placed,
             read_table(snakemake.input.pairs, PAIRS),
+            readouts_of(config),
+            snakemake.output[0],
+            facts(config, snakemake.params.files, effects),
+        )
+
+
+def differential(snakemake: Any) -> None:
+    """Compare the effects of models, groups or targets with each other."""
+    with as_job(snakemake):
+        config, effects = snakemake.config, snakemake.input.effects
+        elements = read_table(snakemake.input.elements, ELEMENTS)
+        placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
+        merge_differential(
+            config["compare"],
+            screened(snakemake, effects, placed),
+            placed,
+            families(elements, config["elements"].get("controls")),
             readouts_of(config),
             snakemake.output[0],
             facts(config, snakemake.params.files, effects),

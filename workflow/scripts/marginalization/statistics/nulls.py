@@ -141,6 +141,22 @@ def _known(values: np.ndarray) -> np.ndarray:
     return values[~np.isnan(values)]
 
 
+def control_spread(effect: np.ndarray, among: Families) -> float:
+    """The standard deviation of controls within their families, pooled over families and placements; NaN for none.
+
+    Args:
+        effect: float64 (elements, placements), means over backgrounds.
+        among: the families.
+    """
+    of, x = among.family[among.is_control], effect[among.is_control]
+    sums = np.zeros((len(among.stratum), x.shape[1]))
+    np.add.at(sums, of, x)
+    n = np.bincount(of, minlength=len(among.stratum))
+    mean = sums / np.maximum(n, 1)[:, None]
+    df = x.shape[1] * (n[n > 0] - 1).sum()
+    return float(np.sqrt((_difference(x, mean[of]) ** 2).sum() / df)) if df else np.nan
+
+
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """The q-values of p-values of any shape, all one family; NaN where p is."""
     q = np.full_like(p, np.nan)

@@ -144,6 +144,25 @@ STATISTICS = [
     "models_std",
     "n_models_agree",
 ]
+AMONG_ELEMENTS = [
+    ("q_value", pa.float64()),
+    ("rank", pa.int64()),
+    ("n_controls", pa.int64()),
+    ("control_mean", pa.float64()),
+    ("control_std", pa.float64()),
+    ("control_z", pa.float64()),
+    ("control_t", pa.float64()),
+    ("control_p", pa.float64()),
+    ("control_q", pa.float64()),
+    ("n_stratum", pa.int64()),
+    ("control_low", pa.float64()),
+    ("control_high", pa.float64()),
+    ("beyond_floor", pa.bool_()),
+    ("element_p", pa.float64()),
+    ("element_q", pa.float64()),
+    ("significant", pa.bool_()),
+]
+"""What follows from all elements and controls together."""
 SUMMARY = pa.schema(
     [
         ("model", _NAME),
@@ -158,22 +177,7 @@ SUMMARY = pa.schema(
         ("n_backgrounds", pa.int64()),
         ("n_models", pa.int64()),
         *((statistic, pa.int64() if statistic.startswith("n_") else pa.float64()) for statistic in STATISTICS),
-        ("q_value", pa.float64()),
-        ("rank", pa.int64()),
-        ("n_controls", pa.int64()),
-        ("control_mean", pa.float64()),
-        ("control_std", pa.float64()),
-        ("control_z", pa.float64()),
-        ("control_t", pa.float64()),
-        ("control_p", pa.float64()),
-        ("control_q", pa.float64()),
-        ("n_stratum", pa.int64()),
-        ("control_low", pa.float64()),
-        ("control_high", pa.float64()),
-        ("beyond_floor", pa.bool_()),
-        ("element_p", pa.float64()),
-        ("element_q", pa.float64()),
-        ("significant", pa.bool_()),
+        *AMONG_ELEMENTS,
     ]
 )
 COOPERATIVITY = pa.schema(
@@ -198,5 +202,31 @@ COOPERATIVITY = pa.schema(
         ("cooperativity_ci_high", pa.float64()),
         ("p_value", pa.float64()),
         ("q_value", pa.float64()),
+    ]
+)
+DIFFERENTIAL = pa.schema(
+    [
+        ("first", _NAME),
+        ("second", _NAME),
+        ("model", _NAME),
+        ("readout", _NAME),
+        ("target", _NAME),
+        ("element_id", pa.string()),
+        ("strand", _NAME),
+        ("start", pa.int64()),
+        ("name", pa.string()),
+        ("kind", _NAME),
+        ("sequence", pa.string()),
+        ("n_backgrounds", pa.int64()),
+        ("effect_first", pa.float64()),
+        ("effect_second", pa.float64()),
+        ("unit_first", pa.float64()),
+        ("unit_second", pa.float64()),
+        ("difference", pa.float64()),
+        ("difference_std", pa.float64()),
+        ("difference_ci_low", pa.float64()),
+        ("difference_ci_high", pa.float64()),
+        ("p_value", pa.float64()),
+        *AMONG_ELEMENTS,
     ]
 )

@@ -12,7 +12,7 @@ from .paths import RULES, Results
 
 logger = logging.getLogger(__name__)
 
-TABLES = ["profiles", "cooperativity", "attributions"]
+TABLES = ["profiles", "cooperativity", "differential", "attributions"]
 """Tables that not every config gives."""
 
 

@@ -15,7 +15,7 @@ from ...store.files import whole_file
 from ...store.paths import Results
 from .charts import CHARTS, specification
 from .contents import gather
-from .figures import MOST_VIEWS, ranked
+from .figures import MOST_VIEWS, ranked, short
 from .logos import letter_outlines
 
 
@@ -39,6 +39,8 @@ def render(contents: dict[str, Any]) -> str:
         views=contents["views"],
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
+        comparisons=contents["comparisons"],
+        short=short,
         most_cards=MOST_VIEWS,
         contents=_in_script(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
