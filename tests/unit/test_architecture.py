@@ -12,6 +12,7 @@ ORDER = [
     "statistics",
     "store",
     "inputs",
+    "keras",
     "config",
     "design",
     "models",

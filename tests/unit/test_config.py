@@ -18,6 +18,8 @@ FULL = {
             "inputs": [{"constant": 1, "shape": [2]}, {"constant": [[1, 2.5]]}, {"file": "input.npz", "key": "x"}],
         },
         "file": {"file": "model.pt", "trust_pickle": True},
+        "atac": {"chrombpnet": "folds", "bias": True},
+        "chip": {"bpnet": "bpnet.h5"},
     },
     "groups": {"both": ["factory", "file"]},
     "readouts": {

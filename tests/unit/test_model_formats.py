@@ -147,8 +147,7 @@ def test_how_a_keras_bpnet_is_loaded(tmp_path):
     path.write_bytes(KINDS["hdf5"][0])
     with pytest.raises(InputError) as error:
         formats.require_model(str(path), False, "models.toy")
-    assert "`factory: bpnetlite.bpnet:BPNet.from_chrombpnet`" in str(error.value)
-    assert f"`kwargs: {{filename: {path}}}`" in str(error.value)
+    assert f"Give a ChromBPNet as `chrombpnet: {path}` and a BPNet as `bpnet: {path}`" in str(error.value)
 
 
 def test_safetensors_as_a_file_go_to_weights(tmp_path):

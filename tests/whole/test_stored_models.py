@@ -2,13 +2,14 @@
 
 import sys
 
+import keras_files as kf
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
 from scipy.spatial.distance import jensenshannon
-from workflows import run
+from workflows import run, snakemake
 
 
 @pytest.fixture
@@ -129,3 +130,45 @@ def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen
     ]
     log2_fold_change = np.log2(sides[1] / sides[0]).mean(axis=0)
     assert folds.loc[["+", "-"], "effect_mean"].tolist() == pytest.approx(log2_fold_change, rel=1e-5)
+
+
+def test_a_folder_of_chrombpnet_folds_needs_no_more_than_its_path(lab, screen):
+    """Lengths, readouts and the group of folds come with it; effects are those of the same layers in float64."""
+    for fold in range(2):
+        kf.write(lab / f"atac/fold_{fold}/model.chrombpnet_nobias.fold_{fold}.ENCSR1.h5", kf.branch(fold))
+        kf.write(lab / f"atac/fold_{fold}/model.bias_scaled.fold_{fold}.ENCSR1.h5", kf.branch(9, without_bias=False))
+    screen |= {"models": {"atac": {"chrombpnet": "atac"}}, "backgrounds": {"random": {"n": 6, "gc": 0.4}}}
+    run(lab, screen)
+    results = lab / "results/models"
+    effects, elements = pd.read_parquet(results / "effects"), pd.read_parquet(results / "elements.parquet")
+    backgrounds = pd.read_parquet(results / "backgrounds.parquet").set_index("background_id")["sequence"]
+    effects = effects[(effects["readout"] == "log_counts") & (effects["strand"] == "+")]
+    assert effects["effect"].abs().max() > 0.01
+    one_hot = {letter: row for letter, row in zip("ACGT", np.eye(4), strict=True)}
+    sequences = elements.set_index("element_id")["sequence"]
+    means = []
+    for fold in range(2):
+        rows = effects[effects["model"] == f"atac.fold_{fold}"].sort_values(["element_id", "background_id"])
+        before, after = [], []
+        for element, background, start in rows[["element_id", "background_id", "start"]].itertuples(index=False):
+            letters = list(backgrounds[background])
+            before.append([one_hot[letter] for letter in letters])
+            for i, letter in enumerate(sequences[element], start):
+                letters[i] = letters[i] if letter == "N" else letter
+            after.append([one_hot[letter] for letter in letters])
+        before, after = (kf.branch_outputs(kf.branch(fold), np.array(X))[1][:, 0] for X in (before, after))
+        np.testing.assert_allclose(rows["effect"], after - before, rtol=0, atol=1e-5)
+        means.append(rows.assign(effect=after - before).groupby("element_id")["effect"].mean())
+    summary = pd.read_parquet(results / "summary.parquet")
+    summary = summary[(summary["model"] == "atac") & (summary["readout"] == "log_counts") & (summary["strand"] == "+")]
+    group = summary.drop_duplicates("element_id").set_index("element_id")["effect_mean"]
+    np.testing.assert_allclose(group.sort_index(), (means[0] + means[1]).sort_index() / 2, rtol=0, atol=1e-5)
+    assert set(pd.read_parquet(results / "profiles.parquet")["model"]) == {"atac", "atac.fold_0", "atac.fold_1"}
+
+
+def test_a_dry_run_tells_what_a_file_is_that_is_no_chrombpnet(lab, screen):
+    kf.write(lab / "bias.h5", kf.branch(9, without_bias=False))
+    screen |= {"models": {"atac": {"chrombpnet": "bias.h5"}}, "backgrounds": {"random": {"n": 6}}}
+    done = snakemake(lab, screen, "--dry-run")
+    assert done.returncode != 0
+    assert "config: models.atac: bias.h5 is a network of other layers (bpnet_1st_conv" in done.stdout

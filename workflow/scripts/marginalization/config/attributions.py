@@ -46,6 +46,11 @@ def check_attributions(config: dict[str, Any]) -> None:
         check_reference(spec["function"], "attributions.function")
     if spec["function"] == DEEP_LIFT_SHAP:
         for name, model in config["models"].items():
+            if model.get("bias"):
+                raise InputError(
+                    f"config: attributions.function: deep_lift_shap has no rule for the sum of the counts of the two "
+                    f"models in models.{name}; leave out its `bias`, or use saturation_mutagenesis"
+                )
             if "file" in model and not model["trust_pickle"]:
                 raise InputError(
                     f"config: attributions.function: deep_lift_shap has a rule for each kind of layer, and a "

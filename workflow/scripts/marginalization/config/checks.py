@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
 
@@ -44,6 +45,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
             _check_comparison(f"compare[{i}]", comparison, config)
         for section in ("models", "readouts"):
             _check_case(section, list(config.get(section, {})))
+        if "length" not in config["backgrounds"] and not any(map(package_of, config["models"].values())):
+            raise InputError("config: backgrounds: 'length' is a required property (Length of the models' input)")
         return
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = place.removeprefix(".") or "top level"
@@ -172,7 +175,8 @@ def model_files(config: dict[str, Any], model: str) -> list[str]:
         InputError: one of them does not exist.
     """
     spec = config["models"][model]
-    named = [spec.get("file"), spec.get("weights"), *(item.get("file") for item in spec["inputs"])]
+    packed = stored_file(spec[package]) if (package := package_of(spec)) else None
+    named = [spec.get("file"), spec.get("weights"), packed, *(item.get("file") for item in spec["inputs"])]
     files = {require_file(path, f"models.{model}") for path in named if path}
     files |= code_files(spec.get("factory", ""), f"models.{model}")
     for name, readout in config["readouts"].items():

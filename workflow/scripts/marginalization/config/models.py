@@ -16,6 +16,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..inputs.model_formats import DAMAGED, kind_of, kind_of_folder, require_model, require_weights, unusable
+from ..keras.packages import Brought, brought_by, fold_files, package_of, stored_file
+from ..statistics.scales import DIFFERENCE
 from .checks import require_file
 from .dependencies import code_file
 
@@ -36,6 +38,70 @@ def check_models(config: dict[str, Any]) -> None:
         _check_kwargs(spec.get("kwargs", {}), f"{place}.kwargs")
     for place, reference in _references(config):
         check_reference(reference, place)
+
+
+def complete(config: dict[str, Any]) -> None:
+    """Write into a config, in place, what models of `chrombpnet` and `bpnet` bring along, where the lab says nothing.
+
+    A model of several folds becomes a model for each, such as `atac.fold_0`, and the group `atac` of them.
+
+    Raises:
+        InputError: a file is not what its key says, or the models' lengths differ and none is given.
+    """
+    brought: dict[str, Brought] = {}
+    config["models"] = _with_folds(config)
+    for name, spec in config["models"].items():
+        if package_of(spec):
+            brought[name] = brought_by(spec, f"models.{name}")
+    if not brought:
+        return
+    lengths = {of.length: name for name, of in brought.items()}
+    if "length" not in config["backgrounds"]:
+        if len(lengths) > 1:
+            told = " and ".join(f"{length} bases (models.{name})" for length, name in sorted(lengths.items()))
+            raise InputError(f"config: models: they take sequences of {told}; all models of a screen have one length")
+        config["backgrounds"]["length"] = next(iter(lengths))
+    for name, of in brought.items():
+        longer = config["backgrounds"]["length"] - of.length
+        shapes = ([*shape[:-1], shape[-1] + longer] if len(shape) > 1 else list(shape) for shape in of.inputs)
+        spec = config["models"][name]
+        spec["inputs"] = spec["inputs"] or [{"constant": 0, "shape": shape} for shape in shapes]
+    heads = {(of.profile, of.counts) for of in brought.values()}
+    if not config["readouts"] and brought.keys() == config["models"].keys() and len(heads) == 1:
+        config["readouts"] = _readouts(*heads.pop())
+
+
+def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
+    """The models, with one for each fold; in the config's groups the folds take the place of their model."""
+    models: dict[str, Any] = {}
+    for name, spec in config["models"].items():
+        package = package_of(spec)
+        if package is None:
+            models[name] = spec
+            continue
+        place = f"models.{name}"
+        folds = fold_files(spec[package], package, spec.get("bias", False), place)
+        for path in folds.values():
+            require_file(stored_file(path), place)
+        members = {f"{name}.{fold}" if fold else name: {**spec, package: path} for fold, path in folds.items()}
+        if taken := members.keys() & (config["models"].keys() - {name}):
+            raise InputError(f"config: {place}: its folds need the name {min(taken)}, which is another model's")
+        models |= members
+        if len(members) > 1:
+            for group, of in config["groups"].items():
+                config["groups"][group] = [new for old in of for new in (members if old == name else [old])]
+            config["groups"][name] = list(members)
+    return models
+
+
+def _readouts(profile: int, counts: int) -> dict[str, Any]:
+    """Readouts of profile logits and log counts: the log counts, and expected counts with their profiles."""
+    strands = {"targets": ["+", "-"], "reverse_order": [1, 0]}
+    named = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {})
+    readouts: dict[str, Any] = {"log_counts": {"output": 1, "positions": "all", "reduce": "none", **named}}
+    if counts in (1, profile):
+        readouts["counts"] = {"profile": {"logits": 0, "counts": 1, "keep": True}, "positions": "all"}
+    return {name: {**readout, "effect": DIFFERENCE.name} for name, readout in readouts.items()}
 
 
 def require_modules(config: dict[str, Any]) -> None:

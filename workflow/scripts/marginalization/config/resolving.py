@@ -9,7 +9,7 @@ import yaml
 
 from .attributions import check_attributions, require_tangermeme
 from .checks import check_config, expand_home
-from .models import check_models, require_modules
+from .models import check_models, complete, require_modules
 
 
 def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> None:
@@ -28,6 +28,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> None
     check_config(config, yaml.safe_load(Path(schema).read_text()))
     validate(config, schema)
     config.update(expand_home(config))
+    complete(config)
     check_models(config)
     check_attributions(config)
     if jobs_here:

@@ -50,8 +50,8 @@ class Model:
     """A model, from a file or a factory."""
 
     RULES: ClassVar = {
-        **one_of("file", "factory"),
-        "dependentRequired": {"kwargs": ["factory"], "weights": ["factory"]},
+        **one_of("file", "factory", "chrombpnet", "bpnet"),
+        "dependentRequired": {"kwargs": ["factory"], "weights": ["factory"], "bias": ["chrombpnet"]},
     }
     file: str | None = optional(
         "A TorchScript file, a torch.export file (.pt2), or a pickled module (with trust_pickle).",
@@ -61,6 +61,15 @@ class Model:
         "What makes the model: `package.module:callable` or `path/to/file.py:callable`.",
         more="The callable may have dots in it, such as `bpnetlite.bpnet:BPNet.from_chrombpnet`.",
         **REFERENCE,
+    )
+    chrombpnet: str | None = optional(
+        "A ChromBPNet as chrombpnet or ENCODE keeps it: an .h5 file, or a folder or a tar of folds.",
+        more="It brings its length, its readouts and its folds along: see below.",
+    )
+    bias: bool | None = optional("Keep a ChromBPNet's bias model in; without this key it is left out.")
+    bpnet: str | None = optional(
+        "A BPNet as Keras wrote it, such as that of basepairmodels: an .h5 file, or a folder or a tar of folds.",
+        more="It brings its length, its readouts, zero controls and its folds along: see below.",
     )
     kwargs: dict[str, Any] | None = optional(
         "Keyword arguments of the factory.",

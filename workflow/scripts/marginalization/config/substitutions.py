@@ -170,7 +170,11 @@ class Backgrounds:
     """What the elements are substituted into."""
 
     RULES: ClassVar = one_of("loci", "fasta", "random")
-    length: int = key("Length of the models' input, in bases.", minimum=1)
+    length: int | None = optional(
+        "Length of the models' input, in bases.",
+        without="that of a `chrombpnet` or `bpnet`; else required",
+        minimum=1,
+    )
     loci: Loci | None = optional(
         "Windows of a genome, centred on intervals.",
         more="With `summits: true`, on a narrowPeak's summits.",

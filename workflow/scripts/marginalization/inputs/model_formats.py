@@ -41,8 +41,8 @@ WEB_PAGE = Kind("is a web page, as servers send one in place of a file", "downlo
 CUT_ZIP = Kind("is the beginning of a zip file whose end is missing", _AGAIN)
 HDF5 = Kind(
     "is an HDF5 file (.h5), such as Keras writes",
-    "PyTorch does not read it. A BPNet or ChromBPNet loads with `factory: bpnetlite.bpnet:BPNet.from_chrombpnet` and "
-    "`kwargs: {{filename: {path}}}`; any other has to be built in PyTorch, as a `factory` with its `weights`",
+    "PyTorch does not read it. Give a ChromBPNet as `chrombpnet: {path}` and a BPNet as `bpnet: {path}`; any other has "
+    "to be built in PyTorch, as a `factory` with its `weights`",
 )
 KERAS = Kind(
     "is a Keras model (.keras)",

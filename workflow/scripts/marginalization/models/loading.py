@@ -1,4 +1,4 @@
-"""Models as they are stored: TorchScript, torch.export, factories with weights, and pickles that are trusted."""
+"""Models as they are stored: TorchScript, torch.export, Keras, factories with weights, pickles that are trusted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ import torch
 
 from ..errors import InputError
 from ..inputs.model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_model, zip_entries
+from ..keras.packages import package_of
 from .checkpoints import load_weights
 from .factories import make
+from .keras import load_keras
 from .process_state import state_kept
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
         InputError: it can not be loaded; the message says how to mend that.
     """
     place = f"models.{name}"
+    if package_of(spec):
+        return load_keras(spec, place)
     if "factory" in spec:
         model = _unwrapped(make(spec["factory"], spec.get("kwargs", {}), place), place)
         if "weights" in spec:
