@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench config check format clean
+.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -47,6 +47,9 @@ bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large pl
 config: $(VENV)/.installed  ## Write the config's schema, tables and comments from its sections.
 	$(BIN)/python config/generate.py
 
+lock: $(VENV)/.installed  ## Write the versions of the environment, in which the tests passed. CUDA's packages come with torch's.
+	$(BIN)/pip freeze --exclude-editable | sed -E '/^(cuda|nvidia|triton)/d; s/\+.*//' > requirements.lock
+
 check: $(VENV)/.installed $(GENOME)  ## Lint.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
@@ -60,7 +63,7 @@ clean:
 $(GENOME): config/demo/genome.py | $(VENV)/.installed
 	$(BIN)/python config/demo/genome.py
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[workflow,test]'
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[workflow,test]'
 	touch $@

@@ -1,14 +1,17 @@
-"""The rules' conda environments hold what pyproject.toml asks for."""
+"""The lock and the rules' conda environments hold what pyproject.toml asks for."""
 
+import itertools
 import tomllib
 from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+LOCK = [Requirement(line) for line in (PROJECT / "requirements.lock").read_text().splitlines()]
 ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"))
 
 
@@ -19,8 +22,27 @@ def test_every_environment_has_the_packages_pins():
     extras = PYPROJECT["optional-dependencies"]
     lines = PYPROJECT["dependencies"] + extras["attributions"] + extras["report"]
     asked = {Requirement(line).name: Requirement(line).specifier for line in lines}
+    asked["torch"] = next(locked.specifier for locked in LOCK if locked.name == "torch")
     assert {Requirement(line).name: Requirement(line).specifier for line in from_pip} == asked
     assert len(from_pip) == len(asked) > 5
+
+
+def test_the_lock_has_one_version_within_the_range_of_each_package():
+    locked = {canonicalize_name(requirement.name): requirement for requirement in LOCK}
+    assert len(locked) == len(LOCK)
+    for requirement in LOCK:
+        (pin,) = requirement.specifier
+        assert (pin.operator, requirement.url, requirement.marker) == ("==", None, None)
+        assert "+" not in pin.version  # the build for CUDA and the one for the CPU alone are one version
+    lines = [*PYPROJECT["dependencies"], *itertools.chain(*PYPROJECT["optional-dependencies"].values())]
+    for asked in map(Requirement, lines):
+        if asked.name != PYPROJECT["name"]:
+            (pin,) = locked[canonicalize_name(asked.name)].specifier
+            assert asked.specifier.contains(pin.version), asked
+
+
+def test_the_lock_leaves_open_what_only_torchs_build_for_cuda_needs():
+    assert not [locked for locked in LOCK if locked.name.startswith(("cuda", "nvidia", "triton"))]
 
 
 def test_the_tests_compare_with_the_tangermeme_that_attributes():
