@@ -50,9 +50,10 @@ config: $(VENV)/.installed  ## Write the config's schema, tables and comments fr
 lock: $(VENV)/.installed  ## Write the versions of the environment, in which the tests passed. CUDA's packages come with torch's.
 	$(BIN)/pip freeze --exclude-editable | sed -E '/^(cuda|nvidia|triton)/d; s/\+.*//' > requirements.lock
 
-check: $(VENV)/.installed $(GENOME)  ## Lint.
+check: $(VENV)/.installed $(GENOME)  ## Lint, and check the types.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules

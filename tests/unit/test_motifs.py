@@ -108,7 +108,7 @@ def write(tmp_path):
 
 
 def of_matrix(matrix, name="m"):
-    return Motif(name, np.array(matrix, dtype=np.float64), None, "x.meme:1")
+    return Motif(name, np.array(matrix, dtype=np.float64), "", "x.meme:1")
 
 
 @pytest.mark.parametrize("name", ["x.meme", "x.meme.gz"])
@@ -116,8 +116,8 @@ def test_minimal_meme(write, name):
     path = write(name, MINIMAL)
     motifs = read_motifs(path)
     assert [(motif.name, motif.sequence, motif.source) for motif in motifs] == [
-        ("MA0004.1 Arnt", None, f"{path}:10"),
-        ("MA0006.1", None, f"{path}:17"),
+        ("MA0004.1 Arnt", "", f"{path}:10"),
+        ("MA0006.1", "", f"{path}:17"),
     ]
     np.testing.assert_allclose(motifs[0].matrix, ARNT, rtol=1e-15)
     np.testing.assert_allclose(motifs[1].matrix, [[0, 0, 0, 1], [0, 1 / 3, 1 / 3, 1 / 3]], rtol=1e-15)

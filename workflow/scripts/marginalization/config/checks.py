@@ -20,7 +20,7 @@ from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
 
-DEFAULT_READOUT = {"prediction": {}}
+DEFAULT_READOUT: dict[str, dict[str, Any]] = {"prediction": {}}
 """The readout of a config without any: every output, flattened."""
 
 
@@ -58,8 +58,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
         missing = {key: needed for key, needed in error.validator_value.items() if key in error.instance}
         message = ", ".join(f"{key} goes only with {' and '.join(needed)}" for key, needed in missing.items())
     elif error.validator == "pattern" and re.fullmatch(r"models\..+\.factory|readouts\..+\.function", place):
-        near = re.fullmatch(r"(.+\.py|[a-z0-9_.]+)\W+(?!py$)([A-Za-z_][\w.]*)(\(.*\))?", error.instance)
-        hint = f"; did you mean '{near[1]}:{near[2]}'?" if near else ""
+        reference = re.fullmatch(r"(.+\.py|[a-z0-9_.]+)\W+(?!py$)([A-Za-z_][\w.]*)(\(.*\))?", error.instance)
+        hint = f"; did you mean '{reference[1]}:{reference[2]}'?" if reference else ""
         message = f"{error.instance!r} does not end in a colon and a name{hint}"
     else:
         message = error.message

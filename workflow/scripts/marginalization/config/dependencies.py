@@ -118,15 +118,19 @@ def _note(event: str, arguments: tuple) -> None:
             _noting[-1].add(os.path.abspath(os.fsdecode(path)))
 
 
+@cache
+def _add_hook() -> None:
+    """Once: an audit hook can not be taken away."""
+    sys.addaudithook(_note)
+
+
 @contextlib.contextmanager
 def noted_reads() -> Iterator[set[str]]:
     """The lab's files that Python reads or imports from in the block: in the set once it has ended.
 
     Files of Python itself, of installed packages, of this package and of the system are none of the lab's.
     """
-    if not hasattr(_note, "added"):  # an audit hook can not be taken away
-        sys.addaudithook(_note)
-        _note.added = True
+    _add_hook()
     known = _module_files()
     reads: set[str] = set()
     _noting.append(reads)

@@ -7,13 +7,13 @@ config/generate.py writes the schema, the tables of config/README.md and the com
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, dataclass_transform
+from typing import Annotated, Any
 
 
 class Bounds(dict[str, Any]):
     """What a JSON schema says of the values of a type within another; types must have a hash."""
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dict's is None
 
 
 NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
@@ -61,7 +61,6 @@ def one_of(*keys: str) -> dict[str, Any]:
     return {"oneOf": [{"required": [name]} for name in keys]}
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(key, optional))
 def section(of: type) -> type:
     """The decorator of sections. They can not be compared or printed, which would double the time of their import."""
     return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(of)

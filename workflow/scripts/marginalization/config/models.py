@@ -96,8 +96,8 @@ def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
 
 def _readouts(profile: int, counts: int) -> dict[str, Any]:
     """Readouts of profile logits and log counts: the log counts, and expected counts with their profiles."""
-    strands = {"targets": ["+", "-"], "reverse_order": [1, 0]}
-    named = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {})
+    strands: dict[str, Any] = {"targets": ["+", "-"], "reverse_order": [1, 0]}
+    named: dict[str, Any] = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {})
     readouts: dict[str, Any] = {"log_counts": {"output": 1, "positions": "all", "reduce": "none", **named}}
     if counts in (1, profile):
         readouts["counts"] = {"profile": {"logits": 0, "counts": 1, "keep": True}, "positions": "all"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..inputs import intervals, motifs
 from .keys import DISTINCT, NotNegative, key, one_of, optional, section
 
-BITS = {"minimum": 0, "maximum": 2}
+BITS: dict[str, Any] = {"minimum": 0, "maximum": 2}
 
 
 @section

@@ -32,9 +32,10 @@ def steps(spec: dict[str, int], place: str, last: int | None = None) -> range:
     Raises:
         InputError: there are none, or nothing says where they end; the message names the `place` in the config.
     """
-    if "to" not in spec and last is None:
+    last = spec.get("to", last)
+    if last is None:
         raise InputError(f"config: {place}: the range needs an end; give `to`")
-    numbers = range(spec["from"], spec.get("to", last) + 1, spec["step"])
+    numbers = range(spec["from"], last + 1, spec["step"])
     if not numbers:
         raise InputError(
             f"config: {place}: there is nothing from {spec['from']} to {numbers.stop - 1}; "

@@ -143,8 +143,9 @@ def _read_plan(config: dict[str, Any]) -> Plan:
     results = Results.of_screen(config["screen"])
     rates = {model: measured_rate(results.rate(model), digest) for model, digest in models.items()}
     marginals = shards["marginals"]
-    if shards["minutes"] and all(rates.values()):
-        marginals = 60 * shards["minutes"] * min(rates.values())
+    known = [rate for rate in rates.values() if rate]
+    if shards["minutes"] and len(known) == len(models):
+        marginals = 60 * shards["minutes"] * min(known)
     per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
     element_digests = _element_digests(elements, per_element, marginals)
     background_digests = {}

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -75,7 +75,6 @@ class Attributor:
         own = {DEEP_LIFT_SHAP: self._deep_lift_shap, SATURATION_MUTAGENESIS: self._saturation_mutagenesis}
         self.run = own.get(self.name, self._of_the_lab)
         self.n_references = self.kwargs.pop("n_shuffles", N_SHUFFLES) if self.name == DEEP_LIFT_SHAP else 0
-        self.function: Callable[..., Any] | None = None
         if self.name not in own:
             self.function = import_callable(self.name, "attributions.function")
         self.warned: Counter[tuple[str, int]] = Counter()
@@ -110,7 +109,12 @@ class Attributor:
                 logger.warning("%s: the warning from %s:%d came %d times", self.name, path, line, n)
 
     def _deep_lift_shap(
-        self, model: OneReadout, X: torch.Tensor, n_targets: int, args: Sequence[torch.Tensor], references: torch.Tensor
+        self,
+        model: OneReadout,
+        X: torch.Tensor,
+        n_targets: int,
+        args: Sequence[torch.Tensor],
+        references: torch.Tensor | None,
     ) -> torch.Tensor:
         from tangermeme.deep_lift_shap import deep_lift_shap
 
@@ -120,14 +124,24 @@ class Attributor:
         return torch.stack([y.sum(dim=1) for y in per_target], dim=1)
 
     def _saturation_mutagenesis(
-        self, model: OneReadout, X: torch.Tensor, n_targets: int, args: Sequence[torch.Tensor], references: None
+        self,
+        model: OneReadout,
+        X: torch.Tensor,
+        n_targets: int,
+        args: Sequence[torch.Tensor],
+        references: torch.Tensor | None,
     ) -> torch.Tensor:
         # All targets at once, from the same predictions.
         edits = saturation_mutagenesis(model, X, args=args, dtype=self.dtype, raw_outputs=True, **self.options)
         return (X.unsqueeze(-1) * centred_effects(*edits)).sum(dim=1).transpose(1, 2)
 
     def _of_the_lab(
-        self, model: OneReadout, X: torch.Tensor, n_targets: int, args: Sequence[torch.Tensor], references: None
+        self,
+        model: OneReadout,
+        X: torch.Tensor,
+        n_targets: int,
+        args: Sequence[torch.Tensor],
+        references: torch.Tensor | None,
     ) -> torch.Tensor:
         X = X.to(as_dtype(None, model))
         found = []

@@ -82,7 +82,7 @@ def _unsteady(run: Run, rows: Sequence[int], before: list[torch.Tensor]) -> Faul
     for _ in range(2):
         with _equal_draws():
             seeded.append(run(rows))
-    return Fault.CHANGING if _apart(*seeded) else Fault.RANDOM
+    return Fault.CHANGING if _apart(seeded[0], seeded[1]) else Fault.RANDOM
 
 
 def _apart(ys: list[torch.Tensor], others: list[torch.Tensor], share: float | None = None) -> bool:

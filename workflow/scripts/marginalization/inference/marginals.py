@@ -17,7 +17,7 @@ from ..models.outputs import map_tree, row_count
 from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import check_one_hot, substitute
-from .prediction import BATCH_SIZE, check_rows, predict
+from .prediction import BATCH_SIZE, Options, check_rows, predict
 from .streams import stream_motifs
 
 
@@ -158,7 +158,7 @@ def marginalize_motifs(
     Raises:
         ValueError: no motifs, or as `marginalize` and `predict`.
     """
-    options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
+    options: Options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
     if isinstance(motifs, str):
         raise ValueError(f"motifs must be a list; for the one motif {motifs!r} give [{motifs!r}], or use marginalize")
     if len(motifs) == 0:
@@ -173,8 +173,9 @@ def marginalize_motifs(
     y_before = predict(model, X, **options)
     y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
     done = 0
-    options |= {"verbose": verbose, "incremental": incremental, "precision": precision}
-    for y in stream_motifs(model, X, placements, alphabet, **options):
+    for y in stream_motifs(
+        model, X, placements, alphabet, verbose=verbose, incremental=incremental, precision=precision, **options
+    ):
         done += _fill(y_afters, y, done)
     return MotifMarginals(y_before, y_afters)
 

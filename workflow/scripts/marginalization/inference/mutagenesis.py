@@ -10,7 +10,7 @@ import torch
 from ..models.outputs import map_tree, row_count
 from ..sequences.letters import DNA
 from ..sequences.onehot import check_one_hot
-from .prediction import BATCH_SIZE, predict
+from .prediction import BATCH_SIZE, Options, predict
 from .streams import stream_motifs
 
 
@@ -64,12 +64,11 @@ def saturation_mutagenesis(
     end = length + 1 + end if end < 0 else end
     if not 0 <= start < end <= length:
         raise ValueError(f"there is nothing to edit from {start} to {end} in sequences of length {length}")
-    options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
+    options: Options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
     y0 = predict(model, X, **options)
     if not raw_outputs and not isinstance(y0, torch.Tensor):
         raise ValueError("the model gives several tensors: set raw_outputs, or choose one with func")
-    options |= {"verbose": verbose, "incremental": incremental}
-    y_hat = _edited(model, X, start, end, y0, options)
+    y_hat = _edited(model, X, start, end, y0, {**options, "verbose": verbose, "incremental": incremental})
     if raw_outputs:
         return Edits(y0, y_hat)
     effects = centred_effects(y0[:, target], y_hat[:, :, :, target])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -17,6 +19,16 @@ from .state import State
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
+
+
+class Options(TypedDict, total=False):
+    """How a model is run: arguments of `predict` that other functions hand on to it."""
+
+    args: Sequence[torch.Tensor] | None
+    func: Callable[[Any], Any] | None
+    batch_size: int
+    dtype: str | torch.dtype | None
+    device: str | torch.device | None
 
 
 def predict(
@@ -95,10 +107,13 @@ def predict_batches(
             logger.warning("out of memory with a batch of %d sequences: going on with %d", len(X), most)
         return run(X, args)
 
+    def some(X: torch.Tensor, args: Sequence[torch.Tensor], rows: Sequence[int]) -> list[torch.Tensor]:
+        return leaves(run(X[rows], [arg[rows] for arg in args]))
+
     with evaluating(model, device) as state:
         for X, args in batches:
             y = run(X, args)
-            state.check(lambda rows, X=X, args=args: leaves(run(X[rows], [arg[rows] for arg in args])), len(X))
+            state.check(partial(some, X, args), len(X))
             yield y
 
 
@@ -155,7 +170,7 @@ def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
     """
     if X.shape[0] == 0:
         raise ValueError("X holds no sequences; give at least one example")
-    if hasattr(args, "shape"):
+    if isinstance(args, (torch.Tensor, np.ndarray)):
         raise ValueError(f"args is one tensor, of shape {tuple(args.shape)}; give a list of the further inputs: [args]")
     for i, arg in enumerate(args or ()):
         if arg.shape[0] != X.shape[0]:

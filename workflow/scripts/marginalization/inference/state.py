@@ -60,7 +60,7 @@ class State:
                         del module._buffers[key]
                         continue
                     tensor = self.seen[name][0]
-                    if name in self.values and not torch.equal(tensor, self.values[name]):
+                    if tensor is not None and name in self.values and not torch.equal(tensor, self.values[name]):
                         tensor.copy_(self.values[name])
                     if module._buffers[key] is not tensor:
                         module._buffers[key] = tensor
@@ -74,7 +74,7 @@ class State:
                 changed.add(name)
         if not self.compared:
             # Once, because it takes time, and because kernels such as batch_norm's write without a trace.
-            now = dict(self._tensors("_buffers"))
+            now = {name: tensor for name, tensor in self._tensors("_buffers") if tensor is not None}
             kept = self.values.keys() - changed - self.harmless
             changed |= {name for name in kept if not torch.equal(now[name], self.values[name])}
         return changed
@@ -92,5 +92,6 @@ def _name(prefix: str, key: str) -> str:
 
 def _version(tensor: torch.Tensor | None) -> int:
     """A number that grows as a tensor is written to."""
-    untold = tensor is None or nn.parameter.is_lazy(tensor) or tensor.is_inference()
-    return 0 if untold else tensor._version
+    if tensor is None or nn.parameter.is_lazy(tensor) or tensor.is_inference():
+        return 0  # which these do not tell
+    return tensor._version

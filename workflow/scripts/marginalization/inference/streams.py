@@ -74,7 +74,7 @@ def stream_motifs(
     check_rows(X, args)
     device, model = resolve_device(device), as_callable(model)
     dtype = as_dtype(dtype, model)
-    placed = (place_motif(X, motif, start, alphabet) for motif, start in placements)
+    placed: Iterator[Placement] = (place_motif(X, motif, start, alphabet) for motif, start in placements)
     first = list(islice(placed, LOOK_AHEAD))
     if incremental is None:
         incremental = capturing_pays(model, X, len(first), dtype)
@@ -86,8 +86,8 @@ def stream_motifs(
         inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
 
         def groups() -> Iterator[Any]:
-            left = placed
-            if incremental and first:
+            left: Iterator[Placement] = placed
+            if incremental and first and isinstance(model, torch.nn.Module):
                 own = [inputs[0].to(dtype), *inputs[1:]]
                 _check_state(model, own, func, state)
                 left = yield from incremental_groups(model, own, placed, func, batch_size, precision)
@@ -122,7 +122,8 @@ def capturing_pays(
 ) -> bool:
     """Whether capturing a model for incremental inference saves more than the seconds that it takes."""
     reason = _not_capturable(model, as_dtype(dtype, model))
-    if reason is None and n_motifs * X.numel() * sum(p.numel() for p in model.parameters()) <= PAYS_FROM:
+    parameters = model.parameters() if isinstance(model, torch.nn.Module) else ()
+    if reason is None and n_motifs * X.numel() * sum(p.numel() for p in parameters) <= PAYS_FROM:
         reason = "there is too little to compute for capturing the model to pay"
     if reason:
         logger.info("full forward passes: %s", reason, extra={"facts": {"incremental": False, "reason": reason}})

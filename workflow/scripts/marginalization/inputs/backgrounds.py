@@ -267,7 +267,7 @@ def _match_gc(table: pd.DataFrame, targets: pd.Series, seed: int) -> np.ndarray:
         if not unused:
             break
         wanted = _gc_bin(targets.iloc[target])
-        nearest = min(unused, key=lambda bin, wanted=wanted: (abs(bin - wanted), bin))
+        nearest = min((abs(bin - wanted), bin) for bin in unused)[1]
         chosen[unused[nearest].pop()] = True
         if not unused[nearest]:
             del unused[nearest]

@@ -74,7 +74,7 @@ class _Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         held = b""
-        for line in iter(self.readline, b""):
+        for line in iter(self.readline, b""):  # type: ignore[attr-defined]  # of the reader beside it
             if held and line.strip(b"\r\n"):
                 yield held
                 held = b""

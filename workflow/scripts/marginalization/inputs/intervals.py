@@ -161,7 +161,9 @@ def _layout(format: str, fields: list[str], where: str) -> _Layout:
     """The layout of a file of `format`, whose first row or header has `fields`."""
     if format == "finemo":
         try:
-            return _Layout(*(fields.index(name) for name in ("chr", "start", "end", "motif_name", "strand")))
+            names = ("chr", "start", "end", "motif_name", "strand")
+            chrom, start, end, name, strand = (fields.index(name) for name in names)
+            return _Layout(chrom, start, end, name, strand)
         except ValueError as error:
             raise InputError(
                 f"{where}: the header of Fi-NeMo's hits lacks a column ({error}); it needs chr, start, end, "

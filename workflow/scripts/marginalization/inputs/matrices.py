@@ -104,7 +104,7 @@ def _check_alphabet(path: str | Path, preamble: Lines) -> None:
 
 def _defined_letters(definitions: list[str]) -> str:
     """The letters, sorted, that lines such as 'A "Adenine" CC0000 ~ T "Thymine" 008000' define."""
-    letters = set()
+    letters: set[str] = set()
     for line in definitions:
         if line.startswith("END ALPHABET"):
             break

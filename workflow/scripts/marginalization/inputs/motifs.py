@@ -35,13 +35,13 @@ class Motif(NamedTuple):
     Attributes:
         name: its name; `distinct_names` makes the names of a screen unique.
         matrix: float64 (width, 4), the probabilities of A, C, G and T at each position; None for a sequence.
-        sequence: upper-case letters A, C, G, T and N; None for a matrix.
+        sequence: upper-case letters A, C, G, T and N; empty for a matrix.
         source: where it comes from: "motifs.meme:12", path and line, or "JASPAR2026:MA0139.2".
     """
 
     name: str
     matrix: np.ndarray | None
-    sequence: str | None
+    sequence: str
     source: str
 
 
@@ -61,9 +61,9 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
         suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
         format = SUFFIXES.get(suffix)
     if format == "meme":
-        return [Motif(name, matrix, None, f"{path}:{line}") for line, name, matrix in read_meme(path)]
+        return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_meme(path)]
     if format == "jaspar":
-        return [Motif(name, matrix, None, f"{path}:{line}") for line, name, matrix in read_jaspar_text(path)]
+        return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_jaspar_text(path)]
     if format == "tsv":
         return [_from_sequence(path, *row) for row in _tsv_rows(path)]
     if format == "fasta":
@@ -109,7 +109,7 @@ def read_jaspar(release: str, collection: str = "CORE", tax_group: str | None = 
     for record in sorted(records, key=lambda record: record.matrix_id):
         source = f"{release}:{record.matrix_id}"
         counts = np.array([record.counts[letter] for letter in DNA], dtype=np.float64).T
-        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), None, source))
+        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), "", source))
     return motifs
 
 

@@ -11,7 +11,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, cast
 
 from ..errors import InputError
 from ..inputs.model_formats import HDF5, PACKED, TORCH_PICKLE, kind_of, unusable
@@ -122,14 +122,14 @@ def open_network(spec: dict[str, Any], place: str) -> Iterator[Network]:
 
 
 @contextlib.contextmanager
-def _opened(path: str, file: str) -> Iterator[BinaryIO]:
+def _opened(path: str, file: str) -> Iterator[IO[bytes]]:
     """A file, or a member of a tar."""
     if file == path:
         with open(path, "rb") as opened:
             yield opened
         return
     member = _members(file)[str(Path(path).relative_to(file))]
-    with tarfile.open(file) as archive, archive.extractfile(member) as opened:
+    with tarfile.open(file) as archive, cast(IO[bytes], archive.extractfile(member)) as opened:
         yield opened
 
 
@@ -137,7 +137,7 @@ def _part(network: Network, package: str, bias: bool) -> Network:
     """The network that is asked for: with a ChromBPNet's bias model, or without it."""
     if package == "chrombpnet":
         whole = network.layers.get(WITHOUT_BIAS)
-        if whole and not bias:
+        if whole and whole.network and not bias:
             network = whole.network
         elif bias and not whole:
             raise InputError("holds no bias model; give the whole model, which chrombpnet names chrombpnet.h5")

@@ -100,7 +100,8 @@ def _module(layer: Layer) -> nn.Module:
     kernel = torch.from_numpy(layer.weights["kernel"][()])
     has_bias = "bias" in layer.weights
     if layer.kind == "Dense":
-        linear: nn.Conv1d | nn.Linear = nn.Linear(*kernel.shape, bias=has_bias)
+        channels, units = kernel.shape
+        linear: nn.Conv1d | nn.Linear = nn.Linear(channels, units, bias=has_bias)
     else:
         width, channels, filters = kernel.shape
         (dilation,) = layer.settings["dilation_rate"]

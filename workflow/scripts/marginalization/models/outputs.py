@@ -17,7 +17,7 @@ def as_callable(model: Callable[..., Any]) -> Callable[..., Any]:
     return model.module() if isinstance(model, torch.export.ExportedProgram) else model
 
 
-def map_tree(function: Callable[..., torch.Tensor], *trees: Any) -> Any:
+def map_tree(function: Callable[..., torch.Tensor | None], *trees: Any) -> Any:
     """Apply a function to the tensors at the same place of each of several output trees.
 
     Raises:
@@ -37,13 +37,11 @@ def map_tree(function: Callable[..., torch.Tensor], *trees: Any) -> Any:
 
 def row_count(tree: Any) -> int:
     """The number of rows of the first tensor of an output tree."""
-    sizes: list[int] = []
-    map_tree(lambda t: sizes.append(t.shape[0]) or t, tree)
-    return sizes[0]
+    return leaves(tree)[0].shape[0]
 
 
 def leaves(tree: Any) -> list[torch.Tensor]:
     """The tensors of an output tree."""
     found: list[torch.Tensor] = []
-    map_tree(lambda leaf: found.append(leaf) or leaf, tree)
+    map_tree(found.append, tree)
     return found

@@ -9,6 +9,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -59,14 +60,8 @@ _STATE: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
 _ATTRIBUTES = [
     *((torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")),
     *(
-        (backend, "fp32_precision")
-        for backend in (
-            torch.backends.cuda.matmul,
-            torch.backends.cudnn.conv,
-            torch.backends.cudnn.rnn,
-            torch.backends.mkldnn.matmul,
-            torch.backends.mkldnn.conv,
-        )
+        (attrgetter(backend)(torch.backends), "fp32_precision")
+        for backend in ("cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul", "mkldnn.conv")
     ),
     (sys, "stdout"),
     (sys, "stderr"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -153,12 +153,12 @@ def check_rows(y: torch.Tensor, n: int | None, place: str) -> None:
     )
 
 
-def window(y: torch.Tensor, positions: str | int | list[int], name: str) -> torch.Tensor:
+def window(y: torch.Tensor, positions: Literal["all"] | int | list[int], name: str) -> torch.Tensor:
     """The positions of the last axis that a readout takes: all, a number of central ones, or from start to end."""
     length = y.shape[-1]
     if positions == "all":
         return y
-    start, end = positions if isinstance(positions, list) else ((length - positions) // 2, (length + positions) // 2)
+    start, end = ((length - positions) // 2, (length + positions) // 2) if isinstance(positions, int) else positions
     if not 0 <= start < end <= length:
         raise InputError(
             f"config: readouts.{name}.positions: {positions} does not lie within the output's {length} positions"
@@ -232,21 +232,22 @@ def _known(outputs: Any, name: str) -> dict[int | str, Any]:
     Raises:
         InputError: there are none, or the model returned something else.
     """
+    known: dict[int | str, Any]
     if isinstance(outputs, torch.Tensor):
         return {0: outputs}
     if is_dataclass(outputs):
-        items = ((field.name, getattr(outputs, field.name)) for field in fields(outputs))
+        known = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
     elif isinstance(outputs, Mapping):
-        items = outputs.items()
+        known = dict(outputs)
     elif isinstance(outputs, (list, tuple)):
-        items = enumerate(outputs)
+        known = dict(enumerate(outputs))
     else:
         kind = f"{type(outputs).__module__}.{type(outputs).__name__}".removeprefix("builtins.")
         raise InputError(
             f"config: readouts.{name}: the model returns a {kind}; it must return a "
             f"tensor, or a list, tuple, dict or dataclass of them"
         )
-    known = {key: value for key, value in items if value is not None}
+    known = {key: value for key, value in known.items() if value is not None}
     if not known:
         raise InputError(f"config: readouts.{name}: the model returns an empty {type(outputs).__name__}, no tensors")
     return known

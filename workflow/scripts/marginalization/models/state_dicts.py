@@ -142,7 +142,8 @@ def _fit(state: dict[str, Any], names: list[str], form: _Form, target: Target, m
         return fit._replace(state=state)
     if versions := getattr(state, "_metadata", None):  # by which modules know how old their tensors are
         paths = {model_form.bare_path(path): path for path in getattr(target.state, "_metadata", {})}
-        fit.state._metadata = {paths.get(form.bare_path(path), path): version for path, version in versions.items()}
+        known = {paths.get(form.bare_path(path), path): version for path, version in versions.items()}
+        fit.state._metadata = known  # type: ignore[attr-defined]  # where torch itself keeps them
     return fit
 
 

@@ -70,7 +70,7 @@ def exported_in_training(model: Any) -> bool:
         calls = [(str(node.target), node.args) for node in model.graph.nodes]
     elif isinstance(model, torch.jit.ScriptModule):
         graph = model.inlined_graph  # whose nodes do not live longer than it
-        nodes = (node for name in MODES for node in graph.findAllNodes(f"aten::{name}"))
+        nodes = (node for name in MODES for node in graph.findAllNodes(f"aten::{name}"))  # type: ignore[attr-defined]  # torch's stub lacks it
         calls = [(node.kind(), [value.toIValue() for value in node.inputs()]) for node in nodes]
     else:
         return False
@@ -85,7 +85,7 @@ class CallsInTraining(TorchFunctionMode):
         names: of these operations.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
 

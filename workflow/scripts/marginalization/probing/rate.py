@@ -45,11 +45,11 @@ def marginals_per_second(
     placement = written_out(config["placement"], length - int(elements["width"].max()))
     placed = itertools.cycle(map(changed_part, place(elements, placement, length)))
     compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
-    done, begin = 0, None
-    for y in stream_motifs(model, X, placed, args=args, device=device, **compute):
-        if begin is None:
-            begin = time.monotonic()
-            continue
+    done = 0
+    stream = stream_motifs(model, X, placed, args=args, device=device, **compute)
+    next(stream)
+    begin = time.monotonic()
+    for y in stream:
         done += row_count(y) * len(X)
         if time.monotonic() - begin > SECONDS:
             break

@@ -45,16 +45,15 @@ class Trial:
         """The readouts of some rows, as one batch."""
         rows = list(rows)
         args = [arg[rows] for arg in self.args]
-        options = {"batch_size": len(rows), "dtype": self.dtype, "device": self.device}
-        return predict(self.model, self.X[rows], args=args, **options)
+        return predict(self.model, self.X[rows], args=args, batch_size=len(rows), dtype=self.dtype, device=self.device)
 
     def runs(self, n: int, **other: Any) -> bool:
         """Whether the model, its readouts left aside, takes the first n sequences, or others in their place."""
         trial = dataclasses.replace(self, **other)
         args = [arg[:n] for arg in trial.args]
-        options = {"batch_size": n, "dtype": trial.dtype, "device": trial.device}
+        model, X = self.model.model, trial.X[:n]
         try:
-            predict(self.model.model, trial.X[:n], args=args, func=lambda y: None, **options)
+            predict(model, X, args, lambda y: None, batch_size=n, dtype=trial.dtype, device=trial.device)
         except Exception:
             return False
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from ..store.schemas import ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
 
 
-def screened(snakemake: Any, parts: Iterable[str], placed: pd.DataFrame) -> list[Screened]:
+def screened(snakemake: Any, parts: list[str], placed: pd.DataFrame) -> list[Screened]:
     """The parts of all models and groups, of targets as the first looks at the models found them."""
     targets = {model_of(path): json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
     return find_parts(parts, placed, targets, snakemake.config["groups"])

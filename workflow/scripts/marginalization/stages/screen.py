@@ -12,7 +12,7 @@ from ..jobs.effects import run_effects
 from ..jobs.job import as_job
 from ..jobs.provenance import made_by
 from ..jobs.shard import read_shard
-from ..models.readouts import Profile
+from ..models.readouts import Key, Profile
 from ..probing.probe import load_readout_model
 from ..probing.probe import probe as look_at
 from ..probing.rate import marginals_per_second
@@ -52,8 +52,9 @@ def screen(snakemake: Any) -> None:
         config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
         model = load_readout_model(config, name)
         shard = read_shard(config, name, job, snakemake.input)
-        paths = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
-        paths |= dict(zip(map(Profile, profile_readouts(config)), snakemake.output.profiles, strict=True))
+        paths: dict[Key, str] = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
+        profiles = zip(profile_readouts(config), snakemake.output.profiles, strict=True)
+        paths |= {Profile(readout): path for readout, path in profiles}
         with claimed_device(config["compute"]["device"]) as device:
             facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
             pieces = results.pieces("screen", name, job)

@@ -120,7 +120,9 @@ def read_summary(results: Results, columns: list[str], **filters: str | list[str
     found = [rows for _, rows in by_view(path, list(dict.fromkeys([*columns, *filters])), {view}.__contains__)]
     table = pa.concat_tables(found) if found else SUMMARY.empty_table()
     for name, value in filters.items():
-        table = table.filter(pc.is_in(table[name].cast(pa.string()), pa.array(np.atleast_1d(value).tolist())))
+        table = table.filter(
+            pc.is_in(table[name].cast(pa.string()), pa.array([value] if isinstance(value, str) else value))
+        )
     return _to_pandas(table.select(columns))
 
 
@@ -132,7 +134,8 @@ def by_view(
     Raises:
         InputError: the table is damaged.
     """
-    held, parts = None, []
+    held: View = ("", "", "")
+    parts: list[pa.Table] = []
     with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         for group in range(file.num_row_groups):
             for view, table in _views_in(file, group, columns, wanted):

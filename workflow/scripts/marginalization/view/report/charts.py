@@ -6,9 +6,13 @@ looked at, and written to files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import altair as alt
+
 from .element_charts import attributions, backgrounds, change, controls, profile, scan, spacing, targets
+from .marks import Layers
 from .screen_charts import against, composition, heat_map, quantiles, ranked, rates, spread
 
 UNITS = {
@@ -19,7 +23,7 @@ UNITS = {
 }
 
 
-CHARTS = {
+CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
     chart.__name__: chart
     for chart in (
         ranked,
@@ -47,5 +51,5 @@ def specification(name: str, data: dict[str, list[dict[str, Any]]] | None = None
     spec = chart.configure_view(strokeWidth=0).configure_legend(orient="top").to_dict(validate=False)
     if chart.width == "container":
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    spec["description"] = CHARTS[name].__doc__.partition("\n")[0].partition(" Data:")[0]
+    spec["description"] = (CHARTS[name].__doc__ or "").partition("\n")[0].partition(" Data:")[0]
     return spec if data is None else {**spec, "datasets": data}

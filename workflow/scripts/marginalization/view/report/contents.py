@@ -141,7 +141,7 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
                 "sequence": row["sequence"],
                 "source": row["source"],
                 "matrix": matrix,
-                **classes.get(None if motif is None else motif["name"], {}),
+                **({} if motif is None else classes.get(motif["name"], {})),
             }
         )
     return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
-from .marks import BLUE, GREEN, GREY, ORANGE, SHAPES, SIDES, STRANDS, VERMILION, diagonal, number, strand, zero
+from .marks import BLUE, GREEN, GREY, ORANGE, SHAPES, SIDES, STRANDS, VERMILION, Layers, diagonal, number, strand, zero
 
 
-def backgrounds() -> alt.Chart:
+def backgrounds() -> Layers:
     """Before against after, a point for each background. Data: `backgrounds` (before, after, strand)."""
     points = (
         alt.Chart(alt.NamedData("backgrounds"))
@@ -22,7 +22,7 @@ def backgrounds() -> alt.Chart:
     return alt.layer(diagonal("before", "after"), points).properties(width="container", height=240)
 
 
-def controls() -> alt.Chart:
+def controls() -> Layers:
     """An element's mean effect and its controls'.
 
     Data: `own` (effect, low, high, strand), `controls` (effect, strand).
@@ -51,7 +51,7 @@ def change() -> alt.Chart:
     return _profile("after - before").encode(color=alt.value(VERMILION))
 
 
-def targets() -> alt.Chart:
+def targets() -> Layers:
     """An element's effect on each target of a readout, by every model.
 
     Data: `targets` (view, effect, low, high, z, q, strand, verdict), `neutral`.
@@ -71,7 +71,7 @@ def targets() -> alt.Chart:
     return alt.layer(zero("x"), interval, mean).properties(width="container", height=alt.Step(15))
 
 
-def scan() -> alt.Chart:
+def scan() -> Layers:
     """Effect as a function of position. Data: `scan` (start, effect, low, high, strand)."""
     base = alt.Chart(alt.NamedData("scan")).encode(
         x=alt.X("start:Q", title="position of the first base in the background (bp)")
@@ -85,7 +85,7 @@ def scan() -> alt.Chart:
     return alt.layer(zero(), band, line).properties(width="container", height=220)
 
 
-def spacing() -> alt.Chart:
+def spacing() -> Layers:
     """Cooperativity of a pair of motifs by their distance.
 
     Data: `pairs` (distance, value, low, high, q, orientation), `neutral`.
@@ -102,7 +102,7 @@ def spacing() -> alt.Chart:
     return alt.layer(zero(), band, line).properties(width="container", height=260)
 
 
-def attributions() -> alt.Chart:
+def attributions() -> Layers:
     """Mean attributions around the element. Data: `attributions` (position, before, after)."""
     base = alt.Chart(alt.NamedData("attributions")).encode(
         x=alt.X("position:Q", title="position in the background (bp)", scale=alt.Scale(zero=False)),

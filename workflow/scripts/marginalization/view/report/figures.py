@@ -141,7 +141,8 @@ def _slug(words: list[str]) -> str:
 def _label(rows: list[dict[str, Any]], side: str) -> None:
     """Give the outermost rows, first to last, a label where there is room and the name is not labelled yet."""
     room = APART * abs(rows[-1]["effect"] - rows[0]["effect"])
-    last, named = None, set()
+    last: float | None = None
+    named: set[str] = set()
     for row in rows[: len(rows) // 2]:
         far = last is None or abs(row["effect"] - last) > room
         if row["verdict"] != NOT_SIGNIFICANT and far and row["name"] not in named and len(named) < LABELS:

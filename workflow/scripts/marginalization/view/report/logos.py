@@ -18,7 +18,7 @@ def letter_outlines(letters: str = "ACGT") -> dict[str, str]:
         (left, bottom), (right, top) = path.get_extents().get_points()
         parts = []
         for vertices, code in path.iter_segments(simplify=False, curves=True):
-            points = [] if code == Path.CLOSEPOLY else vertices.reshape(-1, 2)
+            points = vertices.reshape(-1, 2)[: 0 if code == Path.CLOSEPOLY else None]
             places = [f"{(x - left) / (right - left):.3f} {(top - y) / (top - bottom):.3f}" for x, y in points]
             parts.append(_COMMANDS[code] + " ".join(places))
         outlines[letter] = "".join(parts)

@@ -14,6 +14,9 @@ SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS = "significant", "not significant", "n
 VERDICTS = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=[BLUE, GREY, GREY])
 SHAPES = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=["diamond", "circle", "circle"])
 
+Layers = alt.LayerChart | alt.FacetChart
+"""The type of what `alt.layer` gives: here always the first."""
+
 
 def number(field: str) -> alt.Tooltip:
     return alt.Tooltip(f"{field}:Q", format=".3~g")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
-from .marks import BLUE, GREEN, GREY, ORANGE, VERDICTS, diagonal, number, zero
+from .marks import BLUE, GREEN, GREY, ORANGE, VERDICTS, Layers, diagonal, number, zero
 
 
-def ranked() -> alt.Chart:
+def ranked() -> Layers:
     """Elements by their effect, with the range of the controls behind them.
 
     Data: `elements` (position, effect, low, high, q, name, element, verdict, and label_left or label_right where there
@@ -28,9 +28,9 @@ def ranked() -> alt.Chart:
     )
     labels = [
         base.transform_filter(f"isValid(datum.label_{side})")
-        .mark_text(align=align, dx=dx, dy=-7, fontSize=11, limit=220)
+        .mark_text(align="left" if dx > 0 else "right", dx=dx, dy=-7, fontSize=11, limit=220)
         .encode(x=x, y="effect:Q", text=f"label_{side}:N")
-        for side, align, dx in (("left", "left", 8), ("right", "right", -8))
+        for side, dx in (("left", 8), ("right", -8))
     ]
     return alt.layer(band, zero(), points, *labels).properties(width="container", height=340)
 
@@ -76,7 +76,7 @@ def against() -> alt.Chart:
     )
 
 
-def quantiles() -> alt.Chart:
+def quantiles() -> Layers:
     """Sorted p-values against those of a uniform distribution. Data: `quantiles` (expected, observed, test), -log10."""
     points = (
         alt.Chart(alt.NamedData("quantiles"))

@@ -64,7 +64,8 @@ def _shown(results: Results) -> Shown:
     elements = read_table(path, ELEMENTS, columns=["element_id", "kind", "control_of"])
     ids = pd.Index(elements["element_id"])
     best, closeness = np.full(len(ids), np.inf), np.zeros(len(ids))
-    views, significant, each = [], [], {}
+    views, significant = [], []
+    each: dict[str, int] = {}
     for view, rows in by_view(results.table("summary"), [*PLACED, "rank", "significant", "n_backgrounds"]):
         views.append(view)
         significant.append(pc.sum(rows["significant"]).as_py() or 0)
