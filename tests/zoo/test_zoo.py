@@ -1,0 +1,74 @@
+"""Whatever of the zoo runs incrementally gives what full passes give, and what runs so today does so tomorrow."""
+
+import pytest
+import torch
+from architectures import ARCHITECTURES, WIDTH, make, one_hot, starts
+from marginalization import stream_motifs
+from marginalization.inference.incremental.engine import Incremental
+from marginalization.models.outputs import leaves
+
+IN_FULL = {
+    "Keras LSTM": "specialized it to be a constant",
+    "TorchScript": "takes 2 positional arguments but 3 were given",
+    "view(len(x), -1)": "specialized it to be a constant",
+    "int(x.shape[0])": "specialized it to be a constant",
+    "zeros(len(x))": "specialized it to be a constant",
+    "checks of shape": "specialized it to be a constant",
+}
+"""Those that are not captured yet, and what PyTorch says of it."""
+
+NOT_RUN = {
+    "keyword-only": "takes 1 positional argument but 2 were given",
+    "dataclass": "a model must return tensors, or a list, tuple or dict of them, not Heads",
+}
+"""Those that the package does not run yet, and what it says."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def effects(network, X, placements):
+    """What each motif does in each background, by full passes: tensors (n_motifs, n_backgrounds, ...)."""
+    before, afters = leaves(network(X)), []
+    for motif, start in placements:
+        Z = X.clone()
+        Z[:, :, start : start + WIDTH] = motif
+        afters.append(leaves(network(Z)))
+    return [torch.stack(after) - y for after, y in zip(zip(*afters, strict=True), before, strict=True)]
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name not in NOT_RUN])
+def test_streams_equal_full_passes_in_float64(name, caplog):
+    network, length = make(name)
+    network, X = network.double(), one_hot(2, length, 0).double()
+    placements = [(one_hot(1, WIDTH, 1 + i), start) for start in starts(length) for i in range(2)]
+    with torch.no_grad(), caplog.at_level("INFO", logger="marginalization"):
+        before = leaves(network(X))
+        groups = stream_motifs(network, X, placements, dtype="float64", device="cpu", incremental=True)
+        ours = [torch.cat(parts) for parts in zip(*map(leaves, groups), strict=True)]
+        exact = effects(network, X, placements)
+    for y, base, effect in zip(ours, before, exact, strict=True):
+        assert y.shape == effect.shape
+        assert effect.abs().max() > 0
+        assert (y - base - effect).abs().max() <= 1e-10 * effect.abs().max()
+    facts = {key: value for record in caplog.records for key, value in getattr(record, "facts", {}).items()}
+    assert facts["incremental"] == (name not in IN_FULL), facts
+
+
+@pytest.mark.parametrize("name", IN_FULL)
+def test_what_is_not_captured_says_why(name):
+    network, length = make(name)
+    with pytest.raises(Exception, match=IN_FULL[name]):
+        Incremental(network, [one_hot(2, length, 0).float()])
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_what_is_not_run_says_why(name):
+    network, length = make(name)
+    with pytest.raises((TypeError, ValueError), match=NOT_RUN[name]):
+        list(stream_motifs(network, one_hot(2, length, 0), [(one_hot(1, WIDTH, 1), None)], device="cpu"))
