@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: demo test test-whole test-slurm test-browser test-docs real chaos pictures bench config lock check format clean
+.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures bench zoo config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(SNAKEMAKE)
@@ -16,6 +16,9 @@ test: $(VENV)/.installed  ## Run the fast tests.
 
 test-whole: $(VENV)/.installed  ## Run whole screens of further kinds.
 	$(BIN)/pytest -n 2 --dist loadfile tests/whole
+
+test-zoo: $(VENV)/.installed  ## Run small networks of many published architectures against full passes.
+	$(BIN)/pytest tests/zoo
 
 test-slurm: $(VENV)/.installed $(GENOME)  ## Run on a SLURM that the tests start; they skip where it is not installed.
 	$(BIN)/pytest tests/slurm
@@ -43,6 +46,9 @@ bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large pl
 	$(BIN)/python tests/benchmark/merge.py
 	$(BIN)/python tests/benchmark/screen.py
 	$(BIN)/python tests/benchmark/nulls.py
+
+zoo: $(VENV)/.installed  ## Say of many published architectures what incremental inference saves, and where it ends.
+	$(BIN)/python tests/zoo/table.py
 
 config: $(VENV)/.installed  ## Write the config's schema, tables and comments from its sections.
 	$(BIN)/python config/generate.py
