@@ -13,7 +13,8 @@ running     how many times as fast as the package's own full passes, and as `tan
 first       the same of the first call with the network: 16 motifs in 8 backgrounds, which chooses itself how to run
 ready       seconds until the first group of the stream is there, less what such a group takes once running
 memory      peak MiB of a stream of 400 motifs less that of 100
-without     the first operation without a rule on what differs, and the module it is in
+without     the first operation without a rule on what differs, and the module it is in; of a sum or a product
+            with what differs everywhere, as squeeze and excitation give, that is said
 """
 
 import argparse
@@ -127,10 +128,11 @@ class Subject:
         steps = engine.program(lo, lo + WIDTH).steps
         whole = {step.node for step in steps if step.out is None}
         for step in steps:
-            if step.rule is None and step.inputs and not whole.intersection(step.node.all_input_nodes):
+            if step.rule is None and step.inputs:
                 stack = list(step.node.meta.get("nn_module_stack", {}).values())
                 path = stack[-1][0].removeprefix("model").lstrip(".") if stack else ""
-                return {"saved": saved, "without": f"{step.node.target} at {path or 'the model itself'}"}
+                beside = ", beside what differs everywhere" if whole.intersection(step.node.all_input_nodes) else ""
+                return {"saved": saved, "without": f"{step.node.target} at {path or 'the model itself'}{beside}"}
         return {"saved": saved, "without": None}
 
     @torch.no_grad()
