@@ -6,7 +6,7 @@ Motifs lie in the centre, at both ends, and three letters from one. All times ar
 architecture in a process of its own. The columns:
 
 captured    whether a stream of motifs runs incrementally; below the row, what failed, `program` being the capture
-saved       share of a full pass's FLOPs that a motif in the centre does not cost (PyTorch counts no FFT)
+saved       share of a full pass's FLOPs that a motif in the centre does not cost (PyTorch counts no FFT, no LSTM)
 error       of effects in float32 from those of full passes in float64, as a share of the largest effect; beside it that
             of full passes in float32
 running     how many times as fast as the package's own full passes, and as `tangermeme.marginalize`, once all is ready
