@@ -190,9 +190,9 @@ def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
         stratum = among.stratum[of]
         t_control = _moderated(
             deviation * n[of] / (n[of] - 1),
-            np.maximum(squares[of] - less, 0),
+            np.maximum(_difference(squares[of], less), 0),
             n[of] - 1,
-            np.maximum(pooled[stratum] - less, 0),
+            np.maximum(_difference(pooled[stratum], less), 0),
             pooled_df[stratum] - 1,
         )
         z = distance / std
