@@ -130,7 +130,10 @@ FOLDS = ["x", "y"]
 
 @pytest.fixture(scope="module", params=[(1000, 10**6), (2, 20)], ids=str)
 def merged(request, tmp_path_factory):
-    """Profiles of a screen of two models and their group, in one shard or several; outputs are shorter by six."""
+    """Profiles of a screen of two models and their group, in one shard or several; outputs are shorter by six.
+
+    Row groups hold three placements, so some are of controls alone, which have no rows in the table.
+    """
     folder = tmp_path_factory.mktemp("measures")
     (folder / "model.py").write_text(MODEL)
     draw = random.Random(3)
@@ -142,6 +145,7 @@ def merged(request, tmp_path_factory):
         folder,
         MOTIFS,
         letters,
+        controls={"shuffles": 2},
         models={name: {**spec, "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)},
         readouts={"counts": {"profile": {"logits": 0, "counts": 1}}},
         placement={"start": STARTS, "strands": "both"},

@@ -38,6 +38,8 @@ def merge_profiles(
     with parquet_writer(path, PROFILES, facts) as writer:
         for item, target, rows, means in _means(screened, placed, PROFILE_SUMS, _among_others):
             kept = (rows["kind"] != "control").to_numpy()
+            if not kept.any():
+                continue
             rows, means = rows[kept], {name: values[kept] for name, values in means.items()}
             centres = (rows["start"] + rows["width"] // 2).to_numpy()
             measures = profile_measures(**means, centres=centres, length=length)
