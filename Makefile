@@ -33,7 +33,7 @@ chaos: $(VENV)/.installed  ## Damage and kill screens at random, 200 times, and 
 	CHAOS_ROUNDS=200 $(BIN)/pytest -s tests/chaos
 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
-	$(BIN)/pytest tests/real
+	JASPAR_BACKGROUNDS=50 $(BIN)/pytest -s tests/real
 
 pictures: test-browser real  ## Make the pictures of the docs anew.
 	cp results/browser/overview.png docs/report.png
