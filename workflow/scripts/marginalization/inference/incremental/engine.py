@@ -32,6 +32,7 @@ from ...models.outputs import map_tree
 from .capture import capture
 from .execution import Run
 from .planner import Planner, Program, last_uses, merged, size_of
+from .rules.base import function_of
 from .rules.windows import Window, narrow
 
 logger = logging.getLogger(__name__)
@@ -205,10 +206,10 @@ class Incremental:
         dropped = last_uses(self.nodes)
         for node in self.nodes:
             if node.op == "get_attr":
-                env[node] = self.values.setdefault(node, operator.attrgetter(node.target)(self.module))
+                env[node] = self.values.setdefault(node, operator.attrgetter(str(node.target))(self.module))
             elif node.op == "call_function":
                 args, kwargs = torch.fx.map_arg((node.args, node.kwargs), env.__getitem__)
-                env[node] = node.target(*args, **kwargs)
+                env[node] = function_of(node)(*args, **kwargs)
                 if not node.meta["of_batch"]:
                     self.values[node] = env[node]
             if node in ruled and not env[node].sum().isfinite():

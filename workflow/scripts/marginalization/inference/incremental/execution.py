@@ -43,7 +43,7 @@ class Run:
         self.program: Program | None = None
         self.rows = slice(0, 1)
         self.n_rows = 1
-        self.step: Step | None = None
+        self.step: Step
 
     def forget(self) -> None:
         """Drop what was made of backgrounds: there are others now, or other windows of them."""
@@ -131,9 +131,11 @@ class Run:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
             self.step = step
             with products(self.precision):
+                if step.out is None:
+                    return step.rule.collapse(self, deltas)
                 return step.rule.apply(self, deltas, step.out)
         args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
-        return step.node.target(*args, **kwargs)
+        return step.function(*args, **kwargs)
 
     def _size(self, node: Node) -> int | float:
         """A size, or what is computed of sizes, for the rows of this run."""
@@ -155,7 +157,7 @@ class Run:
             return self._size(node)
         before = self.background(node)
         before = before.expand(self.n_rows, *before.shape[1:])
-        if node not in env:
+        if window is None or node not in env:
             return before
         whole = before.clone(memory_format=torch.contiguous_format)
         shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch.fx import Node
 
-from .rules.base import Rule, in_rows, is_size
+from .rules.base import Rule, function_of, in_rows, is_size
 from .rules.registry import rule_for
 from .rules.windows import Window
 
@@ -21,9 +21,11 @@ class Step(NamedTuple):
     """One operation of a program: with a rule, over windows, or without one, on whole tensors."""
 
     node: Node
+    function: Callable[..., Any]
     rule: Rule | None
     inputs: dict[Node, Window]
     out: Window | None
+    """None where the output is whole: without a rule, or where the rule collapses."""
     last_use_of: Sequence[Node] = ()
     spare: frozenset[Node] = frozenset()
     """Inputs that nothing else holds or needs any more: the step may write its output over them."""
@@ -120,8 +122,8 @@ class Planner(NamedTuple):
                 continue
             spans = [(window.lo, window.hi)] * (node in self.outputs)
             for user in users:
-                looks = user in reach.windows
-                spans.append(reach.rules[user].need(node, needed[user]) if looks else (window.lo, window.hi))
+                out = needed[user]
+                spans.append((window.lo, window.hi) if out is None else reach.rules[user].need(node, out))
             clipped = window.clip(min((lo for lo, _ in spans), default=0), max((hi for _, hi in spans), default=0))
             if clipped.width > 0:
                 needed[node] = clipped
@@ -137,7 +139,7 @@ class Planner(NamedTuple):
             if rule is None or changed:
                 planned[node] = needed[node]
                 if node.op != "placeholder":
-                    steps.append(Step(node, rule, changed, needed[node]))
+                    steps.append(Step(node, function_of(node), rule, changed, needed[node]))
         return steps
 
     def memory(self, steps: list[Step]) -> list[Step]:
@@ -177,11 +179,13 @@ class Planner(NamedTuple):
         whole = {step.node for step in steps if step.out is None}
         found: Parts = dict.fromkeys(self.outputs)
         for step in steps:
-            if step.rule is not None:
-                parts = step.rule.reads(step.inputs, step.out)
-            else:
+            parts: list[tuple[Node, Window | None]]
+            if step.rule is None:
                 kept = (n for n in step.node.all_input_nodes if n.meta["of_batch"] and not is_size(n))
                 parts = [(n, None) for n in kept if n not in whole]
+            else:
+                rule, out = step.rule, step.out
+                parts = [(rule.read_whole, None)] if out is None else rule.reads(step.inputs, out)
             for node, window in parts:
                 found[node] = merged(found[node], window) if node in found else window
         return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.fx import Graph, Node
@@ -24,7 +26,8 @@ def simplify(graph: Graph) -> None:
         if node.target is not operator.getitem or not isinstance(node.args[0], Node):
             continue
         source, index = node.args
-        args = None
+        target: Callable[..., Any]
+        args: tuple[Any, ...] | None = None
         if index != 0 and source.target not in SPLITS:
             continue
         if source.target in (aten.max.dim, aten.min.dim):

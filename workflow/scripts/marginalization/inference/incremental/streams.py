@@ -101,13 +101,13 @@ def checked_engine(
     for i, after in enumerate(afters):
         for y, reference, background in zip(leaves(ours), leaves(after), leaves(before), strict=True):
             # Of the finite ones; what is infinite or no number must be so in both.
-            effect, error = (finite(reference - other).abs().max() for other in (background, y[i]))
+            effect, miss = (finite(reference - other).abs().max() for other in (background, y[i]))
             scale = effect + 0.01 * finite(reference).abs().max()
             if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
-                reason = f"its first results differ from a full forward pass by {error:g}"
+                reason = f"its first results differ from a full forward pass by {miss:g}"
                 logger.warning("no incremental inference: %s", reason, extra=_in_full(reason))
                 return None
-            largest = max(largest, error.item() / max(scale.item(), 1e-30))
+            largest = max(largest, miss.item() / max(scale.item(), 1e-30))
     logger.info(
         "incremental inference: the first results differ from a full forward pass by %.1g of an effect",
         largest,

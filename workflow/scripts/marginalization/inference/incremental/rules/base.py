@@ -43,7 +43,7 @@ class Backgrounds(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """An operation of the graph, with its arguments by name, its first input, and the shape of its output."""
+    """An operation of the graph: its function, its arguments by name, its first input, and the shape of its output."""
 
     node: Node
 
@@ -56,7 +56,11 @@ class Operation:
         return self.node.all_input_nodes[0] if self.node.all_input_nodes else self.node
 
     @cached_property
-    def shape(self) -> tuple[int, ...] | None:
+    def target(self) -> Callable[..., Any]:
+        return function_of(self.node)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
         return shape_of(self.node)
 
 
@@ -89,7 +93,7 @@ class Rule(Operation):
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
         """The rule for an operation on inputs that differ on windows, if there is one."""
         ((node, window), *others) = inputs.items()
-        one = not others and node is op.source and op.shape is not None
+        one = not others and node is op.source and in_rows(op.node)
         return cls.on(op, window) if one and (cls.flat or not window.flat) else None
 
     @classmethod
@@ -105,11 +109,21 @@ class Rule(Operation):
         """The backgrounds' activations that `apply` asks for, whole where the window is None."""
         return []
 
+    @property
+    def read_whole(self) -> Node:
+        """The one of which `collapse` asks for the backgrounds' activation, whole."""
+        return self.node
+
     def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
         """What the difference of an input, laid out in memory as `like` is, is to be added to before anything else."""
         raise NotImplementedError
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        """The output's difference."""
+        raise NotImplementedError
+
+    def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
+        """The whole output, of a rule that `collapses`."""
         raise NotImplementedError
 
 
@@ -123,9 +137,18 @@ def bound_arguments(node: Node) -> dict[str, Any]:
     return {**defaults, **dict(zip(names, node.args, strict=False)), **node.kwargs}
 
 
-def shape_of(node: Node) -> tuple[int, ...] | None:
-    """The shape of a node's tensor without the batch; None unless the batch is its first dimension, and no other."""
-    return tuple(node.meta["val"].shape[1:]) if in_rows(node) else None
+def function_of(node: Node) -> Callable[..., Any]:
+    """The function that a node calls, of one that calls any."""
+    if isinstance(node.target, str):
+        raise TypeError(f"{node} calls no function")
+    return node.target
+
+
+def shape_of(node: Node) -> tuple[int, ...]:
+    """The shape, without the batch, of a node that is `in_rows`."""
+    if not in_rows(node):
+        raise TypeError(f"{node} is no tensor with the batch as its first dimension alone")
+    return tuple(node.meta["val"].shape[1:])
 
 
 def in_rows(node: Node) -> bool:

@@ -47,7 +47,8 @@ class MaxPool(Pool):
             after = x.ndim - 1 - out.axis
             x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
         pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
-        y = pool(x, *self.along, self.args["ceil_mode"])
+        sizes, strides, paddings, dilations = self.along
+        y = pool(x, sizes, strides, paddings, dilations, self.args["ceil_mode"])
         return y.sub_(run.background(self.node, out))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, shape_of
 from .windows import Window, add_into, fit
 
 
@@ -19,12 +19,14 @@ class Positionwise(Rule):
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        if op.shape is None:
+        if not in_rows(op.node):
             return None
         hull = next(iter(inputs.values()))
         for node, window in inputs.items():
+            if window.flat or not in_rows(node) or window.axis != hull.axis:
+                return None
             shape = shape_of(node)
-            if window.flat or shape is None or len(shape) != len(op.shape) or window.axis != hull.axis:
+            if len(shape) != len(op.shape):
                 return None
             if shape[window.axis - 1] != op.shape[window.axis - 1] or _mixes(op, node, window.axis):
                 return None
@@ -61,7 +63,7 @@ class Positionwise(Rule):
             return run.background(node, facing, like) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
-        after = self.node.target(*args, **kwargs)
+        after = self.target(*args, **kwargs)
         return after - run.background(self.node, out, after)
 
     def _others(self, inputs: Any) -> list[Node]:
@@ -74,7 +76,7 @@ class Positionwise(Rule):
         if not isinstance(value, torch.Tensor):
             return None
         axis = out.axis - (len(self.shape) + 1 - value.ndim)
-        broadcast = self.node.target is not aten.prelu.default
+        broadcast = self.target is not aten.prelu.default
         facing = broadcast and axis >= 0 and value.shape[axis] == self.shape[out.axis - 1] != 1
         return out._replace(axis=axis) if facing else None
 
@@ -84,7 +86,7 @@ def _mixes(op: Operation, node: Node, axis: int) -> bool:
     ndim = len(op.shape) + 1
     if "normalized_shape" in op.args:
         return axis >= ndim - len(op.args["normalized_shape"])
-    if op.node.target is aten.prelu.default and op.args["weight"].meta["val"].numel() > 1:
+    if op.target is aten.prelu.default and op.args["weight"].meta["val"].numel() > 1:
         return axis == 1 or node is op.args["weight"]
     return "dim" in op.args and op.args["dim"] is not None and op.args["dim"] % ndim == axis
 
@@ -112,7 +114,7 @@ class Sum(Positionwise):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         size = list(self.shape)
         size[out.axis - 1] = out.width
-        name, alpha = str(self.node.target), self.args["alpha"]
+        name, alpha = str(self.target), self.args["alpha"]
         factors = (-alpha, 1) if "rsub" in name else (1, -alpha) if "sub" in name else (1, alpha)
         operands = [
             (operand, factor, *deltas[operand])
@@ -141,7 +143,7 @@ class Scale(Positionwise):
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        divides = "div" in str(op.node.target)
+        divides = "div" in str(op.target)
         squares = op.args["self"] is op.args.get("other")
         if len(inputs) > 1 or squares or (divides and op.args["other"] in inputs):
             return None
@@ -160,7 +162,7 @@ class Scale(Positionwise):
             return run.background(node, facing, delta) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
-        return self.node.target(*args, **kwargs)
+        return self.target(*args, **kwargs)
 
 
 class BatchNorm(Rule):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -37,7 +38,7 @@ class AdaptiveAverage(Rule):
         y = torch.cat(means, out.axis)
         size = list(self.shape[1:])
         size[out.axis - 2] = out.width
-        return y if y.ndim == 3 else self.node.target(y, size)
+        return y if y.ndim == 3 else self.target(y, size)
 
     def _stretches(self, out: Window) -> list[tuple[int, int]]:
         return [self.need(self.source, out._replace(lo=o, hi=o + 1)) for o in range(out.lo, out.hi)]
@@ -72,7 +73,7 @@ class AdaptiveMaximum(AdaptiveAverage):
         x = fit(delta, have, first, last) + run.background(self.source, out._replace(lo=first, hi=last))
         size = list(self.shape[1:])
         size[out.axis - 2] = 1
-        maxima = [self.node.target(x.narrow(out.axis, lo - first, hi - lo), size) for lo, hi in self._stretches(out)]
+        maxima = [self.target(x.narrow(out.axis, lo - first, hi - lo), size) for lo, hi in self._stretches(out)]
         return torch.cat(maxima, out.axis) - run.background(self.node, out)
 
 
@@ -88,14 +89,13 @@ class Linear(Rule):
     def on(cls, op: Operation, window: Window) -> Self:
         return cls(op.node, window, window.flat is not None or window.axis == len(shape_of(op.source)))
 
-    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        return [(self.node, None)] if self.collapses else []
-
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
+        return functional.linear(fit(delta, have, out.lo, out.hi), run.constant(self.args["weight"]))
+
+    def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
+        have, delta = deltas[self.source]
         weight = run.constant(self.args["weight"])
-        if not self.collapses:
-            return functional.linear(fit(delta, have, out.lo, out.hi), weight)
         shape = have.flat or (weight.shape[1],)
         columns = weight.view(-1, *shape).narrow(have.axis if have.flat else 1, have.lo, have.width)
         flat = delta.flatten(1) if have.flat else delta
@@ -122,18 +122,22 @@ class OverDimensions(Rule):
 class Reduction(OverDimensions):
     """Sum or mean."""
 
-    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        return [(self.node, None)] if self.collapses else []
+    @cached_property
+    def count(self) -> int | None:
+        """How many numbers a mean is of; None for a sum."""
+        shape = shape_of(self.source)
+        return math.prod(shape[dim - 1] for dim in self.dims) if self.target is aten.mean.dim else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
+        return fit(self._reduce(delta), have._replace(axis=out.axis), out.lo, out.hi)
+
+    def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
+        return run.background(self.node) + self._reduce(deltas[self.source][1])
+
+    def _reduce(self, delta: torch.Tensor) -> torch.Tensor:
         total = delta.sum(self.dims, keepdim=self.args["keepdim"])
-        if "mean" in str(self.node.target):
-            shape = shape_of(self.source)
-            total = total / math.prod(shape[dim - 1] for dim in self.dims)
-        if self.collapses:
-            return run.background(self.node) + total
-        return fit(total, have._replace(axis=out.axis), out.lo, out.hi)
+        return total if self.count is None else total / self.count
 
 
 class Extreme(OverDimensions):
@@ -144,19 +148,24 @@ class Extreme(OverDimensions):
         return out._replace(axis=kept[out.axis])
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        return [(self.source, None)] if self.collapses else [(self.node, out), (self.source, self._of_source(out))]
+        return [(self.node, out), (self.source, self._of_source(out))]
+
+    @property
+    def read_whole(self) -> Node:
+        return self.source
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        keep = self.args["keepdim"]
-        if not self.collapses:
-            x = fit(delta, have, out.lo, out.hi) + run.background(self.source, self._of_source(out))
-            return self.node.target(x, self.dims, keep) - run.background(self.node, out)
-        before = run.background(self.source)
-        further = torch.maximum if self.node.target is aten.amax.default else torch.minimum
-        extreme = self.node.target(delta + narrow(before, have), self.dims, keep)
+        x = fit(delta, have, out.lo, out.hi) + run.background(self.source, self._of_source(out))
+        return self.target(x, self.dims, self.args["keepdim"]) - run.background(self.node, out)
+
+    def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        before, keep = run.background(self.source), self.args["keepdim"]
+        further = torch.maximum if self.target is aten.amax.default else torch.minimum
+        extreme = self.target(delta + narrow(before, have), self.dims, keep)
         for lo, hi in ((0, have.lo), (have.hi, before.shape[have.axis])):
             if lo < hi:
-                others = self.node.target(before.narrow(have.axis, lo, hi - lo), self.dims, keep)
+                others = self.target(before.narrow(have.axis, lo, hi - lo), self.dims, keep)
                 extreme = further(extreme, others)
         return extreme

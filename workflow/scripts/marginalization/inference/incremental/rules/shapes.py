@@ -12,7 +12,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, overloads, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, overloads, shape_of
 from .windows import Window, add_into, fit
 
 PERMUTATIONS = set(overloads("permute transpose.int swapaxes swapdims movedim.int movedim.intlist mT"))
@@ -24,8 +24,8 @@ class Reshape(Rule):
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
         before = shape_of(op.source)
-        if op.node.target in PERMUTATIONS:
-            order = _order(op.node, len(before) + 1)
+        if op.target in PERMUTATIONS:
+            order = _order(op, len(before) + 1)
             return cls(op.node, window._replace(axis=order.index(window.axis)))
         ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
         for axis in range(1, len(op.shape) + 1):
@@ -35,8 +35,8 @@ class Reshape(Rule):
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        if self.node.target in PERMUTATIONS:
-            delta = delta.permute(_order(self.node, delta.ndim))
+        if self.target in PERMUTATIONS:
+            delta = delta.permute(_order(self, delta.ndim))
         elif out.flat is None:
             size = list(self.shape)
             size[out.axis - 1] = have.width
@@ -44,10 +44,10 @@ class Reshape(Rule):
         return fit(delta, have._replace(axis=out.axis), out.lo, out.hi)
 
 
-def _order(node: Node, ndim: int) -> list[int]:
+def _order(op: Operation, ndim: int) -> list[int]:
     """Which dimension a permutation puts at each place, found by moving dimensions of different sizes."""
     sizes = torch.empty([2 + i for i in range(ndim)], device="meta")
-    return [size - 2 for size in node.target(sizes, *node.args[1:], **node.kwargs).shape]
+    return [size - 2 for size in op.target(sizes, *op.node.args[1:], **op.node.kwargs).shape]
 
 
 class Unchanged(Rule):
@@ -107,7 +107,7 @@ class Slice(Rule):
         delta = fit(delta, have, *self.need(self.source, out))
         if self.dim == out.axis:
             return delta[(slice(None),) * self.dim + (slice(None, None, self.step),)]
-        return delta if self.dim == 0 else self.node.target(delta, *self.node.args[1:], **self.node.kwargs)
+        return delta if self.dim == 0 else self.target(delta, *self.node.args[1:], **self.node.kwargs)
 
 
 class Select(Rule):
@@ -193,7 +193,7 @@ class Concatenation(Rule):
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
         tensors = op.args["tensors"]
-        if op.shape is None or any(shape_of(n) is None for n in tensors) or any(w.flat for w in inputs.values()):
+        if not all(map(in_rows, [op.node, *tensors])) or any(w.flat for w in inputs.values()):
             return None
         dim = op.args["dim"] % (len(op.shape) + 1)
         axes = {window.axis for window in inputs.values()}
@@ -239,7 +239,7 @@ class Repeat(Rule):
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        if self.node.target is aten.repeat.default:
+        if self.target is aten.repeat.default:
             delta = delta.repeat(self.args["repeats"])
         else:
             size = list(self.shape)
