@@ -7,7 +7,7 @@ table is sorted by target before element.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,10 @@ class AttributionSums(Sink):
     schema, what = ATTRIBUTION_SUMS, "an attribution of readout"
     window: int
 
-    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+    def reduce(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> torch.Tensor:
         # Of the backgrounds as they are all is kept, because each element has another window.
-        return y if placed == [None] else _kept(y, placed, self.window)
+        elements = [p for p in placed if p is not None]
+        return _kept(y, elements, self.window) if elements else y
 
     def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
         before = _kept(before.expand(len(placed), -1, -1), placed, self.window)
@@ -76,11 +77,11 @@ class Summed:
         for first in range(done, len(self.shard.placed), at_once):
             yield self.sums(self.shard.placed[first : first + at_once])
 
-    def sums(self, group: list[Placed | None]) -> Outputs:
+    def sums(self, group: Sequence[Placed | None]) -> Outputs:
         """Of each placement, or of the backgrounds for None: by readout float64, (placements, targets, length)."""
         return {readout: self._sums_of(readout, group) for readout in self.models}
 
-    def _sums_of(self, readout: str, group: list[Placed | None]) -> torch.Tensor:
+    def _sums_of(self, readout: str, group: Sequence[Placed | None]) -> torch.Tensor:
         X, references, n_targets = self.X, self.references, len(self.shard.targets[readout])
         n, at_once = len(X), self._rows_per_call(readout)
         placements = [NOTHING if p is None else (as_motif(p.sequence, DNA), p.start) for p in group]

@@ -5,7 +5,7 @@ The rows of a file are sorted by element, strand, start, target and, of effects,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Effects(Sink):
         """What the merge holds for each target of a placement: its rows in all background shards."""
         return self.shard.n_backgrounds
 
-    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+    def reduce(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> torch.Tensor:
         check_finite(str(self), y.flatten(0, 1), self.shard, placed)
         self._check_domain(y, placed)
         return y
@@ -58,7 +58,7 @@ class Effects(Sink):
             columns = {name: values.ravel().astype(np.float32) for name, values in columns.items()}
             yield order, {"background_id": np.tile(ids, len(placed) * len(order)), **columns}
 
-    def _check_domain(self, y: torch.Tensor, placed: list[Placed | None]) -> None:
+    def _check_domain(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> None:
         """Raise for the first of (placements, backgrounds, targets) for which the scale has no meaning."""
         if self.scale.name == "difference":
             return
@@ -84,7 +84,7 @@ class ProfileSums(Sink):
         """What the merge holds for each target of a placement: a profile's positions."""
         return self.shard.positions[self.readout]
 
-    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+    def reduce(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> torch.Tensor:
         check_finite(str(self), y.flatten(0, 1), self.shard, placed)
         return y.double().sum(dim=1)
 

@@ -25,7 +25,7 @@ class Said(logging.Handler):
         facts: what messages were given beside their words, as `extra={"facts": {...}}`; the last of a name stays.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.warnings: list[str] = []
         self.facts: dict[str, Any] = {}

@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ class Sink(ABC):
         return [order[first : first + at_once] for first in range(0, len(order), at_once)]
 
     @abstractmethod
-    def reduce(self, y: torch.Tensor, placed: list[Placed | None]) -> torch.Tensor:
+    def reduce(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> torch.Tensor:
         """What is kept of the outputs of some placements, or of the backgrounds as they are, which is one: None.
 
         Raises:
@@ -163,7 +163,7 @@ class Sink(ABC):
 
 
 def run_shard(
-    sinks: list[Sink],
+    sinks: Sequence[Sink],
     group: int,
     outputs_before: Callable[[], Outputs],
     outputs_after: Callable[[int], Iterator[Outputs]],
@@ -224,7 +224,7 @@ def run_shard(
 class Clock:
     """How long an attempt takes, and how much of it an iterator takes to give what it gives, and how many rows."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.begin, self.seconds, self.rows = time.monotonic(), 0.0, 0
 
     def timed(self, stream: Iterator[Outputs]) -> Iterator[Outputs]:
@@ -275,7 +275,7 @@ def list_column(values: np.ndarray) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, values.ravel())
 
 
-def check_finite(what: str, y: torch.Tensor, shard: Shard, placed: list[Placed | None], first: int = 0) -> None:
+def check_finite(what: str, y: torch.Tensor, shard: Shard, placed: Sequence[Placed | None], first: int = 0) -> None:
     """Raise for the first of some rows, (rows, ...), that is NaN or infinite.
 
     Rows are of each placement in each background, or of None for these as they are, from the row `first` on.

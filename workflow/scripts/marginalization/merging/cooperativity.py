@@ -103,7 +103,7 @@ def _statistics(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> dict[str
     parts = []
     for first in range(0, len(rows), at_once):
         members = [effects[which] for which in rows[first : first + at_once].T]
-        values = cooperation(*members, scale)
+        values = cooperation(members[0], members[1], members[2], scale)
         mean, std, _, low, high = spread(values)
         parts.append(
             {

@@ -161,6 +161,6 @@ def _statistics(effects: list[np.ndarray], among: Families, scaled: bool, place:
             }
         )
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    tested = (found[name].reshape(n_elements, -1) for name in ("p_value", "difference"))
+    p_value, difference = (found[name].reshape(n_elements, -1) for name in ("p_value", "difference"))
     told = {"effect_first": means[0], "effect_second": means[1], "unit_first": units[0], "unit_second": units[1]}
-    return {**told, **found, **compare(*tested, among)}
+    return {**told, **found, **compare(p_value, difference, among)}

@@ -84,7 +84,10 @@ def _means(
                 files = [(open_part(path, part.n * n_targets, schema), path) for path in paths]
                 n_summed = sum(background_count(file) for file, _ in files)
                 for group, first, own in places(row_groups(files, schema), t, n_targets):
-                    means = {name: sum(_sums(*of, group, name)[own] for of in files) / n_summed for name in names}
+                    means = {
+                        name: sum((_sums(*of, group, name)[own] for of in files), np.zeros(())) / n_summed
+                        for name in names
+                    }
                     rows = placed.iloc[part.first + first :][: len(means["before"])]
                     yield item, target, rows, means
 

@@ -57,8 +57,8 @@ def merge_effects(
                 spilled = np.memmap(scratch, np.float64, "r", shape=(len(item.targets), len(placed), len(STATISTICS)))
                 for target, statistics in zip(item.targets, spilled, strict=True):
                     by_name = dict(zip(STATISTICS, statistics.T, strict=True))
-                    tested = (np.array(by_name[name]).reshape(n_elements, -1) for name in ("p_value", "effect_mean"))
-                    by_name |= compare(*tested, among, scale.neutral)
+                    p, means = (np.array(by_name[name]).reshape(n_elements, -1) for name in ("p_value", "effect_mean"))
+                    by_name |= compare(p, means, among, scale.neutral)
                     for first in range(0, len(placed), ROWS):
                         part = slice(first, first + ROWS)
                         rows = placed.iloc[part].assign(

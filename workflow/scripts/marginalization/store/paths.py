@@ -34,7 +34,7 @@ MODEL = "[A-Za-z0-9._-]+"
 JOB = "[0-9]+of[0-9]+-[0-9]+of[0-9]+-[0-9a-f]+"
 """What models and jobs are called, as regular expressions."""
 
-_PART = re.compile(r"model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet$")
+_PART = re.compile(r".*model=([^/]+)/readout=([^/]+)/([^/]+)\.parquet")
 _LOG = re.compile(r"(.*)/logs/[a-z]+(/[^/]+){0,2}\.log")
 
 
@@ -64,7 +64,7 @@ class Results:
     @classmethod
     def of_log(cls, log: str | os.PathLike) -> Results:
         """Those that a rule's log lies in."""
-        return cls(Path(_LOG.fullmatch(os.fspath(log))[1]))
+        return cls(Path(_groups(_LOG, log)[0]))
 
     @classmethod
     def within(cls, folder: Path) -> list[Results]:
@@ -155,7 +155,14 @@ class Results:
 
 def part_name(path: str | os.PathLike) -> PartName:
     """What the path of a part says of it."""
-    return PartName(*_PART.search(os.fspath(path)).groups())
+    return PartName(*_groups(_PART, path))
+
+
+def _groups(form: re.Pattern[str], path: str | os.PathLike) -> tuple[str, ...]:
+    """What a path holds of a form that it must have."""
+    if found := form.fullmatch(os.fspath(path)):
+        return found.groups()
+    raise ValueError(f"{path} is not a path such as {form.pattern}")
 
 
 def model_of(path: str | os.PathLike) -> str:
