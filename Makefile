@@ -35,7 +35,7 @@ chaos: $(VENV)/.installed  ## Damage and kill screens at random, 200 times, and 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	JASPAR_BACKGROUNDS=50 $(BIN)/pytest -s tests/real
 
-pictures: test-browser real  ## Make the pictures of the docs anew.
+pictures: test-browser real  ## Make the pictures of the docs again.
 	cp results/browser/overview.png docs/report.png
 	cp results/browser/element.png docs/element.png
 	cp results/real/results/scan/figures/scan-*.png docs/scan.png

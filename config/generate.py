@@ -141,7 +141,7 @@ MOST_KEYS = 3
 
 
 def readme_text(text: str) -> str:
-    """The README with its tables anew: each begins after a line that names its section, and ends at an empty line."""
+    """The README with fresh tables: each begins after a line that names its section, and ends at an empty line."""
     return re.sub(
         r"(?<=<!-- keys of )(\w+)( -->\n\n)(?:\|.*\n)*",
         lambda match: f"{match[1]}{match[2]}{table(SECTIONS[match[1]])}",
@@ -214,7 +214,7 @@ LONGEST = 80
 
 
 def config_text(text: str) -> str:
-    """The demo's config with each comment behind a key anew, also in sections that are commented out."""
+    """The demo's config with fresh comments behind its keys, also in sections that are commented out."""
     schema = whole_schema()
     around: list[tuple[int, str]] = []  # the keys that a line is within, after their columns
     lines = []

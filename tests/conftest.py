@@ -41,7 +41,7 @@ def search_path(monkeypatch):
 
 @pytest.fixture
 def lab(tmp_path):
-    """The folder; its files are written anew for each test."""
+    """The folder; its files are written again for each test."""
     return make_lab(tmp_path)
 
 

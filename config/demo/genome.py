@@ -83,7 +83,7 @@ def score(letters: np.ndarray, matrix: np.ndarray) -> float:
 
 
 def random_letters(length: int, rng: np.random.Generator, region: int = 10_000) -> np.ndarray:
-    """Independent letters, whose GC content is drawn anew for every region, as isochores differ."""
+    """Independent letters, whose GC content is drawn for every region by itself, as isochores differ."""
     letters = []
     for start in range(0, length, region):
         gc = rng.uniform(0.42, 0.50)

@@ -138,7 +138,7 @@ def loss(model: BPNet, windows: Windows) -> torch.Tensor:
 
 
 def train(model: BPNet, genome: dict[str, Signal], windows: list[tuple[str, int]]) -> None:
-    """Fit the model to windows that are shifted and turned around at random, anew in every epoch."""
+    """Fit the model to windows that are shifted and turned around at random, in another way in every epoch."""
     optimizer = torch.optim.Adam(model.parameters())
     batches = math.ceil(len(windows) / BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, epochs=EPOCHS, steps_per_epoch=batches)

@@ -180,7 +180,7 @@ def test_a_bad_row_is_named_with_its_remedy(read, row, message):
         ("#\n\n", {}, r"x\.bed has no intervals; give at least one row"),
         ("chr1 1 5\n", {}, r"x\.bed, line 1: 1 columns; .* separated by tabs, not spaces"),
         ("chrom\tstart\tend\n", {}, r"x\.bed, line 1: start 'start' .*put '#' before a header"),
-        ("chr1\t1\t5\ta\t0\t*\n", {}, r"x\.bed, line 1: strand '\*' is none of '\+', '-' and '\.'; mend"),
+        ("chr1\t1\t5\ta\t0\t*\n", {}, r"x\.bed, line 1: strand '\*' is not one of '\+', '-' and '\.'; fix"),
         ("chr1\t1\t5\n", {"format": "bigbed"}, r"format 'bigbed' of .*x\.bed is not known; use one of bed, narrowpeak"),
         ("chr1\t1\t5\n", {"format": "narrowpeak"}, r"x\.bed, line 1: 3 columns; a narrowPeak file has 10"),
         ("chr1\t1\t5\n", {"format": "finemo"}, r"x\.bed, line 1: .*lacks a column \('chr'.*\); it needs chr, start"),

@@ -92,12 +92,12 @@ def test_a_file_that_is_there():
         ("file:///data/hg38.fa", "file:///data/hg38.fa is a URL; download it, and give the file"),
         ("~nobody-here/hg38.fa", "no file ~nobody-here/hg38.fa: the folder ~nobody-here does not exist"),
         ("broken.fa", "broken.fa is a link to moved/hg38.fa, which does not exist"),
-        ("round.fa", "round.fa can not be read: Too many levels of symbolic links; mend its path or rights"),
+        ("round.fa", "round.fa can not be read: Too many levels of symbolic links; fix its path or rights"),
         ("pipe.bed", "pipe.bed is a pipe or a device, which is read once; save it as a file"),
         ("/dev/null", "/dev/null is a pipe or a device, which is read once; save it as a file"),
         ("folder", "folder is a folder; give a file"),
-        ("table.txt/x.bed", "table.txt/x.bed can not be read: Not a directory; mend its path or rights"),
-        ("x" * 300, "x" * 300 + " can not be read: File name too long; mend its path or rights"),
+        ("table.txt/x.bed", "table.txt/x.bed can not be read: Not a directory; fix its path or rights"),
+        ("x" * 300, "x" * 300 + " can not be read: File name too long; fix its path or rights"),
     ],
 )
 def test_paths_that_are_no_files(tmp_path, path, message):
@@ -126,7 +126,7 @@ def test_files_that_may_not_be_read(tmp_path, path):
             require_file(path, "elements")
     finally:
         os.seteuid(me)
-    assert str(error.value) == f"config: elements: {path} can not be read: Permission denied; mend its path or rights"
+    assert str(error.value) == f"config: elements: {path} can not be read: Permission denied; fix its path or rights"
 
 
 def test_a_home_folder_in_place_of_a_tilde(tmp_path, monkeypatch):

@@ -145,7 +145,7 @@ def test_a_range_of_starts(read):
 
 
 def test_some_too_long_and_some_off_the_end(read):
-    """The remedy of the widest mends both, that of the first would ask for a start before the background's."""
+    """The remedy of the widest fixes both, that of the first would ask for a start before the background's."""
     with pytest.raises(InputError, match=r"^long .* has 13 bases, more than the backgrounds' 12"):
         read([("off", "A" * 8), ("long", "A" * 13)], placement={"start": 5})
 

@@ -141,13 +141,13 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     path = tmp_path / "file" / "folder" / "table.parquet"
     with pytest.raises(InputError) as error:
         write_json({}, path)
-    assert str(error.value) == f"{path} can not be written: Not a directory; make room or mend its folder"
+    assert str(error.value) == f"{path} can not be written: Not a directory; make room or fix its folder"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_rights(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="can not be written: Permission denied; make room or mend its folder"):
+    with pytest.raises(InputError, match="can not be written: Permission denied; make room or fix its folder"):
         write_json({}, tmp_path / "file")
 
 

@@ -90,7 +90,7 @@ def q_by_hand(p):
 
 
 def brute_force(effect, among, neutral=0.0):
-    """What `compare` says of elements against controls, one by one, each sum anew."""
+    """What `compare` says of elements against controls, one by one, each sum by itself."""
     n_elements, n_placements = effect.shape
     members = {f: np.flatnonzero(among.is_control & (among.family == f)) for f in range(len(among.stratum))}
     found = {name: np.full(effect.shape, np.nan) for name in CONTROL_COLUMNS}

@@ -50,7 +50,7 @@ def test_background_shards_are_a_partition(n, size):
 
 
 def plan_of(config):
-    """The plan of a config, read anew."""
+    """The plan of a config, read again."""
     with tempfile.TemporaryDirectory() as cache:
         return make_plan(config, Path(cache))
 
@@ -205,7 +205,7 @@ def test_names_of_jobs_depend_on_what_models_import_and_are_given(tmp_path, monk
 
 
 def test_tables_that_do_not_name_jobs_have_a_digest_too(folder):
-    """By which they are written anew, also where no time of a file tells that it has changed."""
+    """By which they are written again, also where no time of a file tells that it has changed."""
     config = base(folder)
     before = plan_of(config)
     table = Path(config["elements"]["motifs"][0]["file"])

@@ -410,12 +410,12 @@ def test_an_attribution_that_is_no_number_names_background_and_element(tmp_path)
     options = {"motifs": ["GG"], "letters": ["ACGTACGTACGT", "ACGTACGTACGA"], "seed": 14}
     config = config_of(tmp_path, "saturation_mutagenesis", "lab.py:Broken", **options)
     with pytest.raises(
-        InputError, match=r"^an attribution of readout total is nan for background 0 \(.*\) as it is; mend"
+        InputError, match=r"^an attribution of readout total is nan for background 0 \(.*\) as it is; fix"
     ):
         attribute(config, tmp_path)
     config = config_of(tmp_path, f"lab.py:{GRADIENT}", "lab.py:Broken", **options)
     with pytest.raises(
-        InputError, match=r"total is nan for background 0 \(.*\) with element [0-9a-f]{16} \((GG|CC)\); mend"
+        InputError, match=r"total is nan for background 0 \(.*\) with element [0-9a-f]{16} \((GG|CC)\); fix"
     ):
         attribute(config, tmp_path)
 

@@ -80,7 +80,7 @@ class Subject:
         self.reasons.facts.clear()
         peaks = []
         for n in (100, 400):
-            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins again
             times, sizes = [time.process_time()], []
             groups = stream_motifs(self.network, self.X, self.placements[:n], device="cpu", incremental=True)
             for y in groups:

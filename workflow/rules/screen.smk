@@ -2,7 +2,7 @@
 # Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ and, of profile readouts,
 # profile_sums/, a file for each job; and jobs/screen/, how each job went.
 #
-# The tables are `ancient`: a job is run again not because a table was written anew, but because its own name, which
+# The tables are `ancient`: a job is run again not because a table was written again, but because its own name, which
 # ends in a digest of what it computes, is another (see the core's `plan`).
 
 

@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """Input that no screen can be run on; the message alone is enough to mend it."""
+    """Input that no screen can be run on; the message alone is enough to fix it."""

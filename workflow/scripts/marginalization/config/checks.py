@@ -225,7 +225,7 @@ def require_file(path: str, place: str) -> str:
         raise InputError(f"config: {place}: {_missing(path)}") from None
     except OSError as error:
         raise InputError(
-            f"config: {place}: {path} can not be read: {error.strerror}; mend its path or rights"
+            f"config: {place}: {path} can not be read: {error.strerror}; fix its path or rights"
         ) from None
     if stat.S_ISDIR(mode):
         raise InputError(f"config: {place}: {path} is a folder; give a file")
@@ -255,4 +255,4 @@ def require_writable(folder: str) -> None:
     while not place.exists():
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK):
-        raise InputError(f"{folder} can not be written: {place} is no folder that you may write to; mend that")
+        raise InputError(f"{folder} can not be written: {place} is no folder that you may write to; fix that")

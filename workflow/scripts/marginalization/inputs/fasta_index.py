@@ -1,4 +1,4 @@
-"""A genome as pyfaidx reads it, by an index (.fai) that fits the file, or by one that is made anew.
+"""A genome as pyfaidx reads it, by an index (.fai) that fits the file, or by one that is made.
 
 pyfaidx trusts an index by its time, takes a file for bgzip's by its name, refuses blank lines, and fails to begin at
 a full block of bgzip. So it is handed an open file that has none of this, and an index only where it fits: one of
@@ -37,7 +37,7 @@ _EVEN = "wrap its lines evenly, such as with `seqkit seq -w 60`"
 
 
 def open_fasta(path: str | Path, *, bgzip: bool) -> pyfaidx.Faidx:
-    """The FASTA file `path`, to fetch upper-case text from; an index that is made anew is left beside it if it can be.
+    """The FASTA file `path`, to fetch upper-case text from; an index that is made is left beside it if it can be.
 
     Raises:
         InputError: the file is no FASTA, is damaged, or has lines of different lengths.

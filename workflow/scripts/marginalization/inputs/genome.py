@@ -111,7 +111,7 @@ class Genome:
             if len(sequence) != ends[row] - starts[row]:
                 raise InputError(
                     f"genome {self.path} has a line's end within a line of {place}, or was changed while it was read; "
-                    "mend it, or run again"
+                    "fix it, or run again"
                 )
             sequences[row] = sequence
         return sequences

@@ -193,7 +193,7 @@ def _whole(text: str, column: str, where: str) -> int:
 
 def _strand(text: str, where: str) -> str:
     if text not in ("+", "-", "."):
-        raise InputError(f"{where}: strand '{text}' is none of '+', '-' and '.'; mend column 'strand' (6 in BED)")
+        raise InputError(f"{where}: strand '{text}' is not one of '+', '-' and '.'; fix column 'strand' (6 in BED)")
     return "-" if text == "-" else "+"
 
 

@@ -286,7 +286,7 @@ def check_finite(what: str, y: torch.Tensor, shard: Shard, placed: Sequence[Plac
         placement, background = divmod(first + i, len(shard.backgrounds))
         raise InputError(
             f"{what} is {y[i][~torch.isfinite(y[i])][0].item()} for "
-            f"{where(shard.backgrounds.iloc[background], placed[placement])}; mend the model or its inputs, or leave "
+            f"{where(shard.backgrounds.iloc[background], placed[placement])}; fix the model or its inputs, or leave "
             f"that background out"
         )
 

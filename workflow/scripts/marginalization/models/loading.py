@@ -30,7 +30,7 @@ def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
     """The model that a section `models.<name>` of the config describes, on the CPU.
 
     Raises:
-        InputError: it can not be loaded; the message says how to mend that.
+        InputError: it can not be loaded; the message says how to fix that.
     """
     place = f"models.{name}"
     if package_of(spec):

@@ -1,4 +1,4 @@
-"""What would mend a model that the probe refuses: found by trying, so that no remedy is given that does not fit."""
+"""What would fix a model that the probe refuses: found by trying, so that no remedy is given that does not fit."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def note(results: Results, paths: Iterable[str | os.PathLike]) -> None:
 
 
 def forget(results: Results, paths: Iterable[str | os.PathLike]) -> None:
-    """Forget what was noted of files that are about to be made anew."""
+    """Forget what was noted of files that are about to be written."""
     for _, target in _notes(results, paths):
         target.unlink(missing_ok=True)
 
@@ -69,7 +69,7 @@ def _check(path: Path, target: Path) -> None:
     if sha256(path) != digest:
         raise InputError(
             f"{path} is not what its job wrote: it was damaged or changed. Delete it and run snakemake again, which "
-            f"makes it anew; or to keep it as it is, delete {target}"
+            f"makes it again; or to keep it as it is, delete {target}"
         )
     with contextlib.suppress(InputError):  # copied or touched; where that can not be noted it is read again next time
         write_json({"sha256": digest, "stamp": now}, target)

@@ -48,7 +48,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
         if error.filename is not None and Path(error.filename) not in {temporary, *temporary.parents}:
             raise  # another file's trouble, such as that of one which is read meanwhile
         reason = error.strerror or error
-        raise InputError(f"{path} can not be written: {reason}; make room or mend its folder") from error
+        raise InputError(f"{path} can not be written: {reason}; make room or fix its folder") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
