@@ -224,9 +224,7 @@ def require_file(path: str, place: str) -> str:
     except FileNotFoundError:
         raise InputError(f"config: {place}: {_missing(path)}") from None
     except OSError as error:
-        raise InputError(
-            f"config: {place}: {path} can not be read: {error.strerror}; fix its path or rights"
-        ) from None
+        raise InputError(f"config: {place}: {path} can not be read: {error.strerror}; fix its path or rights") from None
     if stat.S_ISDIR(mode):
         raise InputError(f"config: {place}: {path} is a folder; give a file")
     raise InputError(f"config: {place}: {path} is a pipe or a device, which is read once; save it as a file")
