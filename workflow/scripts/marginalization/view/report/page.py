@@ -41,6 +41,7 @@ def render(contents: dict[str, Any]) -> str:
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
         comparisons=contents["comparisons"],
         short=short,
+        number=lambda value: "" if value is None else f"{value:,.4g}",
         most_cards=MOST_VIEWS,
         contents=_in_script(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
