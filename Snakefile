@@ -3,4 +3,5 @@ include: "workflow/Snakefile"
 
 
 # Of an included file, the first rule is not what runs unless another is asked for.
-use rule all as default
+if workflow.modifier.is_main_snakefile():
+    workflow.default_target = "all"
