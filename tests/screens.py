@@ -128,12 +128,13 @@ class Run(NamedTuple):
     targets: dict
     effects: list[str]
     profiles: list[str]
+    control_pairs: pd.DataFrame
 
 
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results = folder / "results"
-    elements, motifs, annotations, pairs, *_ = read_elements(config)
+    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(config)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(spec, config["seed"])
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
@@ -166,7 +167,7 @@ def run_screen(config: dict, folder: Path) -> Run:
             effects += [path for key, path in outputs.items() if not isinstance(key, Profile)]
             profiles += [path for key, path in outputs.items() if isinstance(key, Profile)]
     placed = placed_table(elements, config["placement"], spec["length"])
-    return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles)
+    return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles, control_pairs)
 
 
 def finish(config: dict, run: Run, folder: Path) -> Path:
@@ -179,7 +180,9 @@ def finish(config: dict, run: Run, folder: Path) -> Path:
         profiles = find_parts(run.profiles, run.placed, run.targets, config["groups"])
         merge_profiles(profiles, run.placed, config["backgrounds"]["length"], results / "profiles.parquet", {})
     if config["elements"]["pairs"]:
-        merge_pairs(effects, run.placed, run.pairs, readouts, results / "cooperativity.parquet", {})
+        paths = [results / f"{name}.parquet" for name in ("cooperativity", "pairs_summary")]
+        level = config["elements"].get("controls", {}).get("level")
+        merge_pairs(effects, run.placed, run.pairs, run.control_pairs, level, readouts, paths, {})
     kinds = {kind: int(n) for kind, n in run.elements["kind"].value_counts().items()}
     counts = {"elements": len(run.elements) - kinds.get("control", 0), "controls": kinds.get("control", 0)}
     counts |= {"motifs": kinds.get("motif", 0), "annotations": kinds.get("annotation", 0)}

@@ -12,7 +12,7 @@ from marginalization.errors import InputError
 from marginalization.merging import cooperativity, parts
 from marginalization.merging.cooperativity import merge_pairs
 from marginalization.merging.parts import find_parts
-from marginalization.store.schemas import COOPERATIVITY
+from marginalization.store.schemas import COOPERATIVITY, PAIRS_SUMMARY
 from screens import expected_activities, run_screen, screen_of
 from torch import nn
 
@@ -46,11 +46,13 @@ LETTERS = ["".join(letters.choice(list("ACGT"), 16)) for _ in range(7)]
 
 
 def merged(folder, run, groups=None, readouts=READOUTS):
-    path = folder / "cooperativity.parquet"
+    paths = [folder / f"{name}.parquet" for name in ("cooperativity", "pairs_summary")]
     screened = find_parts(run.effects, run.placed, run.targets, groups)
-    merge_pairs(screened, run.placed, run.pairs, readouts, path, {"seed": 0})
-    assert pq.read_schema(path).remove_metadata() == COOPERATIVITY
-    return pd.read_parquet(path).astype(dict.fromkeys(["model", "readout", "target", "strand", "orientation"], str))
+    merge_pairs(screened, run.placed, run.pairs, run.control_pairs, 0.05, readouts, paths, {"seed": 0})
+    for path, schema in zip(paths, (COOPERATIVITY, PAIRS_SUMMARY), strict=True):
+        assert pq.read_schema(path).remove_metadata() == schema
+    names = ["model", "readout", "target", "strand", "orientation"]
+    return pd.read_parquet(paths[0]).astype(dict.fromkeys(names, str))
 
 
 @pytest.fixture(scope="module", params=[(1000, 10**6, 150), (2, 200, 10), (3, 20, 150)], ids=str)
@@ -203,8 +205,9 @@ def test_a_damaged_file_is_told(folds, tmp_path):
     broken.parent.mkdir(parents=True)
     broken.write_bytes(Path(run.effects[0]).read_bytes()[:-100])
     parts = find_parts([str(broken), *run.effects[1:]], run.placed, run.targets)
+    paths = [tmp_path / f"{name}.parquet" for name in ("cooperativity", "pairs_summary")]
     with pytest.raises(InputError, match="is damaged or not of this screen"):
-        merge_pairs(parts, run.placed, run.pairs, READOUTS, tmp_path / "cooperativity.parquet", {})
+        merge_pairs(parts, run.placed, run.pairs, run.control_pairs, None, READOUTS, paths, {})
     assert not (tmp_path / "cooperativity.parquet").exists()
 
 

@@ -72,6 +72,7 @@ def test_the_contracts_columns():
         *["first", "second", "distance", "orientation", "n_backgrounds"],
         *["effect_pair", "effect_first", "effect_second"],
         *["cooperativity", "cooperativity_std", "cooperativity_ci_low", "cooperativity_ci_high", "p_value", "q_value"],
+        *["n_controls", "control_t", "control_p", "control_q"],
     ]
     measures = ["log2_fold_change", "jensen_shannon", "footprint_before", "footprint_after", "largest_change"]
     assert PROFILES.names == [*keys, "name", "before", "after", *measures]

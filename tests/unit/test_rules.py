@@ -60,7 +60,11 @@ def run_all(config):
         logs[name] = run_rule(rule, config, log, inputs, outputs, wildcards, **params)
 
     model, looked_at = {"model": "letters"}, f"{HERE}/models/letters.json"
-    once(elements, Files("motifs.meme"), Files(**tables("elements", "motifs", "annotations", "pairs")))
+    once(
+        elements,
+        Files("motifs.meme"),
+        Files(**tables("elements", "motifs", "annotations", "pairs"), control_pairs=[f"{HERE}/control_pairs.parquet"]),
+    )
     once(backgrounds, Files("genome.fa"), Files(f"{HERE}/backgrounds.parquet"))
     once(probe, Files("lab.py"), Files(looked_at), model, n_backgrounds=plan.n_backgrounds)
     read = Files("lab.py", **tables("backgrounds", "elements"), probe=looked_at)
@@ -70,8 +74,8 @@ def run_all(config):
     merged = [f"{HERE}/{name}.parquet" for name in ("summary", "cooperativity", "attributions")]
     made = {"files": ["lab.py"]}
     once(merge, Files(**parts, probes=[looked_at], **tables("elements")), Files(merged[0]), **made)
-    read = Files(effects=parts["effects"], probes=[looked_at], **tables("elements", "pairs"))
-    once(cooperativity, read, Files(merged[1]), **made)
+    read = Files(effects=parts["effects"], probes=[looked_at], **tables("elements", "pairs", "control_pairs"))
+    once(cooperativity, read, Files(merged[1], f"{HERE}/pairs_summary.parquet"), **made)
     once(attributions, Files(**sums, probes=[looked_at], **tables("elements")), Files(merged[2]), **made)
     once(
         provenance,

@@ -88,7 +88,10 @@ PROBES = [RESULTS.probe(model) for model in config["models"]]
 EFFECTS = parts("effects", READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if "attributions" in config else []
-COOPERATIVITY = [RESULTS.table("cooperativity")] if config["elements"]["pairs"] else []
+CONTROL_PAIRS = [RESULTS.table("control_pairs")] if config["elements"]["pairs"] else []
+COOPERATIVITY = (
+    list(map(RESULTS.table, ["cooperativity", "pairs_summary"])) if CONTROL_PAIRS else []
+)
 DIFFERENTIAL = [RESULTS.table("differential")] if config["compare"] else []
 
 

@@ -1,5 +1,6 @@
 # Reads: what the config's `backgrounds` and `elements` name.
-# Writes: backgrounds.parquet; elements.parquet, motifs.parquet, annotations.parquet and pairs.parquet.
+# Writes: backgrounds.parquet; elements.parquet, motifs.parquet, annotations.parquet and pairs.parquet;
+# of a screen with pairs control_pairs.parquet.
 
 
 rule backgrounds:
@@ -26,6 +27,7 @@ rule elements:
         motifs=RESULTS.table("motifs"),
         annotations=RESULTS.table("annotations"),
         pairs=RESULTS.table("pairs"),
+        control_pairs=CONTROL_PAIRS,
     log:
         RESULTS.log("elements"),
     conda:

@@ -1,5 +1,6 @@
 # Reads: effects/ and profile_sums/ of all shards.
-# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, differential.parquet, provenance.json.
+# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, pairs_summary.parquet, differential.parquet,
+# provenance.json.
 
 
 rule merge:
@@ -30,8 +31,10 @@ rule cooperativity:
         probes=PROBES,
         elements=RESULTS.table("elements"),
         pairs=RESULTS.table("pairs"),
+        control_pairs=RESULTS.table("control_pairs"),
     output:
         RESULTS.table("cooperativity"),
+        RESULTS.table("pairs_summary"),
     log:
         RESULTS.log("cooperativity"),
     benchmark:

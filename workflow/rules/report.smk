@@ -9,6 +9,7 @@ rule report:
         RESULTS.table("elements"),
         RESULTS.table("motifs"),
         RESULTS.table("backgrounds"),
+        CONTROL_PAIRS,
         COOPERATIVITY,
         DIFFERENTIAL,
         ATTRIBUTIONS,

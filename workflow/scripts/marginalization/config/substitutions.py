@@ -119,6 +119,13 @@ class Controls:
     per: Literal["element", "stratum"] = key(
         "Whether each element has controls of its own, or those of like width and GC content share theirs.", "element"
     )
+    pairs: int = key(
+        "How many shuffles of each motif of a pair, beside the other motif as it is; 0 for no controls of pairs.",
+        20,
+        more="Each arrangement of a pair is screened with four times as many control pairs and parts, or fewer where "
+        "these are shared.",
+        minimum=0,
+    )
     strata: Strata = key("Quantile bins of the elements' width, and within each of their GC content.", Strata())
     level: float = key(
         "Elements with an element_q under this, and an effect beyond the floor, are significant.",

@@ -10,16 +10,20 @@ from ..errors import InputError
 from ..inputs.annotations import read_annotations
 from ..inputs.motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from ..sequences.letters import UNKNOWN, identifier
+from .control_pairs import draw_control_pairs
 from .controls import draw_controls, missing_controls
 from .pairs import IDS, Arrangement, read_pairs
 from .placement import last_start
+
+CONTROL_KINDS = ["control", "control_pair", "control_part"]
+"""The kinds of elements that are there for others to be compared with."""
 
 NAMES_SHOWN = 8
 """An element that many motifs or annotations share has the names of the first few, and how many more there are."""
 
 
 class Elements(NamedTuple):
-    """The tables of a screen's elements, and of the motifs, annotations and pairs that they come from.
+    """The tables of a screen's elements, and of the motifs, annotations, pairs and control pairs that they come from.
 
     Also how many motifs and annotations were left out for being N alone, and what a person should know of all this,
     one line each.
@@ -31,14 +35,16 @@ class Elements(NamedTuple):
     pairs: pd.DataFrame
     dropped: dict[str, int]
     warnings: list[str]
+    control_pairs: pd.DataFrame
 
 
 def read_elements(config: dict[str, Any]) -> Elements:
     """Read the elements of a resolved config.
 
     Returns:
-        elements, controls and pairs and their parts among them, sorted by element_id; motifs, annotations and pairs
-        in the order of the config, with their element_id, pairs also with `first_id` and `second_id` of their parts.
+        elements, controls and pairs and their parts among them, sorted by element_id; motifs, annotations, pairs and
+        their controls in the order of the config, with their element_id, pairs also with `first_id` and `second_id` of
+        their parts.
 
     Raises:
         InputError: there are none, one does not fit into the backgrounds where it is to be placed, or a pair is of a
@@ -65,14 +71,15 @@ def read_elements(config: dict[str, Any]) -> Elements:
         warnings += missing_controls(elements, controls, spec)
         elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
     pairs = read_pairs(config["elements"]["pairs"], all_motifs, config["backgrounds"]["length"])
-    rows = _pair_rows(pairs)
+    control_pairs = draw_control_pairs(pairs, all_motifs, spec, config["seed"])
+    rows = _pair_rows(pairs, "pair", "part")
     if len(rows):
         _check_fit(rows[rows["kind"] == "pair"], config)
-        elements = _with_pairs(elements, rows)
-    ids = elements[elements["sequence"].isin(rows["sequence"])].set_index("sequence")["element_id"]
-    for which, column in zip(Arrangement._fields, IDS, strict=True):
-        pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
-    return Elements(elements, motifs, annotations, pairs, dropped, warnings)
+        of_controls = _pair_rows(control_pairs, "control_pair", "control_part")
+        elements = _with_pairs(elements, pd.concat([rows, of_controls], ignore_index=True))
+    for table in (pairs, control_pairs):
+        _add_ids(table, elements)
+    return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs)
 
 
 def _without_n_alone(table: pd.DataFrame, number: str) -> pd.DataFrame:
@@ -102,19 +109,26 @@ def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
     return elements
 
 
-def _pair_rows(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Rows as `_distinct` takes them: of all pairs, then of their parts."""
+def _add_ids(pairs: pd.DataFrame, elements: pd.DataFrame) -> None:
+    """Give pairs the element_ids of themselves and of their parts."""
+    ids = elements.set_index("sequence")["element_id"] if len(pairs) else pd.Series(dtype=object)
+    for which, column in zip(Arrangement._fields, IDS, strict=True):
+        pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
+
+
+def _pair_rows(pairs: pd.DataFrame, kind: str, part_kind: str) -> pd.DataFrame:
+    """Rows as `_distinct` takes them: of all pairs, which are of a kind, then of their parts, of another."""
     first, second = (pairs[key] + pairs["orientation"].str[i] for i, key in enumerate(("first", "second")))
     name = first + " " + pairs["distance"].astype("str") + " " + second
     tables = [
-        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": "pair"}),
+        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": kind}),
         *(
             pd.DataFrame(
                 {
                     "name": name + f"/{part}",
                     "sequence": pairs[f"{part}_sequence"],
                     "source": pairs[f"{part}_source"],
-                    "kind": "part",
+                    "kind": part_kind,
                 }
             )
             for part in ("first", "second")

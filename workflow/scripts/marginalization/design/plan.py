@@ -31,7 +31,8 @@ from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
 from ..store.paths import Results, job_name, shard_label, shard_numbers
-from .elements import compared, read_elements
+from .control_pairs import pairs_resolution
+from .elements import CONTROL_KINDS, Elements, compared, read_elements
 from .placement import starts, strands, written_out
 
 ID_BITS = 64
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     backgrounds_digest: str
     n_elements: int
     n_controls: int
+    n_of_pairs: int
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
@@ -71,7 +73,10 @@ class Plan(NamedTuple):
         controls = ""
         if self.n_controls:
             share = self.n_elements / (self.n_elements - self.n_controls)
-            controls = f" ({self.n_controls:,} of them controls, which make it {share:.3g} times as many marginals)"
+            of_pairs = f", {self.n_of_pairs:,} of these of pairs" if self.n_of_pairs else ""
+            controls = (
+                f" ({self.n_controls:,} of them controls{of_pairs}, which make it {share:.3g} times as many marginals)"
+            )
         return (
             f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
             f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
@@ -161,20 +166,22 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         elements_digest=_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
-        n_controls=int((elements["kind"] == "control").sum()),
+        n_controls=int(elements["kind"].isin(CONTROL_KINDS).sum()),
+        n_of_pairs=int(elements["kind"].isin(["control_pair", "control_part"]).sum()),
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
         attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
         # Shuffles of equal backgrounds differ.
         input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
-        verdicts=_verdicts(elements, config["elements"].get("controls")),
+        verdicts=_verdicts(read, config["elements"].get("controls")),
     )
 
 
-def _verdicts(elements: pd.DataFrame, spec: dict[str, Any] | None) -> str:
+def _verdicts(read: Elements, spec: dict[str, Any] | None) -> str:
     """What the controls can tell; empty without any."""
-    return resolution(families(elements, spec), spec).describe() if spec else ""
+    of_elements = resolution(families(read.elements, spec), spec).describe() if spec else ""
+    return "; ".join(filter(None, [of_elements, pairs_resolution(read.pairs, read.control_pairs)]))
 
 
 def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:

@@ -5,11 +5,13 @@ In each background, with the effects e of the pair and of its parts,
     cooperativity = e(pair) - e(first) - e(second)
 
 which is zero where effects add up; or of ratios e(pair) / (e(first) e(second)), which is one where they
-multiply. In memory are a few numbers for each row of the table.
+multiply. `verdicts` compares it with that of control pairs. In memory are a few numbers for each row of the table, and
+one for each control.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ..design.control_pairs import arranged_alike
 from ..design.pairs import IDS
 from ..statistics.nulls import benjamini_hochberg
 from ..statistics.scales import Scale, scale_of
 from ..statistics.summary import signed_rank, spread
 from ..store.files import parquet_writer
-from ..store.schemas import COOPERATIVITY
+from ..store.schemas import COOPERATIVITY, PAIRS_SUMMARY
 from .parts import Screened, write_rows
 from .spilled import spilled_effects
+from .verdicts import against_control_pairs, summarize_pairs
 
 AT_ONCE = 2**20
 """About how many effects of pairs are in memory at a time."""
@@ -42,38 +46,51 @@ def merge_pairs(
     screened: list[Screened],
     placed: pd.DataFrame,
     pairs: pd.DataFrame,
+    control_pairs: pd.DataFrame,
+    level: float | None,
     readouts: dict[str, dict[str, Any]],
-    path: str,
+    paths: Sequence[str],
     facts: dict[str, Any],
 ) -> None:
-    """Write the table of cooperativity.
+    """Write the tables of cooperativity and of pairs of motifs.
 
     Args:
         screened: as `parts.find_parts` gives it.
         placed: as for `merge.merge_effects`.
         pairs: the screen's; at least one.
+        control_pairs: theirs, if there are any.
+        level: as for `verdicts.summarize_pairs`.
         readouts: their sections of the config by name, for the scales of effects.
-        path: of the table.
-        facts: for its metadata.
+        paths: of both tables.
+        facts: for their metadata.
 
     Raises:
         InputError: a file of a shard is missing, damaged, or not of this screen.
     """
-    needed = placed["element_id"].isin(np.unique(pairs[IDS])).to_numpy()
+    needed = placed["element_id"].isin(np.unique([*pairs[IDS].to_numpy(), *control_pairs[IDS].to_numpy()])).to_numpy()
     keys, rows = _rows(placed.loc[needed], pairs)
-    with parquet_writer(path, COOPERATIVITY, facts) as writer:
+    _, control_rows = _rows(placed.loc[needed], control_pairs)
+    n_placements = len(rows) // len(pairs)
+    alike = arranged_alike(pairs, control_pairs)
+    with (
+        parquet_writer(paths[0], COOPERATIVITY, facts) as writer,
+        parquet_writer(paths[1], PAIRS_SUMMARY, facts) as of_motifs,
+    ):
         for item in tqdm(screened, unit="readout", ncols=100):
             scale = scale_of(readouts[item.readout])
-            with spilled_effects(item, scale, needed, Path(path).parent) as spilled:
+            with spilled_effects(item, scale, needed, Path(paths[0]).parent) as spilled:
                 for target, effects in zip(item.targets, spilled, strict=True):
                     found = _statistics(effects, rows, scale)
                     found["q_value"] = benjamini_hochberg(found["p_value"])
-                    for first in range(0, len(keys), ROWS):
-                        part = slice(first, first + ROWS)
-                        columns = {name: values[part] for name, values in found.items()}
-                        write_rows(
-                            writer, item, target, keys.iloc[part].assign(n_backgrounds=effects.shape[1], **columns)
-                        )
+                    means = found["cooperativity"], _means(effects, control_rows, scale)
+                    against, pair_p = against_control_pairs(*(m.reshape(-1, n_placements) for m in means), alike)
+                    found |= {name: values.ravel() for name, values in against.items()}
+                    found["control_q"] = benjamini_hochberg(found["control_p"])
+                    table = keys.assign(n_backgrounds=effects.shape[1], **found)
+                    table["n_controls"] = table["n_controls"].astype("Int64")
+                    for first in range(0, len(table), ROWS):
+                        write_rows(writer, item, target, table.iloc[first : first + ROWS])
+                    write_rows(of_motifs, item, target, summarize_pairs(table, pair_p, scale.neutral, level))
 
 
 def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -94,6 +111,14 @@ def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.n
     # A pair and its parts are of one width, so they stand at the same starts.
     strands_and_starts = placed[["strand", "start"]].iloc[rows[:, 0]].reset_index(drop=True)
     return keys.join(strands_and_starts), rows
+
+
+def _means(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> np.ndarray:
+    """The means of cooperativity over backgrounds (rows,)."""
+    at_once = max(1, AT_ONCE // effects.shape[1])
+    blocks = [rows[first : first + at_once] for first in range(0, len(rows), at_once)]
+    means = [cooperation(*(effects[which] for which in block.T), scale).mean(axis=1) for block in blocks]
+    return np.concatenate([np.zeros(0), *means])
 
 
 def _statistics(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:

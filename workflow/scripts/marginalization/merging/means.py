@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from ..design.elements import CONTROL_KINDS
 from ..design.placement import window_starts
 from ..statistics.profiles import profile_measures
 from ..store.files import parquet_writer
@@ -37,7 +38,7 @@ def merge_profiles(
     """
     with parquet_writer(path, PROFILES, facts) as writer:
         for item, target, rows, means in _means(screened, placed, PROFILE_SUMS, _among_others):
-            kept = (rows["kind"] != "control").to_numpy()
+            kept = (~rows["kind"].isin(CONTROL_KINDS)).to_numpy()
             if not kept.any():
                 continue
             rows, means = rows[kept], {name: values[kept] for name, values in means.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..design.elements import read_elements
+from ..design.elements import CONTROL_KINDS, read_elements
 from ..inputs.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from ..jobs.job import as_job
 from ..jobs.provenance import facts
 from ..store.files import write_table
-from ..store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS, PAIRS
+from ..store.schemas import ANNOTATIONS, BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, MOTIFS, PAIRS
 
 
 def backgrounds(snakemake: Any) -> None:
@@ -28,7 +28,8 @@ def backgrounds(snakemake: Any) -> None:
 def elements(snakemake: Any) -> None:
     """Read motifs, annotations and pairs; those of equal sequence are one element."""
     with as_job(snakemake):
-        elements, motifs, annotations, pairs, dropped, warnings = read_elements(snakemake.config)
+        elements, motifs, annotations, pairs, dropped, warnings, control_pairs = read_elements(snakemake.config)
+        of_control = elements["kind"].isin(CONTROL_KINDS)
         counts = {
             "motifs": len(motifs),
             "annotations": len(annotations),
@@ -36,14 +37,16 @@ def elements(snakemake: Any) -> None:
             "unknown_letters": int(annotations["n_unknown"].sum()),
             **{f"{what}_of_n_alone": n for what, n in dropped.items()},
             "pairs": len(pairs),
-            "elements": int((elements["kind"] != "control").sum()),
-            "controls": int((elements["kind"] == "control").sum()),
+            "elements": int((~of_control).sum()),
+            "controls": int(of_control.sum()),
         }
         made_from = {**facts(snakemake.config), "counts": counts}
         write_table(elements, snakemake.output.elements, ELEMENTS, made_from)
         write_table(motifs, snakemake.output.motifs, MOTIFS, made_from)
         write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
         write_table(pairs, snakemake.output.pairs, PAIRS, made_from)
+        for path in snakemake.output.control_pairs:
+            write_table(control_pairs, path, CONTROL_PAIRS, made_from)
         print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))
         for warning in warnings:
             print(warning)

@@ -22,7 +22,7 @@ from ..statistics.families import families
 from ..store.files import read_facts, write_json
 from ..store.paths import model_of
 from ..store.reading import read_table
-from ..store.schemas import ELEMENTS, PAIRS
+from ..store.schemas import CONTROL_PAIRS, ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
 
 
@@ -55,7 +55,7 @@ def merge(snakemake: Any) -> None:
 
 
 def cooperativity(snakemake: Any) -> None:
-    """Compare the effects of pairs of motifs with those of each motif alone."""
+    """Compare the effects of pairs of motifs with those of each motif alone, and this with that of their controls."""
     with as_job(snakemake):
         config, effects = snakemake.config, snakemake.input.effects
         elements = read_table(snakemake.input.elements, ELEMENTS)
@@ -64,8 +64,10 @@ def cooperativity(snakemake: Any) -> None:
             screened(snakemake, effects, placed),
             placed,
             read_table(snakemake.input.pairs, PAIRS),
+            read_table(snakemake.input.control_pairs, CONTROL_PAIRS),
+            config["elements"].get("controls", {}).get("level"),
             readouts_of(config),
-            snakemake.output[0],
+            snakemake.output,
             facts(config, snakemake.params.files, effects),
         )
 

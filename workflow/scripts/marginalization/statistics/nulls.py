@@ -97,7 +97,7 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
         are; `control_low` and `control_high`, the `MIDDLE` of their effects at this placement; `element_p`, of an
         element. NaN too where the controls are too few.
     """
-    columns = [_standardised(effect[:, i], among) for i in range(effect.shape[1])]
+    columns = [standardised(effect[:, i], among) for i in range(effect.shape[1])]
     found = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
     names = ("control_p", "n_stratum", "control_low", "control_high", "element_p")
     found |= {name: np.full(effect.shape, np.nan) for name in names}
@@ -108,9 +108,9 @@ def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarra
         rows = strata_of == stratum
         mine, controls = rows & among.compared, rows & among.is_control
         null = largest[controls]
-        found["control_p"][mine] = tail_p(_known(t[controls]), t[mine])
-        found["element_p"][mine] = tail_p(_known(null), largest[mine])[:, None]
-        found["n_stratum"][mine] = len(_known(null))
+        found["control_p"][mine] = tail_p(known(t[controls]), t[mine])
+        found["element_p"][mine] = tail_p(known(null), largest[mine])[:, None]
+        found["n_stratum"][mine] = len(known(null))
         if controls.any():
             found["control_low"][mine], found["control_high"][mine] = np.quantile(effect[controls], MIDDLE, axis=0)
     return found
@@ -137,7 +137,7 @@ def _verdict(
     }
 
 
-def _known(values: np.ndarray) -> np.ndarray:
+def known(values: np.ndarray) -> np.ndarray:
     return values[~np.isnan(values)]
 
 
@@ -166,8 +166,8 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return q
 
 
-def _standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
-    """What there is to say of each element (elements,), for one placement."""
+def standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
+    """What there is to say of each element (elements,), from the effects x of all at one placement."""
     n_families, n_strata = len(among.stratum), among.stratum.max() + 1
     of = among.family[among.is_control]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -61,6 +61,16 @@ PAIRS = pa.schema(
         ("second_id", pa.string()),
     ]
 )
+CONTROL_PAIRS = pa.schema(
+    [
+        ("pair_id", pa.int64()),
+        ("shuffled", _NAME),
+        ("shuffle", pa.int64()),
+        ("element_id", pa.string()),
+        ("first_id", pa.string()),
+        ("second_id", pa.string()),
+    ]
+)
 KEYS = [("element_id", _NAME), ("strand", _NAME), ("start", pa.int64()), ("target", _NAME)]
 """The first columns of each file of a shard, by which its rows are sorted."""
 EFFECTS = pa.schema(
@@ -202,6 +212,32 @@ COOPERATIVITY = pa.schema(
         ("cooperativity_ci_high", pa.float64()),
         ("p_value", pa.float64()),
         ("q_value", pa.float64()),
+        ("n_controls", pa.int64()),
+        ("control_t", pa.float64()),
+        ("control_p", pa.float64()),
+        ("control_q", pa.float64()),
+    ]
+)
+PAIRS_SUMMARY = pa.schema(
+    [
+        ("model", _NAME),
+        ("readout", _NAME),
+        ("target", _NAME),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("n_arrangements", pa.int64()),
+        ("distance", pa.int64()),
+        ("orientation", _NAME),
+        ("strand", _NAME),
+        ("start", pa.int64()),
+        ("cooperativity", pa.float64()),
+        ("cooperativity_ci_low", pa.float64()),
+        ("cooperativity_ci_high", pa.float64()),
+        ("spacing_reach", pa.int64()),
+        ("spacing", _NAME),
+        ("pair_p", pa.float64()),
+        ("pair_q", pa.float64()),
+        ("significant", pa.bool_()),
     ]
 )
 DIFFERENTIAL = pa.schema(

@@ -12,7 +12,7 @@ from .paths import RULES, Results
 
 logger = logging.getLogger(__name__)
 
-TABLES = ["profiles", "cooperativity", "differential", "attributions"]
+TABLES = ["profiles", "cooperativity", "pairs_summary", "control_pairs", "differential", "attributions"]
 """Tables that not every config gives."""
 
 
