@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
+import torch
 from marginalization.config.checks import readouts_of
 from marginalization.errors import InputError
 from marginalization.merging import cooperativity, parts
@@ -235,3 +236,143 @@ def test_effects_are_on_the_scale_of_the_readout(tmp_path, scale):
         method = "exact" if 0 not in away and len(set(np.abs(away))) == len(away) else "asymptotic"
         p = scipy.stats.wilcoxon(away, method=method).pvalue if away.any() else 1
         np.testing.assert_allclose(row["p_value"], p, rtol=1e-9)
+
+
+CONTROLS = {"shuffles": 4, "pairs": 4}
+OF_CONTROLS = ["ACGT", "TTGCA", "CAGGA"]
+ARRANGED = {"distances": [0, 3], "orientations": ["++", "-+"]}
+JUDGED = [
+    {"first": "motif_0", "second": "motif_1", **ARRANGED},
+    {"first": "motif_2", "second": "motif_0", **ARRANGED},
+    {"first": "motif_2", "second": "motif_1", "distances": [1]},
+]
+
+
+def moderated(x, own, squares, df):
+    """The t of docs/statistics.md, step 1, of x against the effects of controls."""
+    m, n = own.mean(), len(own)
+    v = (10 * squares / df + ((own - m) ** 2).sum()) / (10 + n - 1)
+    return (x - m) / np.sqrt(v * (1 + 1 / n))
+
+
+def by_steps(values, members, family, places):
+    """t (members, places) against one family of controls of each two motifs, each control without itself."""
+    t = np.empty((len(members), len(places)))
+    for j, place in enumerate(places):
+        x = np.array([values[member][place] for member in members])
+        of = {two: [i for i, member in enumerate(members) if member[:2] == (two, family)] for two, *_ in members}
+        for i, (two, *_) in enumerate(members):
+            left = {pair: [k for k in own if k != i] for pair, own in of.items()}
+            squares = sum(((x[own] - x[own].mean()) ** 2).sum() for own in left.values())
+            t[i, j] = moderated(x[i], x[left[two]], squares, sum(len(own) - 1 for own in left.values()))
+    return t
+
+
+@pytest.mark.parametrize("shards", [(1000, 10**6), (3, 60)], ids=["one job", "many"])
+def test_verdicts_are_those_of_the_steps_in_the_docs(tmp_path, shards):
+    """From the effects as they are written, for two motifs after another, in any number and order of shards."""
+    (tmp_path / "model.py").write_text(MODEL)
+    models = {"a": {"factory": f"{tmp_path / 'model.py'}:Fold", "kwargs": {"seed": 1}}}
+    options = {"placement": {"start": [0, 2], "strands": "both"}, "models": models, "readouts": READOUTS}
+    options |= {"pairs": JUDGED, "controls": CONTROLS}
+    options["shards"] = dict(zip(("backgrounds", "marginals"), shards, strict=True))
+    run = run_screen(screen_of(tmp_path, OF_CONTROLS, LETTERS, **options), tmp_path)
+    table = merged(tmp_path, run)
+    summary = pd.read_parquet(tmp_path / "pairs_summary.parquet")
+    pd.testing.assert_frame_equal(table, merged(tmp_path, run._replace(effects=run.effects[::-1])))
+
+    effects = pd.read_parquet(Path(run.effects[0]).parents[2])
+    effects = effects.astype({name: str for name in effects if effects[name].dtype == "category"})
+    own = effects[effects["target"].eq("x")].astype({"before": float, "after": float})
+    own["effect"] = own["after"] - own["before"]
+    mean = own.groupby(["element_id", "strand", "start"])["effect"].mean()
+    found = table[table["target"].eq("x")].set_index(["pair_id", "strand", "start"])
+    told = summary[summary["target"].eq("x")].set_index(["first", "second"])
+
+    motifs = run.pairs.set_index("pair_id")
+    values = {}
+    for _, row in pd.concat([run.pairs, run.control_pairs]).iterrows():
+        of = motifs.loc[row["pair_id"]]
+        two = of["first"], of["second"]
+        member = (two, row["shuffled"], row["shuffle"]) if isinstance(row["shuffled"], str) else (two, None, 0)
+        for strand in "+-":
+            for start in (0, 2):
+                pair, *parts = (mean[row[name], strand, start] for name in ("element_id", "first_id", "second_id"))
+                place = of["distance"], of["orientation"], strand, start
+                values.setdefault(member, {})[place] = pair - sum(parts)
+    pair_p = {}
+    for twos in ([("motif_0", "motif_1"), ("motif_2", "motif_0")], [("motif_2", "motif_1")]):
+        members = [member for member in values if member[0] in twos]
+        assert len(members) == len(twos) * (1 + 2 * 4)
+        places = list(values[members[0]])
+        both = np.stack([by_steps(values, members, family, places) for family in ("first", "second")])
+        t = np.where(np.abs(both[0]) <= np.abs(both[1]), *both)
+        pools = [[i for i, (_, which, _) in enumerate(members) if which == name] for name in ("first", "second")]
+        far = np.abs(t)
+        for i, (two, which, _) in enumerate(members):
+            if which is None:
+                ids = {
+                    (row.distance, row.orientation): row.pair_id for row in run.pairs.itertuples() if two == row[2:4]
+                }
+                for j, (distance, orientation, strand, start) in enumerate(places):
+                    row = found.loc[ids[distance, orientation], strand, start]
+                    p = max((1 + (far[pool] >= far[i, j]).sum()) / (1 + far[pool].size) for pool in pools)
+                    assert row["n_controls"] == 8
+                    np.testing.assert_allclose([row["control_t"], row["control_p"]], [t[i, j], p], rtol=1e-9, atol=1e-9)
+                p = max((1 + (far[pool].max(axis=1) >= far[i].max()).sum()) / (1 + len(pool)) for pool in pools)
+                pair_p[two] = p
+    np.testing.assert_allclose(told["pair_p"], [pair_p[two] for two in told.index], rtol=1e-9)
+    np.testing.assert_allclose(told["pair_q"], scipy.stats.false_discovery_control(told["pair_p"]), rtol=1e-12)
+    np.testing.assert_allclose(found["control_q"], scipy.stats.false_discovery_control(found["control_p"]), rtol=1e-12)
+    assert told["n_arrangements"].tolist() == [4, 4, 1]
+    for two, row in told.iterrows():
+        rows = found[found["first"].eq(two[0]) & found["second"].eq(two[1])]
+        best = rows.loc[rows["cooperativity"].abs().idxmax()]
+        for name in ("distance", "orientation", "cooperativity", "cooperativity_ci_low", "cooperativity_ci_high"):
+            assert row[name] == best[name]
+
+
+def test_screens_without_controls_have_no_verdict(folds):
+    folder, run, table = folds
+    summary = pd.read_parquet(folder / "pairs_summary.parquet")
+    assert run.control_pairs.empty
+    assert table[["n_controls", "control_t", "control_p", "control_q"]].isna().all(axis=None)
+    assert summary[["pair_p", "pair_q", "significant"]].isna().all(axis=None)
+    assert len(summary) == 5 * 3 * 3
+
+
+class Spaced(nn.Module):
+    """The motifs TGACCA and GGATAG each act by one, and by ten more at up to a distance from each other."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most = most
+
+    def forward(self, X):
+        at = []
+        for motif in ("TGACCA", "GGATAG"):
+            kernel = torch.stack([X.new_tensor([float(letter == base) for base in motif]) for letter in "ACGT"])
+            at.append((nn.functional.conv1d(X, kernel[None])[:, 0] == len(motif)).to(X.dtype))
+        first, second = at
+        gaps = range(6, 7 + self.most)
+        both = sum((first[:, : first.shape[1] - gap] * second[:, gap:]).amax(dim=1) for gap in gaps)
+        return (first.amax(dim=1) + second.amax(dim=1) + 10 * both)[:, None]
+
+
+@pytest.mark.parametrize(("most", "spacing"), [(4, "hard"), (14, "soft")])
+def test_motifs_that_interact_are_found_and_others_are_not(tmp_path, most, spacing):
+    """Of pairs of motifs whose effects add up, just the one that is in the model."""
+    models = {"spaced": {"factory": "test_cooperativity:Spaced", "kwargs": {"most": most}}}
+    rng = np.random.default_rng(3)
+    backgrounds = ["".join(rng.choice(list("AC"), 60)) for _ in range(3)]
+    motifs = ["TGACCA", "GGATAG", "TTACGC", "GCATTA"]
+    alike = {"distances": {"from": 0, "to": 20, "step": 4}, "orientations": ["++"]}
+    pairs = [{"first": f"motif_{i}", "second": f"motif_{j}", **alike} for i in range(4) for j in range(4) if i != j]
+    options = {"models": models, "pairs": pairs, "controls": {"shuffles": 2, "pairs": 30}}
+    config = screen_of(tmp_path, motifs, backgrounds, **options)
+    merged(tmp_path, run_screen(config, tmp_path), readouts=readouts_of(config))
+    summary = pd.read_parquet(tmp_path / "pairs_summary.parquet").set_index(["first", "second"])
+    found = summary[summary["significant"]]
+    assert found.index.tolist() == [("motif_0", "motif_1")]
+    assert found["cooperativity"].item() == pytest.approx(10)
+    assert found["spacing"].item() == spacing

@@ -62,7 +62,8 @@ def _together(arranged: Arranged, pairs: np.ndarray, controls: np.ndarray) -> tu
     values = [pairs[arranged.pairs], *(controls[which] for which in rows)]
     kind = np.repeat([-1, 0, 1], [len(members) for members in values])
     family = np.concatenate([np.arange(n), *of])
-    return kind, family, np.concatenate([members.reshape(len(members), -1) for members in values])
+    n_columns = arranged.pairs.shape[1] * pairs.shape[1]
+    return kind, family, np.concatenate([members.reshape(-1, n_columns) for members in values])
 
 
 def _nearer(kind: np.ndarray, family: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ from .figures import short
 from .reading.amounts import rounded
 from .reading.details import attributions, details, profiles, scan
 from .reading.differential import comparisons
+from .reading.pairs import pair_verdicts
 from .reading.quality import quality
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import groups_of, motif_classes
@@ -44,6 +45,7 @@ def gather(results: Results) -> dict[str, Any]:
         "profiles": profiles(screen),
         "attributions": attributions(screen),
         "pairs": pairs(screen),
+        "pairVerdicts": pair_verdicts(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
         "quality": quality(screen, provenance),
