@@ -13,6 +13,7 @@ from marginalization.errors import InputError
 from marginalization.merging import cooperativity, parts
 from marginalization.merging.cooperativity import merge_pairs
 from marginalization.merging.parts import find_parts
+from marginalization.statistics.tails import tail_p
 from marginalization.store.schemas import COOPERATIVITY, PAIRS_SUMMARY
 from screens import expected_activities, run_screen, screen_of
 from torch import nn
@@ -316,7 +317,7 @@ def test_verdicts_are_those_of_the_steps_in_the_docs(tmp_path, shards):
                 }
                 for j, (distance, orientation, strand, start) in enumerate(places):
                     row = found.loc[ids[distance, orientation], strand, start]
-                    p = max((1 + (far[pool] >= far[i, j]).sum()) / (1 + far[pool].size) for pool in pools)
+                    p = max(tail_p(far[pool].ravel(), far[i, j]) for pool in pools)
                     assert row["n_controls"] == 8
                     np.testing.assert_allclose([row["control_t"], row["control_p"]], [t[i, j], p], rtol=1e-9, atol=1e-9)
                 p = max((1 + (far[pool].max(axis=1) >= far[i].max()).sum()) / (1 + len(pool)) for pool in pools)
@@ -324,7 +325,7 @@ def test_verdicts_are_those_of_the_steps_in_the_docs(tmp_path, shards):
     np.testing.assert_allclose(told["pair_p"], [pair_p[two] for two in told.index], rtol=1e-9)
     np.testing.assert_allclose(told["pair_q"], scipy.stats.false_discovery_control(told["pair_p"]), rtol=1e-12)
     np.testing.assert_allclose(found["control_q"], scipy.stats.false_discovery_control(found["control_p"]), rtol=1e-12)
-    assert told["n_arrangements"].tolist() == [4, 4, 1]
+    assert told["n_arrangements"].tolist() == [4, 4, 4]
     for two, row in told.iterrows():
         rows = found[found["first"].eq(two[0]) & found["second"].eq(two[1])]
         best = rows.loc[rows["cooperativity"].abs().idxmax()]
@@ -365,10 +366,11 @@ def test_motifs_that_interact_are_found_and_others_are_not(tmp_path, most, spaci
     models = {"spaced": {"factory": "test_cooperativity:Spaced", "kwargs": {"most": most}}}
     rng = np.random.default_rng(3)
     backgrounds = ["".join(rng.choice(list("AC"), 60)) for _ in range(3)]
-    motifs = ["TGACCA", "GGATAG", "TTACGC", "GCATTA"]
+    motifs = ["TGACCA", "GGATAG", "TTACGC"]
     alike = {"distances": {"from": 0, "to": 20, "step": 4}, "orientations": ["++"]}
-    pairs = [{"first": f"motif_{i}", "second": f"motif_{j}", **alike} for i in range(4) for j in range(4) if i != j]
-    options = {"models": models, "pairs": pairs, "controls": {"shuffles": 2, "pairs": 30}}
+    twos = [(0, 1), (1, 0), (0, 2), (2, 1)]
+    pairs = [{"first": f"motif_{i}", "second": f"motif_{j}", **alike} for i, j in twos]
+    options = {"models": models, "pairs": pairs, "controls": {"shuffles": 2, "pairs": 24}}
     config = screen_of(tmp_path, motifs, backgrounds, **options)
     merged(tmp_path, run_screen(config, tmp_path), readouts=readouts_of(config))
     summary = pd.read_parquet(tmp_path / "pairs_summary.parquet").set_index(["first", "second"])
