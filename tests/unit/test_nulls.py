@@ -300,7 +300,7 @@ def test_pairs_are_compared_with_none(tmp_path, per):
             config = screen_of(folder, motifs, letters, controls=controls, placement={"strands": "both"}, **options)
             tables.append(merged(config, run_screen(config, folder), folder))
         without, whole = tables
-        beside = whole["kind"].isin(["pair", "part"])
+        beside = whole["kind"].isin(["pair", "part", "control_pair", "control_part"])
         assert beside.sum() > 100
         assert whole.loc[beside, columns].isna().all(axis=None)
         assert whole.loc[beside, "p_value"].notna().all()

@@ -83,7 +83,11 @@ def run_all(config):
         Files(f"{HERE}/provenance.json"),
         jobs=plan.jobs,
     )
-    once(report, Files(*merged), Files(page=f"{HERE}/report.html", figures=f"{HERE}/figures"))
+    once(
+        report,
+        Files(*merged, **tables("control_pairs", "pairs_summary")),
+        Files(page=f"{HERE}/report.html", figures=f"{HERE}/figures"),
+    )
     return logs
 
 

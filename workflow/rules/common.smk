@@ -90,7 +90,9 @@ MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])
 ATTRIBUTIONS = [RESULTS.table("attributions")] if "attributions" in config else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if config["elements"]["pairs"] else []
 COOPERATIVITY = (
-    list(map(RESULTS.table, ["cooperativity", "pairs_summary"])) if CONTROL_PAIRS else []
+    list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
+    if CONTROL_PAIRS
+    else []
 )
 DIFFERENTIAL = [RESULTS.table("differential")] if config["compare"] else []
 

@@ -47,7 +47,7 @@ def draw_control_pairs(
                 both[which] = sequence
                 names[which] += f"/shuffle {number}"
                 of = pair.distance, pair.orientation, pair.source, pair.first_source, pair.second_source
-                arranged = arrange(*both, pair.distance, pair.orientation)
+                arranged = arrange(both[0], both[1], pair.distance, pair.orientation)
                 rows.append((shuffled, number, pair.pair_id, *names, *of, *arranged))
     columns = ["shuffled", "shuffle", "pair_id", *COLUMNS, *(f"{which}_sequence" for which in Arrangement._fields)]
     return pd.DataFrame(rows, columns=columns)

@@ -75,8 +75,10 @@ def read_elements(config: dict[str, Any]) -> Elements:
     rows = _pair_rows(pairs, "pair", "part")
     if len(rows):
         _check_fit(rows[rows["kind"] == "pair"], config)
-        of_controls = _pair_rows(control_pairs, "control_pair", "control_part")
-        elements = _with_pairs(elements, pd.concat([rows, of_controls], ignore_index=True))
+        elements = _with_pairs(elements, rows)
+    if len(control_pairs):
+        # After the pairs, so that a part that both have keeps the pair's name.
+        elements = _with_pairs(elements, _pair_rows(control_pairs, "control_pair", "control_part"))
     for table in (pairs, control_pairs):
         _add_ids(table, elements)
     return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs)

@@ -82,8 +82,9 @@ def merge_pairs(
                 for target, effects in zip(item.targets, spilled, strict=True):
                     found = _statistics(effects, rows, scale)
                     found["q_value"] = benjamini_hochberg(found["p_value"])
-                    means = found["cooperativity"], _means(effects, control_rows, scale)
-                    against, pair_p = against_control_pairs(*(m.reshape(-1, n_placements) for m in means), alike)
+                    own = found["cooperativity"].reshape(-1, n_placements)
+                    theirs = _means(effects, control_rows, scale).reshape(-1, n_placements)
+                    against, pair_p = against_control_pairs(own, theirs, alike)
                     found |= {name: values.ravel() for name, values in against.items()}
                     found["control_q"] = benjamini_hochberg(found["control_p"])
                     table = keys.assign(n_backgrounds=effects.shape[1], **found)
@@ -117,7 +118,9 @@ def _means(effects: np.ndarray, rows: np.ndarray, scale: Scale) -> np.ndarray:
     """The means of cooperativity over backgrounds (rows,)."""
     at_once = max(1, AT_ONCE // effects.shape[1])
     blocks = [rows[first : first + at_once] for first in range(0, len(rows), at_once)]
-    means = [cooperation(*(effects[which] for which in block.T), scale).mean(axis=1) for block in blocks]
+    means = []
+    for pair, first, second in (block.T for block in blocks):
+        means.append(cooperation(effects[pair], effects[first], effects[second], scale).mean(axis=1))
     return np.concatenate([np.zeros(0), *means])
 
 
