@@ -18,7 +18,7 @@ import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
 from alone import alone, sequences, timed
 from marginalization import marginalize_motifs, saturation_mutagenesis
-from marginalization.inference.incremental.streams import checked_engine, run_group
+from marginalization.inference.incremental.motifs import checked_engine, run_group
 from marginalization.sequences.constructs import place_motif
 from marginalization.sequences.onehot import one_hot_encode
 from networks import NETWORKS, make

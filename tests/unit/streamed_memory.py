@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from marginalization import stream_motifs
-from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.sequences.onehot import one_hot_encode
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -87,7 +87,7 @@ def growth(name: str, incremental: bool) -> int:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-    incremental_streams.MOTIFS_PER_GROUP["cpu"] = PER_GROUP
+    incremental_motifs.MOTIFS_PER_GROUP["cpu"] = PER_GROUP
     torch.set_num_threads(1)
     gc.freeze()  # the libraries, so that collecting garbage is quick
     found = {name: growth(name, incremental=True) for name in ZOO}

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from marginalization.config.sections import Attributions, Compute, Readout
 from marginalization.design.controls import SHUFFLES
-from marginalization.inference.incremental.streams import TOLERANCES
+from marginalization.inference.incremental.motifs import TOLERANCES
 from marginalization.inputs import backgrounds
 from marginalization.models import readouts
 from screens import schema

@@ -9,8 +9,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marginalization import stream_motifs
-from marginalization.inference import streams
-from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.inference import session as sessions
+from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import CACHE_BYTES, WORK_BYTES, Incremental
 from marginalization.inference.incremental.rules.convolution import Convolution
 from marginalization.inference.incremental.rules.positionwise import Relu
@@ -99,8 +99,8 @@ def small_memory(monkeypatch):
     """Memory for a few backgrounds and a few motifs at a time."""
     monkeypatch.setitem(CACHE_BYTES, "cpu", 2**13)
     monkeypatch.setitem(WORK_BYTES, "cpu", 2**12)
-    monkeypatch.setattr(incremental_streams, "GROUP_BYTES", 2**10)
-    monkeypatch.setattr(streams, "BATCHES_PER_GROUP", 2)
+    monkeypatch.setattr(incremental_motifs, "GROUP_BYTES", 2**10)
+    monkeypatch.setattr(sessions, "BATCHES_PER_GROUP", 2)
 
 
 def joined(groups):
@@ -131,9 +131,9 @@ def test_streams_equal_full_streams(small_memory, network, data):
     batch_size = data.draw(st.integers(1, 9))
     model, args = model.to(dtype), [arg.to(dtype) for arg in args]
     func = data.draw(st.sampled_from([None, lambda tree: [leaf.square() for leaf in leaves(tree)]]))
-    engines, check = [], incremental_streams.checked_engine
+    engines, check = [], incremental_motifs.checked_engine
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(incremental_streams, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
+        patch.setattr(sessions, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
         options = {"args": args, "func": func, "batch_size": batch_size, "device": "cpu"}
         ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
@@ -188,7 +188,7 @@ def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
     placed = [("ACG", 0), ("TT", 3), ("A", 11)]
     with caplog.at_level(logging.WARNING):
         ours = joined(stream_motifs(Branching(), X, placed, incremental=True, device="cpu"))
-    assert [record.levelname for record in caplog.records if record.name == incremental_streams.__name__] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == incremental_motifs.__name__] == ["WARNING"]
     assert "costs a full forward pass" in caplog.text
     assert "data-dependent" in caplog.text
     caplog.clear()
@@ -208,7 +208,7 @@ def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
     with caplog.at_level(logging.WARNING):
         assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
-    assert not [record for record in caplog.records if record.name == incremental_streams.__name__]
+    assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
     right = rule.apply
     monkeypatch.setattr(rule, "apply", lambda *given: right(*given) + 1)
     with caplog.at_level(logging.WARNING):
@@ -241,11 +241,11 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
 
     model, X = OfEveryPlace().double().eval(), random_backgrounds(1, 12)
     with torch.no_grad():
-        engine = incremental_streams.checked_engine(model, [X.double()], [place_motif(X, "ACG", 0, "ACGT")], 4)
+        engine = incremental_motifs.checked_engine(model, [X.double()], [place_motif(X, "ACG", 0, "ACGT")], 4)
     steps = engine.program(0, 4).steps
     per_motif = sum(isinstance(step.rule, Convolution) for step in steps)
     monkeypatch.setattr(Convolution, "apply", fail_later)
-    monkeypatch.setitem(incremental_streams.MOTIFS_PER_GROUP, "cpu", 2)
+    monkeypatch.setitem(incremental_motifs.MOTIFS_PER_GROUP, "cpu", 2)
     options = {"dtype": torch.float64, "device": "cpu"}
     placed = [(motif, 0) for motif in ("ACG", "TTT", "GCA", "A", "CC", "TNT", "GGG")]
     ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
@@ -348,7 +348,7 @@ def test_published_models(real_data, name, length, caplog):
     motifs = [("TGACCAGCAGGGGGCGCTA", None), ("TGANTCA", None), ("A", 0), ("ACGT", length - 4), ("ACG" * 20, 3)]
     options = {"dtype": torch.float32, "device": "cpu"}
     ours = joined(stream_motifs(model, X, motifs, incremental=True, **options))
-    assert not [record for record in caplog.records if record.name == incremental_streams.__name__]
+    assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
     full = joined(stream_motifs(model, X, motifs, incremental=False, **options))
     for y, reference in zip(ours, full, strict=True):
         assert_same(y, reference, 1e-5)

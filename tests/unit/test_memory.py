@@ -12,7 +12,8 @@ import pytest
 import streamed_memory
 import torch
 from marginalization import stream_motifs
-from marginalization.inference.incremental import streams as incremental_streams
+from marginalization.inference import session as sessions
+from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import Incremental
 from test_incremental import assert_full, random_backgrounds
 from toy_models import Tower
@@ -112,14 +113,14 @@ def test_backgrounds_that_are_kept_stay_while_there_is_room(monkeypatch):
 
 def test_a_stream_that_has_ended_holds_nothing(monkeypatch):
     """Not even until Python looks for circles of references."""
-    engines, check = [], incremental_streams.checked_engine
+    engines, check = [], incremental_motifs.checked_engine
 
     def checked(*given):
         engine = check(*given)
         engines.append(weakref.ref(engine))
         return engine
 
-    monkeypatch.setattr(incremental_streams, "checked_engine", checked)
+    monkeypatch.setattr(sessions, "checked_engine", checked)
     gc.disable()
     try:
         list(stream_motifs(Tower(3), random_backgrounds(2, 90), [("ACGT", 40)], incremental=True, device="cpu"))

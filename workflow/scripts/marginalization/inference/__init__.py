@@ -3,5 +3,5 @@
 The functions that the package gives to Python: `predict`, `marginalize`, streams of motifs, mutagenesis, attributions;
 and whether a model is a function at all. It imports nothing from `store`, `design` or `jobs`.
 
-Open first: `marginals.py`, then `streams.py`, which chooses between full forward passes and `incremental/`.
+Open first: `marginals.py`, then `session.py`, which chooses between full forward passes and `incremental/`.
 """

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from ..models.outputs import map_tree, row_count
 from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import check_one_hot, substitute
 from .prediction import BATCH_SIZE, Options, check_rows, predict
-from .streams import stream_motifs
+from .session import session
 
 
 class Marginals(NamedTuple):
@@ -170,13 +171,16 @@ def marginalize_motifs(
     # All motifs are checked before any is computed.
     placements = [place_motif(X, motif, start, alphabet) for motif in motifs]
 
-    y_before = predict(model, X, **options)
-    y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
-    done = 0
-    for y in stream_motifs(
-        model, X, placements, alphabet, verbose=verbose, incremental=incremental, precision=precision, **options
+    with (
+        tqdm(total=len(motifs) * len(X), disable=not verbose, unit="marginal") as progress,
+        session(model, X, placements, incremental=incremental, precision=precision, **options) as opened,
     ):
-        done += _fill(y_afters, y, done)
+        y_before = opened.before()
+        y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
+        done = 0
+        for y in opened.after(placements):
+            done += _fill(y_afters, y, done)
+            progress.update(row_count(y) * len(X))
     return MotifMarginals(y_before, y_afters)
 
 

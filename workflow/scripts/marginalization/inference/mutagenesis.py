@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
+from tqdm import tqdm
 
 from ..models.outputs import map_tree, row_count
-from ..sequences.letters import DNA
 from ..sequences.onehot import check_one_hot
-from .prediction import BATCH_SIZE, Options, predict
-from .streams import stream_motifs
+from .prediction import BATCH_SIZE, Options
+from .session import LOOK_AHEAD, session
 
 
 class Edits(NamedTuple):
@@ -65,10 +67,16 @@ def saturation_mutagenesis(
     if not 0 <= start < end <= length:
         raise ValueError(f"there is nothing to edit from {start} to {end} in sequences of length {length}")
     options: Options = {"args": args, "func": func, "batch_size": batch_size, "dtype": dtype, "device": device}
-    y0 = predict(model, X, **options)
-    if not raw_outputs and not isinstance(y0, torch.Tensor):
-        raise ValueError("the model gives several tensors: set raw_outputs, or choose one with func")
-    y_hat = _edited(model, X, start, end, y0, {**options, "verbose": verbose, "incremental": incremental})
+    edited, positions = _edits(X, start, end)
+    one_hot = torch.eye(letters + 1, letters, dtype=torch.int8)
+    placed = ((one_hot[edit].unsqueeze(2), int(p)) for edit, p in zip(edited, positions, strict=True))
+    first = list(islice(placed, LOOK_AHEAD))
+    with session(model, X, first, incremental=incremental, **options) as opened:
+        y0 = opened.before()
+        if not raw_outputs and not isinstance(y0, torch.Tensor):
+            raise ValueError("the model gives several tensors: set raw_outputs, or choose one with func")
+        groups = tqdm(opened.after(itertools.chain(first, placed)), disable=not verbose)
+        y_hat = _of_edits(groups, y0, edited, positions - start, (letters, end - start))
     if raw_outputs:
         return Edits(y0, y_hat)
     effects = centred_effects(y0[:, target], y_hat[:, :, :, target])
@@ -76,19 +84,17 @@ def saturation_mutagenesis(
     return effects if hypothetical else X[:, :, start:end].cpu() * effects
 
 
-def _edited(model: Callable[..., Any], X: torch.Tensor, start: int, end: int, y0: Any, options: dict[str, Any]) -> Any:
+def _of_edits(
+    groups: Iterable[Any], y0: Any, edited: torch.Tensor, positions: torch.Tensor, shape: tuple[int, int]
+) -> Any:
     """The predictions for all edits, (n, letters, positions, ...); for a sequence's own letters those before, `y0`."""
-    letters = X.shape[1]
-    y_hat = map_tree(lambda y: y.repeat_interleave(letters * (end - start), 0).unflatten(0, (len(X), letters, -1)), y0)
-    edited, positions = _edits(X, start, end)
-    alphabet = tuple(DNA) if letters == len(DNA) else tuple(map(str, range(letters)))
-    one_hot = torch.eye(letters + 1, letters, dtype=torch.int8)
-    placements = ((one_hot[edit].unsqueeze(2), int(p)) for edit, p in zip(edited, positions, strict=True))
+    copies = shape[0] * shape[1]
+    y_hat = map_tree(lambda y: y.repeat_interleave(copies, 0).unflatten(0, (len(y), *shape)), y0)
     done = 0
-    for y in stream_motifs(model, X, placements, alphabet, **options):
+    for y in groups:
         part = slice(done, done + row_count(y))
-        some, sequence = (edited[part] < letters).nonzero(as_tuple=True)
-        place = sequence, edited[part][some, sequence], positions[part][some] - start
+        some, sequence = (edited[part] < shape[0]).nonzero(as_tuple=True)
+        place = sequence, edited[part][some, sequence], positions[part][some]
         y = map_tree(lambda t, own=(some, sequence): t[own], y)
         map_tree(lambda target, t, place=place: target.index_put_(place, t), y_hat, y)
         done = part.stop

@@ -16,9 +16,10 @@ import torch
 from ..config.checks import readouts_of
 from ..design.placement import Placed, changed_part
 from ..errors import InputError
-from ..inference.prediction import predict
-from ..inference.streams import capturing_pays, stream_motifs
+from ..inference.session import LOOK_AHEAD, session
 from ..models.readouts import Key, Profile, ReadoutModel
+from ..sequences.constructs import place_motif
+from ..sequences.letters import DNA
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale, effect, scale_of
 from ..store.schemas import EFFECTS, PROFILE_SUMS
@@ -121,23 +122,22 @@ def run_effects(
         InputError: a readout is NaN or infinite, or outside the domain of its scale.
         StoppedError: as `run_shard`.
     """
-    compute = config["compute"]
-    X = one_hot_encode(list(shard.backgrounds["sequence"]))
-    options = {"args": shard.args, "batch_size": compute["batch_size"], "dtype": compute["dtype"], "device": device}
-    # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
-    incremental = capturing_pays(model, X, len(shard.placed), compute["dtype"])
-
-    def before() -> Outputs:
-        return {key: y.unsqueeze(0) for key, y in predict(model, X, **options).items()}
-
-    def after(done: int) -> Iterator[Outputs]:
-        parts = map(changed_part, shard.placed[done:])
-        return stream_motifs(model, X, parts, incremental=incremental, precision=compute["precision"], **options)
-
     scales = {name: scale_of(readout) for name, readout in readouts_of(config).items()}
     sinks = [
         ProfileSums(shard, key, path) if isinstance(key, Profile) else Effects(shard, key, path, scales[key])
         for key, path in paths.items()
     ]
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
-    return run_shard(sinks, group, before, after, pieces, facts)
+    compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
+    X = one_hot_encode(list(shard.backgrounds["sequence"]))
+    placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
+    # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
+    with session(model, X, placed, args=shard.args, device=device, **compute) as opened:
+
+        def before() -> Outputs:
+            return {key: y.unsqueeze(0) for key, y in opened.before().items()}
+
+        def after(done: int) -> Iterator[Outputs]:
+            return opened.after(place_motif(X, *changed_part(p), DNA) for p in shard.placed[done:])
+
+        return run_shard(sinks, group, before, after, pieces, facts)

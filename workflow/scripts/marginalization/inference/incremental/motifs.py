@@ -1,14 +1,12 @@
-"""Incremental inference for streams of motifs: group by group, in bounded memory, after a check.
+"""Groups of motifs through a captured model, in bounded memory, after a check.
 
 The motifs of a group lie in windows; those of a window run together, and the backgrounds are kept for the hull of all.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Callable, Generator, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -36,67 +34,39 @@ TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
 """How far the first results may be from a full forward pass, as a share of the effect, by precision."""
 
 
-def incremental_groups(
-    model: torch.nn.Module,
-    inputs: list[torch.Tensor],
-    placed: Iterator[Placement],
-    func: Callable[[Any], Any] | None,
-    batch_size: int,
-    precision: str,
-) -> Generator[Any, None, Iterator[Placement]]:
-    """Incremental inference, after a look at whether it gives what full forward passes do.
-
-    Args:
-        model: in evaluation mode, on the device of the inputs.
-        inputs: one-hot backgrounds in the model's dtype, and its further inputs.
-        placed, func, batch_size, precision: as for `stream_motifs`.
-
-    Yields:
-        Output trees of tensors (n_in_group, n_backgrounds, ...), on the CPU.
-
-    Returns:
-        The placements that are left to do in full: none, or where it does not work all from there on.
-    """
-    first = list(islice(placed, max(MOTIFS_PER_GROUP.values())))
-    placed = itertools.chain(first, placed)
-    # The outermost, where windows meet the ends of layers and crops.
-    outermost = [min(first, key=lambda p: p[1]), max(first, key=lambda p: p[1] + p[0].shape[2])]
-    with torch.no_grad():
-        engine = checked_engine(model, inputs, outermost, batch_size, precision)
-    if engine is None:
-        return placed
+def motifs_at_once(engine: Incremental, inputs: list[torch.Tensor]) -> int:
+    """How many motifs a group has."""
     X = inputs[0]
     outputs = sum(leaf[0].numel() for leaf in leaves(engine.tree))
-    per_group = max(1, min(MOTIFS_PER_GROUP[X.device.type], GROUP_BYTES // (len(X) * outputs * X.element_size())))
-    while group := list(islice(placed, per_group)):
-        try:
-            with torch.no_grad():
-                y = run_group(engine, inputs, group, func, batch_size)
-        except Exception as error:
-            _warn(error)
-            return itertools.chain(group, placed)
-        yield map_tree(lambda t: t.cpu(), y)
-    return iter(())
+    return max(1, min(MOTIFS_PER_GROUP[X.device.type], GROUP_BYTES // (len(X) * outputs * X.element_size())))
 
 
 def checked_engine(
     model: torch.nn.Module,
     inputs: list[torch.Tensor],
-    placements: list[Placement],
+    placements: Sequence[Placement],
     batch_size: int,
     precision: str = "highest",
 ) -> Incremental | None:
-    """The model captured for incremental inference, if it then gives what it gives in full; the log says why not."""
+    """The model captured for incremental inference, if it then gives what it gives in full; the log says why not.
+
+    Args:
+        model: in evaluation mode, on the device of the inputs.
+        inputs: one-hot backgrounds in the model's dtype, and its further inputs.
+        placements: some; the outermost are compared, where windows meet the ends of layers and crops.
+        batch_size, precision: as for `stream_motifs`.
+    """
     few = [x[:2] for x in inputs]
-    placements = [(motif[:2], start) for motif, start in placements]
+    outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
+    outermost = [(motif[:2], start) for motif, start in outermost]
     try:
         engine = Incremental(model, few, precision)
-        ours = run_group(engine, few, placements, None, batch_size)
+        ours = run_group(engine, few, outermost, None, batch_size)
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
-        _warn(error)
+        warn(error)
         return None
     before = model(*few)
-    afters = [model(constructs(few[0], [placement], 0, len(few[0])), *few[1:]) for placement in placements]
+    afters = [model(constructs(few[0], [placement], 0, len(few[0])), *few[1:]) for placement in outermost]
     largest = 0.0
     for i, after in enumerate(afters):
         for y, reference, background in zip(leaves(ours), leaves(after), leaves(before), strict=True):
@@ -105,7 +75,7 @@ def checked_engine(
             scale = effect + 0.01 * finite(reference).abs().max()
             if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
                 reason = f"its first results differ from a full forward pass by {miss:g}"
-                logger.warning("no incremental inference: %s", reason, extra=_in_full(reason))
+                logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
                 return None
             largest = max(largest, miss.item() / max(scale.item(), 1e-30))
     logger.info(
@@ -122,35 +92,45 @@ def finite(x: torch.Tensor) -> torch.Tensor:
     return x.nan_to_num(0.0, 0.0, 0.0)
 
 
-def _warn(error: Exception) -> None:
+def warn(error: Exception) -> None:
     reason = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
     logger.warning(
-        "no incremental inference, so each element costs a full forward pass: %s", reason, extra=_in_full(reason)
+        "no incremental inference, so each element costs a full forward pass: %s", reason, extra=in_full(reason)
     )
 
 
-def _in_full(reason: str) -> dict[str, Any]:
+def in_full(reason: str) -> dict[str, Any]:
     """What a message of the log says, as data for the job's record."""
     return {"facts": {"incremental": False, "reason": reason}}
+
+
+def run_backgrounds(
+    engine: Incremental,
+    inputs: list[torch.Tensor],
+    group: Sequence[Placement],
+    func: Callable[[Any], Any] | None,
+    batch_size: int,
+) -> Any:
+    """The output tree of the backgrounds, (n_backgrounds, ...), on the CPU; what a group reads of them is kept."""
+    parts = []
+    for _ in _prepared(engine, inputs, _windows(group, inputs[0].shape[2]), batch_size):
+        y = engine.before()
+        parts.append(map_tree(lambda t: t.cpu(), y if func is None else func(y)))
+    return map_tree(lambda *ys: torch.cat(ys), *parts)
 
 
 def run_group(
     engine: Incremental,
     inputs: list[torch.Tensor],
-    group: list[Placement],
+    group: Sequence[Placement],
     func: Callable[[Any], Any] | None,
     batch_size: int,
 ) -> Any:
     """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference."""
     X = inputs[0]
     members = _windows(group, X.shape[2])
-    lo, hi = min(lo for lo, _ in members), max(hi for _, hi in members)
-
     whole: Any = None
-    at_once = engine.backgrounds_at_once(lo, hi)
-    for first in range(0, len(X), at_once):
-        chunk = slice(first, min(first + at_once, len(X)))
-        engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size)
+    for chunk in _prepared(engine, inputs, members, batch_size):
         for window, which in members.items():
             for rows, backgrounds, y in _run_window(engine, X, chunk, window, [group[i] for i in which]):
                 y = y if func is None else func(y)
@@ -161,7 +141,19 @@ def run_group(
     return whole
 
 
-def _windows(group: list[Placement], length: int) -> dict[tuple[int, int], list[int]]:
+def _prepared(
+    engine: Incremental, inputs: list[torch.Tensor], windows: Iterable[tuple[int, int]], batch_size: int
+) -> Iterator[slice]:
+    """Prepare the backgrounds for some windows, as many at a time as may be kept; yields which."""
+    lo, hi = min(lo for lo, _ in windows), max(hi for _, hi in windows)
+    n, at_once = len(inputs[0]), engine.backgrounds_at_once(lo, hi)
+    for first in range(0, n, at_once):
+        chunk = slice(first, min(first + at_once, n))
+        engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size)
+        yield chunk
+
+
+def _windows(group: Sequence[Placement], length: int) -> dict[tuple[int, int], list[int]]:
     """Windows, and which motifs of a group lie in each."""
     for step in WINDOW_STEPS:
         members: dict[tuple[int, int], list[int]] = {}

@@ -1,0 +1,202 @@
+"""A session of a model on backgrounds: what these alone decide is computed once, then any number of streams of motifs.
+
+Incrementally where that pays and the model allows it, otherwise by full forward passes in batches that span motifs.
+Both give the same, and the first is compared with the second before it is relied on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+
+from ..models.outputs import as_callable, leaves, map_tree, row_count
+from ..sequences.constructs import Placement, constructs
+from .consistency import FaultError
+from .cost import Cost
+from .incremental.engine import Incremental
+from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
+from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
+from .state import State
+
+logger = logging.getLogger(__name__)
+
+BATCHES_PER_GROUP = 16
+"""How many batches' worth of motifs are in memory at a time: enough that the short last batch costs little."""
+
+LOOK_AHEAD = 1024
+"""Motifs to look at before choosing how to run them."""
+
+
+@contextlib.contextmanager
+def session(
+    model: Callable[..., Any],
+    X: torch.Tensor,
+    first: Sequence[Placement],
+    args: Sequence[torch.Tensor] | None = None,
+    func: Callable[[Any], Any] | None = None,
+    batch_size: int = BATCH_SIZE,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    incremental: bool | None = None,
+    precision: str = "highest",
+) -> Iterator[Session]:
+    """Hold a model on a device in evaluation mode, ready for motifs in backgrounds, and give it back as it was.
+
+    Args:
+        first: the first motifs that streams will bring: by `LOOK_AHEAD` of these, and by nothing that differs from run
+            to run, it is chosen how to run.
+        model, X, args, func, batch_size, dtype, device, incremental, precision: as for `stream_motifs`.
+
+    Raises:
+        FaultError: as `predict`.
+    """
+    device, model = resolve_device(device), as_callable(model)
+    dtype = as_dtype(dtype, model)
+    with evaluating(model, device) as state:
+        inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
+        opened = Session(model, inputs, func, batch_size, dtype)
+        if first and incremental is not False:
+            opened.capture(first[:LOOK_AHEAD], state, precision, asked=incremental is True)
+        yield opened
+
+
+class Session:
+    """A model in evaluation mode and backgrounds, on one device.
+
+    Args:
+        model: a callable of the inputs.
+        inputs: one-hot backgrounds of any dtype, and the model's further inputs.
+        func, batch_size, dtype: as for `predict`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: list[torch.Tensor],
+        func: Callable[[Any], Any] | None,
+        batch_size: int,
+        dtype: torch.dtype,
+    ):
+        self.model, self.inputs, self.func, self.batch_size, self.dtype = model, inputs, func, batch_size, dtype
+        self.first: Sequence[Placement] = ()
+        self.engine: Incremental | None = None
+
+    def capture(self, first: Sequence[Placement], state: State, precision: str, asked: bool) -> None:
+        """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
+        reason = _not_capturable(self.model, self.dtype) or self._not_worth_it(len(first), state, asked)
+        if reason is None:
+            self.first = first
+            with torch.no_grad():
+                self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision)
+            return
+        level = logging.WARNING if asked else logging.INFO
+        logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
+
+    def _not_worth_it(self, n_motifs: int, state: State, asked: bool) -> str | None:
+        """Why capturing the model does not pay, if so; before that, runs it once in full, to see what that does."""
+        X, *args = self.inputs
+        cost, marginals = Cost(self.model, X.shape[2]), n_motifs * len(X)
+        if asked or cost.pays(marginals):
+            # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
+            self.inputs = [X.to(self.dtype), *args]
+            with cost.counting(self.model):
+                self._check_state(state)
+            if asked or cost.pays(marginals):
+                return None
+        return "there is too little to compute for capturing the model to pay"
+
+    def before(self) -> Any:
+        """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.
+
+        What the first motifs need of the backgrounds is kept from the same pass.
+        """
+        if self.engine is not None:
+            group = self.first[: motifs_at_once(self.engine, self.inputs)]
+            with self._or_in_full(), torch.no_grad():
+                return run_backgrounds(self.engine, self.inputs, group, self.func, self.batch_size)
+        X, *args = self.inputs
+        return predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device)
+
+    def after(self, placed: Iterable[Placement]) -> Iterator[Any]:
+        """The predictions after each of some motifs, taken as needed.
+
+        Yields:
+            For the next few motifs an output tree of tensors (n_in_group, n_backgrounds, ...), on the CPU.
+        """
+        placed = iter(placed)
+        while self.engine is not None:
+            group = list(islice(placed, motifs_at_once(self.engine, self.inputs)))
+            if not group:
+                return
+            y = None
+            with self._or_in_full(), torch.no_grad():
+                y = run_group(self.engine, self.inputs, group, self.func, self.batch_size)
+            if self.engine is None:
+                placed = itertools.chain(group, placed)
+            else:
+                yield map_tree(lambda t: t.cpu(), y)
+        yield from self._full(placed)
+
+    @contextlib.contextmanager
+    def _or_in_full(self) -> Iterator[None]:
+        """Whatever is wrong with incremental inference, full forward passes give the answer from there on."""
+        try:
+            yield
+        except Exception as error:
+            warn(error)
+            self.engine = None
+
+    def _check_state(self, state: State) -> None:
+        """Run the model once in full, and see what that does to its state: of a captured model nobody sees it."""
+
+        @torch.no_grad()
+        def run(rows: Sequence[int]) -> list[torch.Tensor]:
+            y = self.model(*(x[rows] for x in self.inputs))
+            return leaves(y if self.func is None else self.func(y))
+
+        try:
+            run([0])
+            state.check(run, len(self.inputs[0]))
+        except FaultError:
+            raise
+        except Exception as error:
+            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+
+    def _full(self, placed: Iterator[Placement]) -> Iterator[Any]:
+        """Full forward passes, in batches that span motifs."""
+        X, *args = self.inputs
+        n = len(X)
+        sizes: list[int] = []
+
+        def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
+            while group := list(islice(placed, max(1, self.batch_size * BATCHES_PER_GROUP // n))):
+                sizes.append(len(group))
+                for first in range(0, len(group) * n, self.batch_size):
+                    last = min(first + self.batch_size, len(group) * n)
+                    rows = torch.arange(first, last, device=X.device) % n
+                    yield constructs(X, group, first, last), [arg[rows] for arg in args]
+
+        parts: list[Any] = []
+        in_parts = 0
+        for y in predict_batches(self.model, batches(), func=self.func, dtype=self.dtype, device=X.device):
+            parts.append(y)
+            in_parts += row_count(y)
+            if in_parts == sizes[0] * n:
+                shape = (sizes.pop(0), n)
+                yield map_tree(lambda *ys, shape=shape: torch.cat(ys).unflatten(0, shape), *parts)
+                parts, in_parts = [], 0
+
+
+def _not_capturable(model: Callable[..., Any], dtype: torch.dtype) -> str | None:
+    """Why there can be no incremental inference, if so."""
+    if not isinstance(model, torch.nn.Module):
+        return "the model is not a module that PyTorch can capture"
+    if dtype not in (torch.float32, torch.float64):
+        return f"differences would be lost in {dtype}"
+    return None
