@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 from torch.fx import Node
 
 from ...models.outputs import leaves
+from .identity import identity
+from .rules.windows import Window
 from .simplify import simplify
 
 
@@ -23,11 +27,44 @@ class _Leaves(nn.Module):
         return tuple(leaves(self.model(*inputs)))
 
 
-def capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[nn.Module, list[Node], list[Node], Any]:
-    """A model as a graph: the module with its weights, the nodes that its outputs depend on, those, and the tree.
+class Captured(NamedTuple):
+    """A model as a graph.
 
-    `of_batch` in a node's metadata says whether its value depends on the inputs.
+    Fields:
+        module: with its weights.
+        nodes: those that its outputs depend on, in the order of their computation. `of_batch` in a node's metadata says
+            whether its value depends on the inputs.
+        outputs: those of its outputs.
+        tree: an output tree of one row.
+        programs: plans for the graph, by the window of their input.
     """
+
+    module: nn.Module
+    nodes: list[Node]
+    outputs: list[Node]
+    tree: Any
+    programs: dict[Window, Any]
+
+
+_captured: WeakKeyDictionary[nn.Module, tuple[Any, Captured]] = WeakKeyDictionary()
+
+
+def captured(model: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
+    """A model as a graph, the same one as before while the model lives and is the same.
+
+    Args:
+        model: any module that `torch.export` captures with a symbolic batch, in evaluation mode.
+        inputs: of the shapes but for the batch, dtypes and devices of all that follow.
+    """
+    made_of = identity(model)
+    key = made_of, [(x.shape[1:], x.dtype, x.device) for x in inputs]
+    known = _captured.get(model)
+    if made_of is None or known is None or known[0] != key:
+        known = _captured[model] = key, _capture(model, tuple(inputs))
+    return known[1]
+
+
+def _capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
     with torch.no_grad():
         tree = model(*(x[:1] for x in inputs))
         example = tuple(x[:2] if len(x) > 1 else torch.cat([x, x]) for x in inputs)
@@ -49,7 +86,7 @@ def capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[nn.Modu
     nodes = [node for node in module.graph.nodes if node in wanted or node.op == "placeholder"]
     for node in nodes:
         node.meta["of_batch"] = node.op == "placeholder" or any(n.meta["of_batch"] for n in node.all_input_nodes)
-    return module, nodes, _flatten(output.args[0]), tree
+    return Captured(module, nodes, _flatten(output.args[0]), tree, {})
 
 
 def _flatten(value: Any) -> list[Any]:

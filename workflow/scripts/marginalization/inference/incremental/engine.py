@@ -29,7 +29,7 @@ from torch import nn
 from torch.fx import Node
 
 from ...models.outputs import map_tree
-from .capture import capture
+from .capture import captured
 from .execution import Run
 from .planner import Planner, Program, last_uses, merged, size_of
 from .rules.base import function_of
@@ -61,12 +61,11 @@ class Incremental:
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[torch.Tensor], precision: str = "highest"):
-        self.module, self.nodes, self.outputs, self.tree = capture(model, tuple(inputs))
+        self.module, self.nodes, self.outputs, self.tree, self.programs = captured(model, inputs)
         self.placeholders = [node for node in self.nodes if node.op == "placeholder"]
         self.values: dict[Node, Any] = {}
         self.made: dict[Node, torch.Tensor] = {}
         self.cache: dict[Node, tuple[torch.Tensor, Window | None]] = {}
-        self.programs: dict[Window, Program] = {}
         self.device, self.itemsize = inputs[0].device, inputs[0].element_size()
         self.work_bytes, self.cache_bytes = WORK_BYTES[self.device.type], CACHE_BYTES[self.device.type]
         self.most_programs = max(2, PROGRAM_NODES // len(self.nodes))
@@ -165,7 +164,7 @@ class Incremental:
             known = len(self.infinite)
             self._keep_reads(program)
             if len(self.infinite) > known:
-                self.programs.clear()
+                self.programs = {}  # of these backgrounds alone
                 self.covered.clear()
             else:
                 self.covered.add(program.window)

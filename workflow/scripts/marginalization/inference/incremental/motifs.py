@@ -57,23 +57,27 @@ def checked_engine(
         batch_size, precision: as for `stream_motifs`.
     """
     few = [x[:2] for x in inputs]
+    n = len(few[0])
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
     outermost = [(motif[:2], start) for motif, start in outermost]
     try:
         engine = Incremental(model, few, precision)
-        ours = run_group(engine, few, outermost, None, batch_size)
+        backgrounds = run_backgrounds(engine, few, outermost, None, batch_size)
+        constructed = run_group(engine, few, outermost, None, batch_size)
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
         return None
-    before = model(*few)
-    afters = [model(constructs(few[0], [placement], 0, len(few[0])), *few[1:]) for placement in outermost]
+    # One in the first, and one in the last.
+    rows, first_and_last = [0, n - 1], [constructs(few[0], outermost, i, i + 1) for i in (0, 2 * n - 1)]
+    args = [x[rows] for x in few[1:]]
+    before, after = model(few[0][rows], *args), model(torch.cat(first_and_last), *args)
     largest = 0.0
-    for i, after in enumerate(afters):
-        for y, reference, background in zip(leaves(ours), leaves(after), leaves(before), strict=True):
-            # Of the finite ones; what is infinite or no number must be so in both.
-            effect, miss = (finite(reference - other).abs().max() for other in (background, y[i]))
-            scale = effect + 0.01 * finite(reference).abs().max()
-            if not torch.allclose(y[i], reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
+    for own, y, background, reference in zip(*map(leaves, (backgrounds, constructed, before, after)), strict=True):
+        # Of the finite ones; what is infinite or no number must be so in both.
+        scale = finite(reference - background).abs().max() + 0.01 * finite(reference).abs().max()
+        for found, true in ((own.to(background.device)[rows], background), (y[[0, 1], rows], reference)):
+            miss = finite(true - found).abs().max()
+            if not torch.allclose(found, true, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
                 reason = f"its first results differ from a full forward pass by {miss:g}"
                 logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
                 return None

@@ -1,0 +1,218 @@
+"""Models captured once for all sessions, as long as they are the same; and what a session computes once."""
+
+import functools
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from marginalization import marginalize_motifs, predict, saturation_mutagenesis
+from marginalization.inference import cost
+from marginalization.inference.cost import Cost
+from marginalization.inference.incremental import capture
+from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
+from marginalization.sequences.letters import named_generator
+from marginalization.sequences.onehot import one_hot_encode
+from torch import nn
+
+X = one_hot_encode(["".join(named_generator(0, "capture", i).choice(list("ACGT"), 40)) for i in range(3)])
+MOTIFS = ["GATA", "CCCGG", "TNA"]
+
+
+class Adjustable(nn.Module):
+    """A model of which everything can be changed from outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 6, 5, padding=2)
+        self.register_buffer("shift", torch.full((1, 6, 1), 0.1))
+        self.plain = torch.full((1,), 2.0)
+        self.scale = 1.5
+        self.options = {"powers": [1.0, 2.0]}
+        self.table = np.array([1.0, 3.0])
+        self.activation = torch.relu
+        self.last = lambda h: h * 1.0005
+
+    def forward(self, X):
+        h = self.activation(self.conv(X) + self.shift) * self.plain * self.scale
+        h = sum(h**power for power in self.options["powers"]) * float(self.table.sum())
+        return self.last(h.sum(-1))
+
+
+def made():
+    torch.manual_seed(0)
+    return Adjustable().double().eval()
+
+
+@pytest.fixture
+def captures(monkeypatch):
+    """The models that were captured, one by one."""
+    found, right = [], capture._capture
+    monkeypatch.setattr(capture, "_capture", lambda model, inputs: found.append(type(model)) or right(model, inputs))
+    return found
+
+
+def assert_as_in_full(model):
+    ours = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    full = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=False)
+    torch.testing.assert_close(ours.y_before, full.y_before, rtol=1e-12, atol=0)
+    torch.testing.assert_close(ours.y_afters, full.y_afters, rtol=1e-12, atol=0)
+
+
+def test_a_model_is_captured_once(captures):
+    model = made()
+    for _ in range(3):
+        assert_as_in_full(model)
+    saturation_mutagenesis(model, X, device="cpu", incremental=True)
+    marginalize_motifs(model, X[:1], MOTIFS, device="cpu", incremental=True)
+    assert len(captures) == 1
+    marginalize_motifs(model, X[:, :, :30], MOTIFS, device="cpu", incremental=True)
+    assert len(captures) == 2  # of sequences of another length
+    marginalize_motifs(made(), X, MOTIFS, device="cpu", incremental=True)
+    assert len(captures) == 3
+
+
+def write_weights(model):
+    with torch.no_grad():
+        model.conv.weight.mul_(1.0005)
+
+
+def write_behind_the_back(model):
+    model.conv.weight.data *= 1.0005
+    model.shift.data += 1e-4
+    model.plain.data *= 1.0005
+
+
+def replace_weights(model):
+    model.conv.weight = nn.Parameter(model.conv.weight.detach() * 1.0005)
+
+
+def replace_layer(model):
+    model.conv = nn.Conv1d(4, 6, 5, padding=2).double()
+
+
+def write_buffer(model):
+    model.shift += 1e-4
+
+
+def write_list(model):
+    model.options["powers"][1] = 2.0005
+
+
+def write_array(model):
+    model.table[0] = 1.0005
+
+
+def replace_function(model):
+    model.last = lambda h: h * 1.0006
+
+
+def add_hook(model):
+    model.conv.register_forward_hook(lambda module, inputs, output: output * 1.0005)
+
+
+def replace_forward(model):
+    class Other(Adjustable):
+        def forward(self, X):
+            return super().forward(X) * 1.0005
+
+    model.__class__ = Other
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        write_weights,
+        write_behind_the_back,
+        replace_weights,
+        replace_layer,
+        write_buffer,
+        write_list,
+        write_array,
+        replace_function,
+        add_hook,
+        replace_forward,
+        lambda model: setattr(model, "scale", 1.5005),
+        lambda model: setattr(model, "plain", model.plain * 1.0005),
+        lambda model: setattr(model, "activation", torch.nn.functional.gelu),
+    ],
+)
+def test_what_is_changed_is_seen(change):
+    """By less than the first comparison with a full pass would catch."""
+    model = made()
+    before = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    change(model)
+    assert_as_in_full(model)
+    after = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    assert not torch.equal(before.y_afters, after.y_afters)
+
+
+def test_a_model_of_unknown_parts_is_captured_each_time(captures):
+    model = made()
+    model.last = functools.partial(torch.mul, other=1.5)  # of which nothing tells whether it changes
+    for _ in range(2):
+        assert_as_in_full(model)
+    assert len(captures) == 2
+
+
+def test_what_is_captured_goes_with_the_model():
+    model = made()
+    marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    held = weakref.ref(capture._captured[model][1].module), weakref.ref(model.conv.weight)
+    del model
+    for _ in range(2):  # the model, and then the graph, which only it kept
+        gc.collect()
+    assert all(thing() is None for thing in held)
+
+
+def test_infinite_backgrounds_do_not_stay_with_the_model():
+    """Their programs, which take activations whole, are of these backgrounds alone."""
+
+    class Logarithm(nn.Module):
+        def forward(self, X):
+            return (X[:, 0] - X[:, 1].cumsum(-1)).exp().log().cumsum(-1) + X.sum(1)
+
+    model, odd = Logarithm(), X.clone()
+    odd[:, :, :10] = 0
+    odd[:, 1, :10] = 1
+    for backgrounds in (X, odd, X):
+        ours = marginalize_motifs(model, backgrounds, MOTIFS, device="cpu", dtype="float64", incremental=True)
+        full = marginalize_motifs(model, backgrounds, MOTIFS, device="cpu", dtype="float64", incremental=False)
+        torch.testing.assert_close(ours.y_afters, full.y_afters, rtol=1e-10, atol=1e-10, equal_nan=True)
+
+
+@pytest.mark.parametrize("cache", [1, 2**31])
+def test_backgrounds_run_once_for_before_and_after(cache, monkeypatch):
+    """Where all can be kept; where they can not, the numbers are the same."""
+    monkeypatch.setitem(CACHE_BYTES, "cpu", cache)
+    model, runs, right = made(), [], Incremental._run_backgrounds
+
+    def run(engine, inputs, *rest):
+        runs.append(len(inputs[0]))
+        right(engine, inputs, *rest)
+
+    monkeypatch.setattr(Incremental, "_run_backgrounds", run)
+    y_before, _ = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True, func=lambda y: y.square())
+    torch.testing.assert_close(y_before, predict(model, X, func=lambda y: y.square()), rtol=1e-12, atol=0)
+    if cache > 1:
+        assert runs == [2, 3]  # the two that are compared with full passes, and all
+
+
+def test_costs_are_counted():
+    """A dense layer is used once, a convolution at each position, and a shared layer as often as it is called."""
+    conv, dense, shared = nn.Conv1d(4, 8, 3), nn.Linear(8 * 38, 5), nn.Linear(5, 5)
+    model = nn.Sequential(conv, nn.Flatten(), dense, shared, shared)
+    counted = Cost(model, 40)
+    assert counted.of_weights[id(dense.weight)] == dense.weight.numel() * 40
+    with counted.counting(model):
+        model(X[:1].float())
+    assert counted.of_weights[id(conv.weight)] == 4 * 8 * 3 * 38
+    assert counted.of_weights[id(dense.weight)] == 8 * 38 * 5
+    assert counted.of_weights[id(shared.weight)] == 2 * 5 * 5
+    assert not any(module._forward_hooks for module in model.modules())
+    each = sum(counted.of_weights.values())
+    assert counted.pays(cost.PAYS_FROM // each + 1)
+    assert not counted.pays(cost.PAYS_FROM // each)
+    recurrent = Cost(nn.LSTM(4, 4), 40)
+    assert not recurrent.pays(cost.PAYS_FROM // sum(recurrent.of_weights.values()) + 1)
