@@ -33,6 +33,9 @@ LOOK_AHEAD = 1024
 """Motifs to look at before choosing how to run them."""
 
 
+TOO_LITTLE = "there is too little to compute for capturing the model to pay"
+
+
 @contextlib.contextmanager
 def session(
     model: Callable[..., Any],
@@ -89,27 +92,48 @@ class Session:
 
     def capture(self, first: Sequence[Placement], state: State, precision: str, asked: bool) -> None:
         """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
-        reason = _not_capturable(self.model, self.dtype) or self._not_worth_it(len(first), state, asked)
+        X = self.inputs[0]
+        if (reason := _not_capturable(self.model, self.dtype)) is None:
+            cost, marginals = Cost(self.model, X.shape[2]), len(first) * len(X)
+            reason = None if asked or cost.pays(marginals) else TOO_LITTLE
         if reason is None:
+            # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
+            self.inputs[0] = X.to(self.dtype)
+            before = self._run_few(state, cost)
+            reason = None if asked or cost.pays(marginals) else TOO_LITTLE
+        if reason:
+            level = logging.WARNING if asked else logging.INFO
+            logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
+        elif before is not None:
             self.first = first
             with torch.no_grad():
-                self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision)
-            return
-        level = logging.WARNING if asked else logging.INFO
-        logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
+                self.engine = checked_engine(self.model, self.inputs, first, before, self.batch_size, precision)
 
-    def _not_worth_it(self, n_motifs: int, state: State, asked: bool) -> str | None:
-        """Why capturing the model does not pay, if so; before that, runs it once in full, to see what that does."""
-        X, *args = self.inputs
-        cost, marginals = Cost(self.model, X.shape[2]), n_motifs * len(X)
-        if asked or cost.pays(marginals):
-            # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
-            self.inputs = [X.to(self.dtype), *args]
-            with cost.counting(self.model):
-                self._check_state(state)
-            if asked or cost.pays(marginals):
-                return None
-        return "there is too little to compute for capturing the model to pay"
+    def _run_few(self, state: State, cost: Cost) -> Any:
+        """Run the first two backgrounds in full, for what that gives and costs, and what it does to the model's state.
+
+        Of a captured model nobody sees the last. None where it fails: all in full, it fails too, or tells.
+        """
+
+        @torch.no_grad()
+        def run(rows: Sequence[int]) -> Any:
+            return self.model(*(x[rows] for x in self.inputs))
+
+        def read(y: Any) -> list[torch.Tensor]:
+            return leaves(y if self.func is None else self.func(y))
+
+        few = range(min(2, len(self.inputs[0])))
+        try:
+            with cost.counting(self.model, len(few)):
+                before = run(few)
+            read(before)
+            state.check(lambda rows: read(run(rows)), len(self.inputs[0]))
+        except FaultError:
+            raise
+        except Exception as error:
+            logger.info("the state of the model is not looked at: %s", error)
+            return None
+        return before
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.
@@ -151,22 +175,6 @@ class Session:
         except Exception as error:
             warn(error)
             self.engine = None
-
-    def _check_state(self, state: State) -> None:
-        """Run the model once in full, and see what that does to its state: of a captured model nobody sees it."""
-
-        @torch.no_grad()
-        def run(rows: Sequence[int]) -> list[torch.Tensor]:
-            y = self.model(*(x[rows] for x in self.inputs))
-            return leaves(y if self.func is None else self.func(y))
-
-        try:
-            run([0])
-            state.check(run, len(self.inputs[0]))
-        except FaultError:
-            raise
-        except Exception as error:
-            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
 
     def _full(self, placed: Iterator[Placement]) -> Iterator[Any]:
         """Full forward passes, in batches that span motifs."""

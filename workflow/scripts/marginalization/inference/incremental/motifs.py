@@ -45,37 +45,41 @@ def checked_engine(
     model: torch.nn.Module,
     inputs: list[torch.Tensor],
     placements: Sequence[Placement],
+    before: Any,
     batch_size: int,
     precision: str = "highest",
 ) -> Incremental | None:
     """The model captured for incremental inference, if it then gives what it gives in full; the log says why not.
 
+    What the first placements read of the backgrounds is kept in it, as far as there is room.
+
     Args:
         model: in evaluation mode, on the device of the inputs.
         inputs: one-hot backgrounds in the model's dtype, and its further inputs.
         placements: some; the outermost are compared, where windows meet the ends of layers and crops.
+        before: what the model gives in full for the first two backgrounds, or for the one that there is.
         batch_size, precision: as for `stream_motifs`.
     """
-    few = [x[:2] for x in inputs]
-    n = len(few[0])
+    X = inputs[0]
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
-    outermost = [(motif[:2], start) for motif, start in outermost]
     try:
-        engine = Incremental(model, few, precision)
-        backgrounds = run_backgrounds(engine, few, outermost, None, batch_size)
-        constructed = run_group(engine, few, outermost, None, batch_size)
+        engine = Incremental(model, inputs, precision)
+        group = [*placements[: motifs_at_once(engine, inputs)], *outermost]
+        chunk = next(_prepared(engine, inputs, _windows(group, X.shape[2]), batch_size))
+        rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
+        one, other = (_run_one(engine, X, *pair) for pair in zip(outermost, rows, strict=True))
+        backgrounds = engine.before()
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
         return None
-    # One in the first, and one in the last.
-    rows, first_and_last = [0, n - 1], [constructs(few[0], outermost, i, i + 1) for i in (0, 2 * n - 1)]
-    args = [x[rows] for x in few[1:]]
-    before, after = model(few[0][rows], *args), model(torch.cat(first_and_last), *args)
+    n = len(X)
+    constructed = torch.cat([constructs(X, outermost, i * n + row, i * n + row + 1) for i, row in enumerate(rows)])
+    after = model(constructed, *(x[rows] for x in inputs[1:]))
     largest = 0.0
-    for own, y, background, reference in zip(*map(leaves, (backgrounds, constructed, before, after)), strict=True):
+    for own, *each, y, reference in zip(*map(leaves, (backgrounds, one, other, before, after)), strict=True):
         # Of the finite ones; what is infinite or no number must be so in both.
-        scale = finite(reference - background).abs().max() + 0.01 * finite(reference).abs().max()
-        for found, true in ((own.to(background.device)[rows], background), (y[[0, 1], rows], reference)):
+        scale = finite(reference - y[rows]).abs().max() + 0.01 * finite(reference).abs().max()
+        for found, true in ((own[rows], y[rows]), (torch.cat(each), reference)):
             miss = finite(true - found).abs().max()
             if not torch.allclose(found, true, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
                 reason = f"its first results differ from a full forward pass by {miss:g}"
@@ -87,7 +91,6 @@ def checked_engine(
         largest,
         extra={"facts": {"incremental": True, "largest_difference": largest}},
     )
-    engine.prepared = None
     return engine
 
 
@@ -182,18 +185,34 @@ def _run_window(
     backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
     order = torch.arange(len(placements), device=X.device)
     own = [(motif if len(motif) == 1 else motif[chunk], start) for motif, start in placements]
-    around = [functional.pad(motif, (start - lo, hi - start - motif.shape[2])) for motif, start in own]
-    motifs = torch.stack(torch.broadcast_tensors(*around)).to(X.device)  # at once: each copy has its latency
-
-    def differences(motif: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-        motif = motif.to(before.dtype)
-        return (motif - before) * motif.sum(dim=1, keepdim=True)
-
+    motifs = torch.stack(torch.broadcast_tensors(*(_within(window, *placement) for placement in own)))
+    motifs = motifs.to(X.device)  # at once: each copy has its latency
     if n <= len(placements):
         for i in range(n):
-            delta = differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
+            delta = _differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
             yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
     else:
         for j, motif in enumerate(motifs):
-            delta = differences(motif, before)
+            delta = _differences(motif, before)
             yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))
+
+
+def _run_one(engine: Incremental, X: torch.Tensor, placement: Placement, row: int) -> Any:
+    """The output tree for one motif in one of the backgrounds that are prepared."""
+    motif, start = placement
+    motif = motif if len(motif) == 1 else motif[row : row + 1]
+    (window,) = _windows([(motif, start)], X.shape[2])
+    delta = _differences(_within(window, motif, start).to(X.device), X[row, :, slice(*window)])
+    return engine.after(delta, window[0], slice(row, row + 1))
+
+
+def _within(window: tuple[int, int], motif: torch.Tensor, start: int) -> torch.Tensor:
+    """A motif as wide as a window, zero where it is not."""
+    lo, hi = window
+    return functional.pad(motif, (start - lo, hi - start - motif.shape[2]))
+
+
+def _differences(motif: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """What motifs change, which is nothing where they are zero."""
+    motif = motif.to(before.dtype)
+    return (motif - before) * motif.sum(dim=1, keepdim=True)
