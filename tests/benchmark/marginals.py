@@ -85,7 +85,7 @@ def compare(name, n_backgrounds, n_motifs, n_reference, pairs):
     flops_reference = counted.get_total_flops() / n_backgrounds
     inputs, placements = [X.float()], [place_motif(X, motif, None, "ACGT") for motif in motifs[:64]]
     with torch.no_grad():
-        engine = checked_engine(network, inputs, placements[:2], network(inputs[0][:2]), 32)
+        engine = checked_engine(network, inputs, placements[:2], 32)
         with FlopCounterMode(display=False) as counted:
             run_group(engine, inputs, placements, None, 32)
         passes = counted.get_total_flops()

@@ -242,7 +242,7 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
     model, X = OfEveryPlace().double().eval(), random_backgrounds(1, 12)
     with torch.no_grad():
         inputs, placed = [X.double()], [place_motif(X, "ACG", 0, "ACGT")]
-        engine = incremental_motifs.checked_engine(model, inputs, placed, model(*inputs), 4)
+        engine = incremental_motifs.checked_engine(model, inputs, placed, 4)
     steps = engine.program(0, 4).steps
     per_motif = sum(isinstance(step.rule, Convolution) for step in steps)
     monkeypatch.setattr(Convolution, "apply", fail_later)

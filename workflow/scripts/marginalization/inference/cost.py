@@ -36,13 +36,13 @@ class Cost:
         return marginals * sum(self.of_weights.values()) > self.pays_from
 
     @contextlib.contextmanager
-    def counting(self, model: nn.Module, n: int) -> Iterator[None]:
-        """Count while n sequences run: a module uses its weights once for each position of what it gives."""
+    def counting(self, model: nn.Module) -> Iterator[None]:
+        """Count while one sequence runs: a module uses its weights once for each position of what it gives."""
         counted: dict[int, int] = {}
 
         def count(module: nn.Module, _: Any, output: Any) -> None:
             with contextlib.suppress(ValueError):  # what it gives is no tree of tensors
-                numbers = max(y.numel() for y in leaves(output)) // n
+                numbers = max(y.numel() for y in leaves(output))
                 for weight in module.parameters(recurse=False):
                     channels = weight.shape[0] if weight.ndim else 1
                     uses = max(1, numbers // max(1, channels))

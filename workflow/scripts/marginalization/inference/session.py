@@ -99,41 +99,32 @@ class Session:
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
             self.inputs[0] = X.to(self.dtype)
-            before = self._run_few(state, cost)
+            with cost.counting(self.model):
+                self._run_one(state)
             reason = None if asked or cost.pays(marginals) else TOO_LITTLE
         if reason:
             level = logging.WARNING if asked else logging.INFO
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
-        elif before is not None:
-            self.first = first
-            with torch.no_grad():
-                self.engine = checked_engine(self.model, self.inputs, first, before, self.batch_size, precision)
+            return
+        self.first = first
+        with torch.no_grad():
+            self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision)
 
-    def _run_few(self, state: State, cost: Cost) -> Any:
-        """Run the first two backgrounds in full, for what that gives and costs, and what it does to the model's state.
-
-        Of a captured model nobody sees the last. None where it fails: all in full, it fails too, or tells.
-        """
+    def _run_one(self, state: State) -> None:
+        """Run a background in full, and see what that does to the model's state: of a captured model nobody sees it."""
 
         @torch.no_grad()
-        def run(rows: Sequence[int]) -> Any:
-            return self.model(*(x[rows] for x in self.inputs))
-
-        def read(y: Any) -> list[torch.Tensor]:
+        def run(rows: Sequence[int]) -> list[torch.Tensor]:
+            y = self.model(*(x[rows] for x in self.inputs))
             return leaves(y if self.func is None else self.func(y))
 
-        few = range(min(2, len(self.inputs[0])))
         try:
-            with cost.counting(self.model, len(few)):
-                before = run(few)
-            read(before)
-            state.check(lambda rows: read(run(rows)), len(self.inputs[0]))
+            run([0])
+            state.check(run, len(self.inputs[0]))
         except FaultError:
             raise
         except Exception as error:
-            logger.info("the state of the model is not looked at: %s", error)
-            return None
-        return before
+            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.

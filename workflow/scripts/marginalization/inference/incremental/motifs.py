@@ -45,7 +45,6 @@ def checked_engine(
     model: torch.nn.Module,
     inputs: list[torch.Tensor],
     placements: Sequence[Placement],
-    before: Any,
     batch_size: int,
     precision: str = "highest",
 ) -> Incremental | None:
@@ -57,7 +56,6 @@ def checked_engine(
         model: in evaluation mode, on the device of the inputs.
         inputs: one-hot backgrounds in the model's dtype, and its further inputs.
         placements: some; the outermost are compared, where windows meet the ends of layers and crops.
-        before: what the model gives in full for the first two backgrounds, or for the one that there is.
         batch_size, precision: as for `stream_motifs`.
     """
     X = inputs[0]
@@ -68,7 +66,7 @@ def checked_engine(
         chunk = next(_prepared(engine, inputs, _windows(group, X.shape[2]), batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
         one, other = (_run_one(engine, X, *pair) for pair in zip(outermost, rows, strict=True))
-        backgrounds = engine.before()
+        before = engine.before()
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
         return None
@@ -76,16 +74,16 @@ def checked_engine(
     constructed = torch.cat([constructs(X, outermost, i * n + row, i * n + row + 1) for i, row in enumerate(rows)])
     after = model(constructed, *(x[rows] for x in inputs[1:]))
     largest = 0.0
-    for own, *each, y, reference in zip(*map(leaves, (backgrounds, one, other, before, after)), strict=True):
+    for background, *ours, reference in zip(*map(leaves, (before, one, other, after)), strict=True):
         # Of the finite ones; what is infinite or no number must be so in both.
-        scale = finite(reference - y[rows]).abs().max() + 0.01 * finite(reference).abs().max()
-        for found, true in ((own[rows], y[rows]), (torch.cat(each), reference)):
-            miss = finite(true - found).abs().max()
-            if not torch.allclose(found, true, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
-                reason = f"its first results differ from a full forward pass by {miss:g}"
-                logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
-                return None
-            largest = max(largest, miss.item() / max(scale.item(), 1e-30))
+        y = torch.cat(ours)
+        effect, miss = (finite(reference - x).abs().max() for x in (background[rows], y))
+        scale = effect + 0.01 * finite(reference).abs().max()
+        if not torch.allclose(y, reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
+            reason = f"its first results differ from a full forward pass by {miss:g}"
+            logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
+            return None
+        largest = max(largest, miss.item() / max(scale.item(), 1e-30))
     logger.info(
         "incremental inference: the first results differ from a full forward pass by %.1g of an effect",
         largest,
