@@ -37,9 +37,10 @@ def stream_motifs(
     Args:
         placements: pairs of a motif and where it begins (None centres it), from any iterable, taken as needed.
         model, X, alphabet, args, func, batch_size, dtype, device, verbose: as for `marginalize_motifs`.
-        incremental: compute only what each motif changes; None does so where it saves more than the seconds that
-            capturing the model takes. A model that can not be captured, or whose first results differ from a full
-            forward pass, is run in full, and the log says why.
+        incremental: compute only what each motif changes; None does so where that saves more than capturing the
+            model takes, by a count of multiplications (`inference.cost`). A model that can not be captured, or whose
+            first results differ from a full forward pass, is run in full, and the log says why. What is captured stays
+            with the model for further calls, as long as it is the same.
         precision: of float32 matrix products in incremental inference, as `torch.set_float32_matmul_precision` has
             it: "highest", "high" (TF32), or "medium" (bfloat16). Only differences are multiplied so, so that the
             error is a share of the effect; the backgrounds, and all that runs in full, are as ever.
