@@ -11,10 +11,12 @@ import pandas as pd
 import torch
 import yaml
 from marginalization.config.checks import profile_readouts, readouts_of
+from marginalization.config.keys import read
+from marginalization.config.sections import Config
+from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.design.elements import read_elements
 from marginalization.design.placement import placed_table
 from marginalization.design.plan import Plan, make_plan
-from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.jobs.effects import run_effects
 from marginalization.jobs.shard import read_shard
 from marginalization.merging.cooperativity import merge_pairs
@@ -47,6 +49,11 @@ COUNTS = np.array([1, 2, 3, 4])
 def schema() -> dict:
     """The schema of the config."""
     return yaml.safe_load(SCHEMA.read_text())
+
+
+def typed(section, values: dict):
+    """A section of a config from its values; those left out are the defaults."""
+    return read(section, values)
 
 
 def resolved(**sections) -> dict:
@@ -134,9 +141,9 @@ class Run(NamedTuple):
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results = folder / "results"
-    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(config)
+    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(Config.of(config))
     spec = config["backgrounds"]
-    selected, _ = select_backgrounds(spec, config["seed"])
+    selected, _ = select_backgrounds(Config.of(config))
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
     paths = SimpleNamespace(**{key: str(results / f"{key}.parquet") for key in ("elements", "backgrounds")})
     write_table(elements, paths.elements, ELEMENTS, {})
@@ -146,33 +153,33 @@ def run_screen(config: dict, folder: Path) -> Run:
     plan = make_plan(config, folder / "cache")
     targets, effects, profiles = {}, [], []
     for name, jobs in plan.jobs.items():
-        found = probe(config, name, plan.n_backgrounds)
+        found = probe(Config.of(config), name, plan.n_backgrounds)
         paths.probe = str(results / "models" / f"{name}.json")
         write_json(found, paths.probe)
         targets[name] = found["targets"]
-        model = load_readout_model(config, name)
+        model = load_readout_model(Config.of(config), name)
         for job in jobs:
-            kinds = {key: ("effects", key) for key in readouts_of(config)}
-            kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(config)}
+            kinds = {key: ("effects", key) for key in readouts_of(Config.of(config))}
+            kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(Config.of(config))}
             outputs = {
                 key: str(results / kind / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
                 for key, (kind, readout) in kinds.items()
             }
-            shard = read_shard(config, name, job, paths)
+            shard = read_shard(Config.of(config), name, job, paths)
             device, pieces = torch.device("cpu"), results / "unfinished" / name / job
             facts = {"model": name, "job": job}
-            ran = run_effects(model, shard, config, device, outputs, pieces, facts)
+            ran = run_effects(model, shard, Config.of(config), device, outputs, pieces, facts)
             record = {**facts, **ran, "warnings": []}
             write_json(record, results / "jobs" / "screen" / name / f"{job}.json")
             effects += [path for key, path in outputs.items() if not isinstance(key, Profile)]
             profiles += [path for key, path in outputs.items() if isinstance(key, Profile)]
-    placed = placed_table(elements, config["placement"], spec["length"])
+    placed = placed_table(elements, Config.of(config).placement, spec["length"])
     return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles, control_pairs)
 
 
 def finish(config: dict, run: Run, folder: Path) -> Path:
     """Merge a screen that was run into a folder, as the workflow does; the folder of its results."""
-    results, readouts = folder / "results", readouts_of(config)
+    results, readouts = folder / "results", readouts_of(Config.of(config))
     effects = find_parts(run.effects, run.placed, run.targets, config["groups"])
     among = families(run.elements, config["elements"].get("controls"))
     merge_effects(effects, run.placed, among, readouts, results / "summary.parquet", {})

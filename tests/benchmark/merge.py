@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from marginalization.config.sections import Everything
+from marginalization.config.substitutions import Placement
 from marginalization.design.placement import placed_table
 from marginalization.design.plan import element_ranges
 from marginalization.merging.parts import find_parts
@@ -79,11 +81,11 @@ def merge(folder):
     """Merge, and print the time and the peak of the memory."""
     begin = time.perf_counter()
     elements = pd.read_parquet(folder / "elements.parquet")
-    placed = placed_table(elements, {"strands": "+", "start": "centre"}, LENGTH)
+    placed = placed_table(elements, Placement(), LENGTH)
     paths = [str(path) for path in (folder / "effects").rglob("*.parquet")]
     among = families(elements, CONTROLS)
     screened = find_parts(paths, placed, {"m": {"r": ["counts"]}})
-    merge_effects(screened, placed, among, {"r": {}}, folder / "summary.parquet", {})
+    merge_effects(screened, placed, among, {"r": Everything()}, folder / "summary.parquet", {})
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"merged {len(elements):,} elements in {seconds:.1f} s, peak memory {peak:.2f} GiB")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.models.readouts import Profile, ReadoutModel
 from marginalization.sequences.letters import reverse_complement
@@ -19,7 +20,7 @@ sequences = st.integers(1, 12).flatmap(
 def both(letters, readout):
     """A readout of `Tracks`, averaged over strands."""
     config = resolved(readouts={"r": readout}, placement={"average_strands": True})
-    return ReadoutModel(Tracks(), config["readouts"], average_strands=True)(one_hot_encode(letters).double())
+    return ReadoutModel(Tracks(), Config.of(config).readouts, average_strands=True)(one_hot_encode(letters).double())
 
 
 @settings(deadline=None, max_examples=40)
@@ -58,7 +59,7 @@ def test_a_construct_and_its_reverse_complement_read_the_same(letters):
 
 
 def test_further_inputs_go_along_with_both_strands():
-    model = ReadoutModel(lambda X, scale: X[:, :, 0] * scale, resolved(readouts={"r": {}})["readouts"], True)
+    model = ReadoutModel(lambda X, scale: X[:, :, 0] * scale, Config.of(resolved(readouts={"r": {}})).readouts, True)
     value = model(one_hot_encode(["AG", "CC"]).float(), torch.tensor([[2.0], [4.0]]))["r"]
     assert value.tolist() == [[1, 1, 0, 0], [0, 2, 2, 0]]  # AG and CT, CC and GG
 

@@ -5,24 +5,21 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from marginalization.config.sections import Config
+from marginalization.config.substitutions import Backgrounds
+from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.errors import InputError
-from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.sequences.letters import gc_fraction, named_generator, reverse_complement
 from marginalization.sequences.shuffle import dinucleotide_shuffle, shuffle
+from screens import typed
 
-DEFAULTS = {
-    "transform": "none",
-    "copies": 1,
-    "match_gc": None,
-    "max_unknown": 0,
-    "exclude": None,
-    "chromosomes": None,
-    "holdout": None,
-    "past_end": "error",
-    "maximum": None,
-}
 CHR1 = "".join(np.random.default_rng(0).choice(list("ACGT"), 200))
 CHR2 = "".join(np.random.default_rng(1).choice(list("ACGT"), 60)) + "NN" + "ACGT" * 10
+
+
+def select_from(spec, seed):
+    """The backgrounds of a section."""
+    return select_backgrounds(Config(backgrounds=typed(Backgrounds, spec), seed=seed))
 
 
 @pytest.fixture
@@ -43,7 +40,7 @@ def select(files, tmp_path):
 
     def select_loci(bed, length=10, seed=0, summits=False, **options):
         loci = {"file": files("loci.bed", bed), "genome": str(tmp_path / "genome.fa"), "summits": summits}
-        return select_backgrounds({**DEFAULTS, "length": length, "loci": loci, **options}, seed)
+        return select_from({"length": length, "loci": loci, **options}, seed)
 
     return select_loci
 
@@ -210,12 +207,12 @@ def test_bins_of_gc_are_closed_below(select, files, tmp_path):
 
 def test_backgrounds_from_fasta(files):
     fasta = files("x.fa", ">b second\nacgtn\n>a\nAACCG\n>c\nAACCG\n")
-    table, counts = select_backgrounds({**DEFAULTS, "length": 5, "fasta": fasta, "max_unknown": 1}, 0)
+    table, counts = select_from({"length": 5, "fasta": fasta, "max_unknown": 1}, 0)
     assert table["name"].tolist() == ["b", "a", "c"]
     assert table["sequence"].tolist() == ["ACGTN", "AACCG", "AACCG"]
     assert table[["chrom", "start", "end", "strand"]].isna().all(axis=None)
     assert counts["read"] == counts["kept"] == 3
-    table, counts = select_backgrounds({**DEFAULTS, "length": 5, "fasta": fasta, "maximum": 1}, 0)
+    table, counts = select_from({"length": 5, "fasta": fasta, "maximum": 1}, 0)
     assert dropped(counts) == {"unknown_letters": 1, "over_maximum": 1}
 
 
@@ -230,22 +227,22 @@ def test_backgrounds_from_fasta(files):
 )
 def test_bad_fasta(files, text, message):
     with pytest.raises(InputError, match=message):
-        select_backgrounds({**DEFAULTS, "length": 5, "fasta": files("x.fa", text)}, 0)
+        select_from({"length": 5, "fasta": files("x.fa", text)}, 0)
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("chromosomes", ["chr1"]), ("holdout", ["chr1"]), ("exclude", "x.bed"), ("match_gc", "x.bed")]
 )
 def test_options_of_loci_need_loci(key, value):
-    config = {**DEFAULTS, "length": 5, "random": {"n": 3, "gc": 0.5}, key: value}
+    config = {"length": 5, "random": {"n": 3, "gc": 0.5}, key: value}
     with pytest.raises(InputError, match=rf"config: backgrounds\.{key} needs .*; give `loci`"):
-        select_backgrounds(config, 0)
+        select_from(config, 0)
 
 
 @pytest.mark.parametrize("gc", [0, 0.3, 1])
 def test_random_backgrounds(gc):
-    config = {**DEFAULTS, "length": 20_000, "random": {"n": 3, "gc": gc}}
-    table, counts = select_backgrounds(config, 0)
+    config = {"length": 20_000, "random": {"n": 3, "gc": gc}}
+    table, counts = select_from(config, 0)
     assert table["name"].tolist() == ["random_0", "random_1", "random_2"]
     assert table[["chrom", "start", "end", "strand"]].isna().all(axis=None)
     assert counts["read"] == counts["kept"] == 3
@@ -253,13 +250,13 @@ def test_random_backgrounds(gc):
         frequencies = np.array([sequence.count(letter) for letter in "ACGT"]) / 20_000
         # four standard deviations of a frequency are at most 0.0142
         np.testing.assert_allclose(frequencies, [(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2], atol=0.0142)
-    fewer, _ = select_backgrounds({**config, "random": {"n": 2, "gc": gc}}, 0)
+    fewer, _ = select_from({**config, "random": {"n": 2, "gc": gc}}, 0)
     pd.testing.assert_frame_equal(fewer, table[:2])
 
 
 def test_random_backgrounds_differ_from_one_another_and_by_seed():
-    config = {**DEFAULTS, "length": 100, "random": {"n": 5, "gc": 0.5}}
-    sequences = [sequence for seed in (0, 1) for sequence in select_backgrounds(config, seed)[0]["sequence"]]
+    config = {"length": 100, "random": {"n": 5, "gc": 0.5}}
+    sequences = [sequence for seed in (0, 1) for sequence in select_from(config, seed)[0]["sequence"]]
     assert len(set(sequences)) == 10
 
 
@@ -314,12 +311,12 @@ def test_real_peaks_with_matched_gc(real_data, tmp_path):
     peaks = real_data / "genome" / "ctcf_k562_hg38_chr22_32.0-32.3Mb.narrowPeak"
     tiles = tmp_path / "tiles.bed"
     tiles.write_text("".join(f"chr22\t{start}\t{start + 400}\n" for start in range(0, 299_600, 400)))
-    config = {**DEFAULTS, "length": 400, "exclude": str(peaks), "match_gc": str(peaks)}
+    config = {"length": 400, "exclude": str(peaks), "match_gc": str(peaks)}
     config["loci"] = {"file": str(tiles), "genome": str(genome), "summits": False}
-    table, counts = select_backgrounds(config, 0)
+    table, counts = select_from(config, 0)
     assert counts["kept"] == 8
     assert counts["overlapping"] >= 8
-    at_peaks = {**DEFAULTS, "length": 400, "loci": {"file": str(peaks), "genome": str(genome), "summits": False}}
-    targets, _ = select_backgrounds(at_peaks, 0)
+    at_peaks = {"length": 400, "loci": {"file": str(peaks), "genome": str(genome), "summits": False}}
+    targets, _ = select_from(at_peaks, 0)
     differences = np.sort(table["sequence"].map(gc_fraction)) - np.sort(targets["sequence"].map(gc_fraction))
     assert np.abs(differences).max() < 0.04

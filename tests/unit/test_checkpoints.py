@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from marginalization.config.sections import Model
 from marginalization.errors import InputError
 from marginalization.inference.prediction import predict
 from marginalization.models.checkpoints import load_weights
 from marginalization.models.loading import load_model
 from marginalization.sequences.onehot import one_hot_encode
 from safetensors.torch import save_file
+from screens import typed
 from torch import nn
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGGGG"])
@@ -365,7 +367,9 @@ def test_layers_that_take_their_shapes_from_the_file(tmp_path):
 def test_models_leave_their_wrappers(tmp_path, wrap):
     torch.save(STATE, tmp_path / "w.pt")
     Wrapped.wrap = wrap
-    model = load_model({"factory": "test_checkpoints:Wrapped.make", "weights": str(tmp_path / "w.pt")}, "toy")
+    model = load_model(
+        typed(Model, {"factory": "test_checkpoints:Wrapped.make", "weights": str(tmp_path / "w.pt")}), "toy"
+    )
     assert type(model) is Net
     assert_true(model)
 

@@ -4,6 +4,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 from marginalization.config.checks import check_config, config_hash, profile_readouts, readouts_of
+from marginalization.config.sections import Config, Everything
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 
@@ -328,12 +329,14 @@ def test_the_hash_is_of_the_values_alone():
 
 
 def test_readouts():
-    assert readouts_of(resolved()) == {"prediction": {}}
-    assert profile_readouts(resolved()) == []
+    ((name, readout),) = readouts_of(Config.of(resolved())).items()
+    assert name == "prediction"
+    assert isinstance(readout, Everything)
+    assert profile_readouts(Config.of(resolved())) == []
     profile = {"profile": {"logits": 0, "counts": 1}}
     config = resolved(readouts={"z": profile, "b": {"profile": {**profile["profile"], "keep": False}}, "a": {}})
-    assert list(readouts_of(config)) == ["a", "b", "z"]
-    assert profile_readouts(config) == ["z"]
+    assert list(readouts_of(Config.of(config))) == ["a", "b", "z"]
+    assert profile_readouts(Config.of(config)) == ["z"]
 
 
 def test_a_readout_of_two_kinds_is_refused():

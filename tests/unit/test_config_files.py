@@ -12,6 +12,7 @@ from marginalization.config.checks import (
     require_file,
     require_writable,
 )
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from screens import resolved
 
@@ -34,10 +35,10 @@ def test_files_of_a_model():
     readouts = {"own": {"function": "own.py:read"}, "installed": {"function": "torch:sum"}}
     config = resolved(models={"m": spec}, readouts=readouts)
     files = ["input.npy", "model.py", "own.py", "peaks.bed", "table.txt", "weights.pt"]
-    assert model_files(config, "m") == files
+    assert model_files(Config.of(config), "m") == files
     Path("model.py").write_text("import layers")
     Path("layers.py").touch()
-    assert model_files(config, "m") == sorted([*files, "layers.py"])
+    assert model_files(Config.of(config), "m") == sorted([*files, "layers.py"])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_files_of_a_model():
 )
 def test_missing_files_of_a_model(sections, message):
     with pytest.raises(InputError) as error:
-        model_files(resolved(**sections), "toy")
+        model_files(Config.of(resolved(**sections)), "toy")
     assert str(error.value) == f"config: {message}"
 
 
@@ -69,14 +70,14 @@ def test_files_of_elements_and_backgrounds():
         elements={"motifs": motifs, "annotations": [{"file": "peaks.bed", "genome": "genome.fa"}]},
         backgrounds={"length": 5, "loci": {"file": "peaks.bed", "genome": "genome.fa"}, "exclude": "table.txt"},
     )
-    assert element_files(config) == ["genome.fa", "motifs.meme", "peaks.bed"]
-    assert background_files(config) == ["genome.fa", "peaks.bed", "table.txt"]
+    assert element_files(Config.of(config)) == ["genome.fa", "motifs.meme", "peaks.bed"]
+    assert background_files(Config.of(config)) == ["genome.fa", "peaks.bed", "table.txt"]
     config["backgrounds"]["match_gc"] = "peeks.bed"
     with pytest.raises(InputError, match=r"config: backgrounds: no file peeks.bed; did you mean peaks.bed\?"):
-        background_files(config)
+        background_files(Config.of(config))
     config["elements"]["motifs"][0]["file"] = "motif.meme"
     with pytest.raises(InputError, match=r"config: elements: no file motif.meme; did you mean motifs.meme\?"):
-        element_files(config)
+        element_files(Config.of(config))
 
 
 def test_a_file_that_is_there():
@@ -107,7 +108,7 @@ def test_paths_that_are_no_files(tmp_path, path, message):
     os.mkfifo(tmp_path / "pipe.bed")
     config = resolved(backgrounds={"length": 5, "fasta": path})
     with pytest.raises(InputError) as error:
-        background_files(config)
+        background_files(Config.of(config))
     assert str(error.value) == f"config: backgrounds: {message}"
 
 
@@ -135,8 +136,10 @@ def test_a_home_folder_in_place_of_a_tilde(tmp_path, monkeypatch):
     table = {"file": "~/peaks.bed", "genome": "~/genome.fa"}
     config = expand_home(resolved(models={"m": spec}, elements={"annotations": [table]}))
     assert config["models"]["m"]["kwargs"] == {"table": [f"{tmp_path}/table.txt", "~ x", 3]}
-    assert model_files(config, "m") == [f"{tmp_path}/{name}" for name in ("model.py", "table.txt", "weights.pt")]
-    assert element_files(config) == [f"{tmp_path}/genome.fa", f"{tmp_path}/peaks.bed"]
+    assert model_files(Config.of(config), "m") == [
+        f"{tmp_path}/{name}" for name in ("model.py", "table.txt", "weights.pt")
+    ]
+    assert element_files(Config.of(config)) == [f"{tmp_path}/genome.fa", f"{tmp_path}/peaks.bed"]
     assert expand_home(resolved()) == resolved()
 
 

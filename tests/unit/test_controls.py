@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.substitutions import Controls
 from marginalization.design.controls import draw_controls, missing_controls
 from marginalization.sequences.letters import gc_fraction, identifier, reverse_complement
 from marginalization.statistics.families import strata
-from screens import resolved
+from screens import resolved, typed
 
 SPEC = resolved(elements={"controls": {}})["elements"]["controls"]
 SEQUENCES = ["TGACTCATTG", "GATAAGCCTA", "CCACCAGGGGGCGC", "TTNAACGNGC"]
@@ -32,7 +33,7 @@ def pairs(sequence):
 @given(st.lists(WIDE, min_size=1, max_size=8), st.sampled_from(["mononucleotide", "dinucleotide"]), st.integers(2, 12))
 def test_controls_are_distinct_shuffles(sequences, kind, shuffles):
     elements = table(sequences)
-    found = draw_controls(elements, {**SPEC, "kind": kind, "shuffles": shuffles}, seed=3)
+    found = draw_controls(elements, typed(Controls, {**SPEC, "kind": kind, "shuffles": shuffles}), seed=3)
     parents = elements.set_index("element_id")
     assert found["control_of"].value_counts().max() <= shuffles or found.empty
     for row in found.itertuples():
@@ -48,21 +49,27 @@ def test_controls_are_distinct_shuffles(sequences, kind, shuffles):
 
 
 def test_there_are_as_many_as_asked_where_the_sequence_allows():
-    counts = draw_controls(table([*SEQUENCES, "AAAAAA", "AC"]), {**SPEC, "shuffles": 7}, seed=0)["control_of"]
+    counts = draw_controls(table([*SEQUENCES, "AAAAAA", "AC"]), typed(Controls, {**SPEC, "shuffles": 7}), seed=0)[
+        "control_of"
+    ]
     expected = dict.fromkeys(map(identifier, SEQUENCES), 7) | {identifier("AC"): 1}
     assert counts.value_counts().to_dict() == expected
 
 
 def test_names_number_the_controls_of_an_element():
-    found = draw_controls(table(["GATAAG"]), {**SPEC, "shuffles": 2}, seed=0)
+    found = draw_controls(table(["GATAAG"]), typed(Controls, {**SPEC, "shuffles": 2}), seed=0)
     assert found["name"].tolist() == ["name GATAAG/shuffle 1", "name GATAAG/shuffle 2"]
 
 
 def test_draws_depend_on_the_seed_and_the_element_alone():
-    few, more = (draw_controls(table(sequences), SPEC, seed=1) for sequences in (SEQUENCES[:2], SEQUENCES))
+    few, more = (
+        draw_controls(table(sequences), typed(Controls, SPEC), seed=1) for sequences in (SEQUENCES[:2], SEQUENCES)
+    )
     assert few["sequence"].tolist() == more[more["control_of"].isin(few["control_of"])]["sequence"].tolist()
     assert len(more) == 80
-    again, other = (draw_controls(table(SEQUENCES), SPEC, seed=seed)["sequence"].tolist() for seed in (1, 2))
+    again, other = (
+        draw_controls(table(SEQUENCES), typed(Controls, SPEC), seed=seed)["sequence"].tolist() for seed in (1, 2)
+    )
     assert again == more["sequence"].tolist()
     assert not {*again} & {*other}
 
@@ -103,7 +110,7 @@ def test_each_stratum_can_find_a_lone_element_or_there_are_fewer():
 def test_each_stratum_has_as_many_controls_as_asked():
     elements = random_elements(200)
     spec = {**SPEC, "per": "stratum", "shuffles": 30}
-    found = draw_controls(elements, spec, seed=0)
+    found = draw_controls(elements, typed(Controls, spec), seed=0)
     label = dict(zip(elements["element_id"], strata(elements, spec), strict=True))
     assert np.bincount(found["control_of"].map(label)).tolist() == [30] * 4
     # each of another element, as long as there are any
@@ -112,17 +119,21 @@ def test_each_stratum_has_as_many_controls_as_asked():
 
 def test_elements_with_fewer_controls_than_asked_are_told():
     elements, spec = table([*SEQUENCES, "AAAAAA", "CCC", "AC"]), {**SPEC, "shuffles": 7}
-    (line,) = missing_controls(elements, draw_controls(elements, spec, seed=0), spec)
+    (line,) = missing_controls(elements, draw_controls(elements, typed(Controls, spec), seed=0), typed(Controls, spec))
     assert re.match(
         "3 of 7 elements have fewer controls than the 7 asked for, 2 of them none, such as name (AAAAAA|CCC|AC)", line
     )
     elements = table(SEQUENCES)
-    assert missing_controls(elements, draw_controls(elements, spec, seed=0), spec) == []
+    assert (
+        missing_controls(elements, draw_controls(elements, typed(Controls, spec), seed=0), typed(Controls, spec)) == []
+    )
     elements, spec = table(["AAAAAA", "CCCC", "AC"]), {**SPEC, "per": "stratum", "strata": {"width": 1, "gc": 1}}
-    (line,) = missing_controls(elements, draw_controls(elements, spec, seed=0), spec)
+    (line,) = missing_controls(elements, draw_controls(elements, typed(Controls, spec), seed=0), typed(Controls, spec))
     assert line.startswith(
         "1 of 1 strata of elements have fewer controls than the 20 asked for, 0 of them none, such as"
     )
     elements = random_elements(200)
     spec = {**SPEC, "per": "stratum", "shuffles": 30}
-    assert missing_controls(elements, draw_controls(elements, spec, seed=0), spec) == []
+    assert (
+        missing_controls(elements, draw_controls(elements, typed(Controls, spec), seed=0), typed(Controls, spec)) == []
+    )

@@ -9,13 +9,14 @@ import pytest
 import scipy.stats
 import torch
 from marginalization.config.checks import readouts_of
+from marginalization.config.sections import Config, Readout
 from marginalization.errors import InputError
 from marginalization.merging import cooperativity, parts
 from marginalization.merging.cooperativity import merge_pairs
 from marginalization.merging.parts import find_parts
 from marginalization.statistics.tails import tail_p
 from marginalization.store.schemas import COOPERATIVITY, PAIRS_SUMMARY
-from screens import expected_activities, run_screen, screen_of
+from screens import expected_activities, run_screen, screen_of, typed
 from torch import nn
 
 MODEL = """
@@ -50,7 +51,16 @@ LETTERS = ["".join(letters.choice(list("ACGT"), 16)) for _ in range(7)]
 def merged(folder, run, groups=None, readouts=READOUTS):
     paths = [folder / f"{name}.parquet" for name in ("cooperativity", "pairs_summary")]
     screened = find_parts(run.effects, run.placed, run.targets, groups)
-    merge_pairs(screened, run.placed, run.pairs, run.control_pairs, 0.05, readouts, paths, {"seed": 0})
+    merge_pairs(
+        screened,
+        run.placed,
+        run.pairs,
+        run.control_pairs,
+        0.05,
+        typed(dict[str, Readout], readouts),
+        paths,
+        {"seed": 0},
+    )
     for path, schema in zip(paths, (COOPERATIVITY, PAIRS_SUMMARY), strict=True):
         assert pq.read_schema(path).remove_metadata() == schema
     names = ["model", "readout", "target", "strand", "orientation"]
@@ -161,7 +171,7 @@ def test_a_known_interaction(tmp_path):
     backgrounds = ["CCACCCCCTTCC", "CACCCCCCCCCT", "ACCCCCTCTCCT"]
     config = screen_of(tmp_path, ["AA", "TTT"], backgrounds, models=models, pairs=pairs, placement={"strands": "both"})
     run = run_screen(config, tmp_path)
-    table = merged(tmp_path, run, readouts=readouts_of(config)).set_index(["distance", "strand"])
+    table = merged(tmp_path, run, readouts=readouts_of(Config.of(config))).set_index(["distance", "strand"])
     # 12 // 2 - 7 // 2 = 3, so AA at 3 and 4, TTT from 7 on; or from 4 on AA, and TTT at 6
     assert table.loc[(2, "+"), "start"] == 3
     assert table.loc[(0, "+"), "start"] == 4
@@ -209,7 +219,9 @@ def test_a_damaged_file_is_told(folds, tmp_path):
     parts = find_parts([str(broken), *run.effects[1:]], run.placed, run.targets)
     paths = [tmp_path / f"{name}.parquet" for name in ("cooperativity", "pairs_summary")]
     with pytest.raises(InputError, match="is damaged or not of this screen"):
-        merge_pairs(parts, run.placed, run.pairs, run.control_pairs, None, READOUTS, paths, {})
+        merge_pairs(
+            parts, run.placed, run.pairs, run.control_pairs, None, typed(dict[str, Readout], READOUTS), paths, {}
+        )
     assert not (tmp_path / "cooperativity.parquet").exists()
 
 
@@ -372,7 +384,7 @@ def test_motifs_that_interact_are_found_and_others_are_not(tmp_path, most, spaci
     pairs = [{"first": f"motif_{i}", "second": f"motif_{j}", **alike} for i, j in twos]
     options = {"models": models, "pairs": pairs, "controls": {"shuffles": 2, "pairs": 24}}
     config = screen_of(tmp_path, motifs, backgrounds, **options)
-    merged(tmp_path, run_screen(config, tmp_path), readouts=readouts_of(config))
+    merged(tmp_path, run_screen(config, tmp_path), readouts=readouts_of(Config.of(config)))
     summary = pd.read_parquet(tmp_path / "pairs_summary.parquet").set_index(["first", "second"])
     found = summary[summary["significant"]]
     assert found.index.tolist() == [("motif_0", "motif_1")]

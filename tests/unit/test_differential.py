@@ -7,13 +7,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
+from marginalization.config.sections import Comparison, Readout
 from marginalization.errors import InputError
 from marginalization.merging.differential import merge_differential
 from marginalization.merging.parts import find_parts
 from marginalization.statistics.families import families
 from marginalization.statistics.nulls import compare
 from marginalization.store.schemas import DIFFERENTIAL
-from screens import run_screen, screen_of
+from screens import run_screen, screen_of, typed
 from test_cooperativity import LETTERS, MODEL, READOUTS
 
 MOTIFS = ["ACGT", "TTGCA", "CAGGA", "GGNTA", "TACATG", "CCCGT"]
@@ -58,7 +59,15 @@ def merged(screen, folder, comparisons, run=None):
     path = folder / "differential.parquet"
     screened = find_parts((run or ran).effects, ran.placed, ran.targets, GROUPS)
     among = families(ran.elements, config["elements"]["controls"])
-    merge_differential(comparisons, screened, ran.placed, among, READOUTS, path, {"seed": 0})
+    merge_differential(
+        typed(tuple[Comparison, ...], comparisons),
+        screened,
+        ran.placed,
+        among,
+        typed(dict[str, Readout], READOUTS),
+        path,
+        {"seed": 0},
+    )
     assert pq.read_schema(path).remove_metadata() == DIFFERENTIAL
     table = pd.read_parquet(path)
     return table.astype({column: object for column in table if table[column].dtype == "category"})
@@ -148,4 +157,12 @@ def test_models_and_targets_that_share_nothing(screen, tmp_path):
     screened = find_parts(run.effects, run.placed, apart, {})
     among = families(run.elements, config["elements"]["controls"])
     with pytest.raises(InputError, match="a and c have no target in common"):
-        merge_differential(COMPARISONS[:1], screened, run.placed, among, READOUTS, tmp_path / "x.parquet", {})
+        merge_differential(
+            typed(tuple[Comparison, ...], COMPARISONS[:1]),
+            screened,
+            run.placed,
+            among,
+            typed(dict[str, Readout], READOUTS),
+            tmp_path / "x.parquet",
+            {},
+        )

@@ -1,6 +1,7 @@
 import hashlib
 
 import pytest
+from marginalization.config.sections import Config
 from marginalization.design.elements import NAMES_SHOWN, read_elements
 from marginalization.errors import InputError
 from screens import resolved
@@ -25,11 +26,13 @@ def read(tmp_path, monkeypatch):
         if annotations:
             sections["annotations"] = [{"file": "sites.bed", "genome": "genome.fa"}]
         return read_elements(
-            resolved(
-                elements=sections,
-                backgrounds={"length": length, "random": {"n": 1}},
-                placement=placement or {},
-                seed=seed,
+            Config.of(
+                resolved(
+                    elements=sections,
+                    backgrounds={"length": length, "random": {"n": 1}},
+                    placement=placement or {},
+                    seed=seed,
+                )
             )
         )
 

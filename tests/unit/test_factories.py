@@ -9,9 +9,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from marginalization.config.sections import Model
 from marginalization.errors import InputError
 from marginalization.models.factories import import_callable
 from marginalization.models.loading import load_model
+from screens import typed
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def write(folder, name, code):
 
 
 def load(reference, **kwargs):
-    return load_model({"factory": str(reference), "kwargs": kwargs}, "toy")
+    return load_model(typed(Model, {"factory": str(reference), "kwargs": kwargs}), "toy")
 
 
 def refused(reference, **kwargs):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 from marginalization.config.sections import Attributions, Compute, Readout
+from marginalization.design import backgrounds
 from marginalization.design.controls import SHUFFLES
 from marginalization.inference.incremental.motifs import TOLERANCES
-from marginalization.inputs import backgrounds
 from marginalization.models import readouts
 from screens import schema
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from marginalization.config.sections import Readout
 from marginalization.errors import InputError
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
@@ -12,7 +13,7 @@ from marginalization.merging.summary import merge_effects
 from marginalization.statistics.families import families
 from marginalization.statistics.summary import agreement, summarize
 from marginalization.store.schemas import STATISTICS
-from screens import run_screen, screen_of
+from screens import run_screen, screen_of, typed
 
 MODEL = """
 import torch
@@ -48,7 +49,14 @@ def folds(request, tmp_path_factory):
 
 def merged(folder, run, groups):
     effects, profiles = (find_parts(paths, run.placed, run.targets, groups) for paths in (run.effects, run.profiles))
-    merge_effects(effects, run.placed, families(run.elements, None), READOUTS, folder / "summary.parquet", {})
+    merge_effects(
+        effects,
+        run.placed,
+        families(run.elements, None),
+        typed(dict[str, Readout], READOUTS),
+        folder / "summary.parquet",
+        {},
+    )
     merge_profiles(profiles, run.placed, 12, folder / "profiles.parquet", {})
     return pd.read_parquet(folder / "summary.parquet"), pd.read_parquet(folder / "profiles.parquet")
 

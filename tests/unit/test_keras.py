@@ -12,12 +12,13 @@ from keras_files import LENGTH, OUT, branch, write, write_whole
 from marginalization.config.attributions import check_attributions
 from marginalization.config.checks import check_config, model_files
 from marginalization.config.models import complete
+from marginalization.config.sections import Config, Model
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.keras.packages import fold_files
 from marginalization.models.loading import load_model
 from marginalization.models.readouts import ReadoutModel
-from screens import MINIMAL, resolved, schema
+from screens import MINIMAL, resolved, schema, typed
 
 ACCESSIBILITY, BIAS = branch(1), branch(2, without_bias=False)
 BACKGROUNDS = {"random": {"n": 3}}
@@ -43,7 +44,7 @@ def completed(models, **sections):
 
 
 def outputs(spec, X, *args):
-    model = load_model(spec, "m").double()
+    model = load_model(typed(Model, spec), "m").double()
     tensors = (torch.from_numpy(x).transpose(1, 2) if x.ndim == 3 else torch.from_numpy(x) for x in (X, *args))
     with torch.no_grad():
         return [y.numpy() for y in model(*tensors)]
@@ -88,8 +89,8 @@ def test_a_bpnet_with_control_tracks(here, X):
 def test_they_are_captured_and_equal_full_passes(here, X, bias, readout):
     path = write_whole("whole.h5", ACCESSIBILITY, BIAS)
     config = completed({"m": {"chrombpnet": path, "bias": bias}})
-    readouts = {key: of for key, of in config["readouts"].items() if readout in ("both", key)}
-    assert_incremental(ReadoutModel(load_model(config["models"]["m"], "m"), readouts), X, [])
+    readouts = {key: of for key, of in Config.of(config).readouts.items() if readout in ("both", key)}
+    assert_incremental(ReadoutModel(load_model(typed(Model, config["models"]["m"]), "m"), readouts), X, [])
 
 
 def test_a_bpnet_is_captured_and_equals_full_passes(here, X):
@@ -97,7 +98,9 @@ def test_a_bpnet_is_captured_and_equals_full_passes(here, X):
     shapes = [item["shape"] for item in config["models"]["m"]["inputs"]]
     assert shapes == [[2, OUT], [2]]
     args = [torch.zeros(3, *shape, dtype=torch.float64) for shape in shapes]
-    assert_incremental(ReadoutModel(load_model(config["models"]["m"], "m"), config["readouts"]), X, args)
+    assert_incremental(
+        ReadoutModel(load_model(typed(Model, config["models"]["m"]), "m"), Config.of(config).readouts), X, args
+    )
 
 
 def assert_incremental(model, X, args):
@@ -150,7 +153,7 @@ def test_folds_become_a_group(stored_folds, X, bias):
         parts = branch(10 + fold), branch(20 + fold, without_bias=False)
         reference = kf.whole_outputs(*parts, X) if bias else kf.branch_outputs(parts[0], X)
         assert_outputs(outputs(spec, X), reference)
-        (file,) = model_files(config, f"atac.fold_{fold}")
+        (file,) = model_files(Config.of(config), f"atac.fold_{fold}")
         assert file == (spec["chrombpnet"] if stored_folds == "models" else stored_folds)
     again = json.loads(json.dumps(config))
     complete(again)
@@ -283,8 +286,8 @@ def test_deep_lift_shap_has_no_rule_for_the_sum_of_counts(here):
     attributions = {"function": "deep_lift_shap", "window": 5}
     config = completed({"m": {"chrombpnet": path, "bias": True}}, attributions=attributions)
     with pytest.raises(InputError, match=r"two models in models\.m; leave out its `bias`"):
-        check_attributions(config)
-    check_attributions(completed({"m": {"chrombpnet": path}}, attributions=attributions))
+        check_attributions(Config.of(config))
+    check_attributions(Config.of(completed({"m": {"chrombpnet": path}}, attributions=attributions)))
 
 
 def test_models_of_two_lengths_need_one(here):

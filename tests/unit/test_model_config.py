@@ -8,6 +8,7 @@ import torch
 from marginalization.config.attributions import check_attributions
 from marginalization.config.checks import check_config
 from marginalization.config.models import check_models, require_modules
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 from torch import nn
@@ -29,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def check(spec, **sections):
-    check_models(resolved(models={"toy": spec}, **sections))
+    check_models(Config.of(resolved(models={"toy": spec}, **sections)))
 
 
 def refused(spec, **sections):
@@ -69,17 +70,17 @@ def test_what_names_code(factory, message):
     )
     for place in ("models.toy.factory", "readouts.r.function"):
         if message is None:
-            check_models(config)
+            check_models(Config.of(config))
         else:
             with pytest.raises(InputError) as error:
-                check_models(config)
+                check_models(Config.of(config))
             assert f"config: {place}: {message}" in str(error.value)
         config["models"] = {}
     if message is None:
-        check_attributions(config)
+        check_attributions(Config.of(config))
     else:
         with pytest.raises(InputError) as error:
-            check_attributions(config)
+            check_attributions(Config.of(config))
         assert f"config: attributions.function: {message}" in str(error.value)
 
 
@@ -109,18 +110,18 @@ def test_packages_that_are_not_installed():
     config = resolved(
         models={"a": {"factory": "model.py:Net"}, "b": {"factory": "torch.nn:Linear"}, "c": {"factory": "torch.no:Net"}}
     )
-    require_modules(config)
+    require_modules(Config.of(config))
     config["models"]["d"] = {"factory": "safe_tensors.torch:load"}
     with pytest.raises(
         InputError, match=r"models\.d\.factory: there is no module safe_tensors .*did you mean safetensors"
     ):
-        require_modules(config)
+        require_modules(Config.of(config))
     del config["models"]["d"]
     config["readouts"]["r"] = {"function": "no_such_thing:read"}
     with pytest.raises(
         InputError, match=r"readouts\.r\.function: there is no module no_such_thing .*install the package"
     ):
-        require_modules(config)
+        require_modules(Config.of(config))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from marginalization.config.sections import Model
 from marginalization.errors import InputError
 from marginalization.inputs import model_formats as formats
 from marginalization.models.loading import load_model
 from safetensors.torch import save, save_file
+from screens import typed
 from torch import nn
 
 
@@ -119,7 +121,7 @@ def test_a_file_is_loaded_or_told_what_it_is(tmp_path, name, trust):
         assert formats.require_model(path, trust, "models.toy") is kind
         return
     with pytest.raises(InputError) as error:
-        load_model({"file": path, "trust_pickle": trust}, "toy")
+        load_model(typed(Model, {"file": path, "trust_pickle": trust}), "toy")
     message = str(error.value)
     assert message.startswith(f"config: models.toy: {path} is ")
     assert ("trust_pickle" in message) == (kind in PICKLES)
@@ -134,11 +136,11 @@ def test_weights_are_loaded_or_told_what_they_are(tmp_path, name):
     (tmp_path / "model.pt").write_bytes(content)
     spec = {"factory": "torch.nn:Linear", "kwargs": {"in_features": 2, "out_features": 1}, "weights": path}
     if kind in WEIGHTS:
-        model = load_model(spec, "toy")
+        model = load_model(typed(Model, spec), "toy")
         assert all(torch.equal(value, STATE[key]) for key, value in model.state_dict().items())
         return
     with pytest.raises(InputError) as error:
-        load_model(spec, "toy")
+        load_model(typed(Model, spec), "toy")
     assert str(error.value) == f"config: models.toy: {path} {kind.what}; {kind.use.format(path=path)}"
 
 

@@ -5,12 +5,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from marginalization.config.sections import Model
 from marginalization.errors import InputError
 from marginalization.models.loading import load_inputs
+from screens import typed
 
 
 def load(*items, n=3):
-    return load_inputs({"inputs": list(items)}, "toy", n)
+    return load_inputs(typed(Model, {"inputs": list(items)}), "toy", n)
 
 
 @given(st.integers(1, 5), st.lists(st.integers(1, 3), max_size=3), st.floats(-5, 5, width=32))

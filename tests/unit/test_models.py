@@ -5,11 +5,13 @@ import zipfile
 
 import pytest
 import torch
+from marginalization.config.sections import Model
 from marginalization.errors import InputError
 from marginalization.inference.prediction import predict
 from marginalization.models.loading import load_model
 from marginalization.sequences.onehot import one_hot_encode
 from safetensors.torch import save_file
+from screens import typed
 from toy_models import Convolution
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGGGG"])
@@ -51,7 +53,7 @@ def lab(tmp_path, monkeypatch):
 
 
 def load(path, **options):
-    return load_model({"file": str(path), "trust_pickle": False, **options}, "toy")
+    return load_model(typed(Model, {"file": str(path), "trust_pickle": False, **options}), "toy")
 
 
 def exported(path):
@@ -141,13 +143,13 @@ def test_an_export_of_a_gpu(tmp_path):
 
 def test_a_factory_of_a_module():
     spec = {"factory": "toy_models:Convolution", "kwargs": {"letters": 20}}
-    model = load_model(spec, "toy")
+    model = load_model(typed(Model, spec), "toy")
     assert type(model) is Convolution
     assert model.conv.weight.shape == (8, 20, 5)
 
 
 def test_a_factory_of_a_file_with_dots_in_its_name(lab):
-    model = load_model({"factory": f"{lab}:Net.Builder.build", "kwargs": {"outputs": 3}}, "toy")
+    model = load_model(typed(Model, {"factory": f"{lab}:Net.Builder.build", "kwargs": {"outputs": 3}}), "toy")
     assert model.weight.shape == (3, 4)
 
 
@@ -157,12 +159,12 @@ def test_weights(lab, tmp_path, suffix):
     path = str(tmp_path / f"weights.{suffix}")
     (save_file if suffix == "safetensors" else torch.save)(state, path)
     spec = {"factory": f"{lab}:Net", "weights": path}
-    model = load_model(spec, "toy")
+    model = load_model(typed(Model, spec), "toy")
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     with pytest.raises(InputError, match=r"weights\.\w+ does not fit what Net expects.* size mismatch for weight"):
-        load_model({**spec, "kwargs": {"outputs": 3}}, "toy")
+        load_model(typed(Model, {**spec, "kwargs": {"outputs": 3}}), "toy")
     with pytest.raises(InputError, match="the factory made a function, which takes no weights"):
-        load_model({"factory": f"{lab}:function", "weights": path}, "toy")
+        load_model(typed(Model, {"factory": f"{lab}:function", "weights": path}), "toy")
 
 
 class Malicious:
@@ -181,7 +183,7 @@ def test_no_pickle_is_unpickled_unasked(lab, tmp_path):
     with pytest.raises(InputError, match=r"model\.pt is a pickle, and unpickling a file runs .*`trust_pickle: true`"):
         load(tmp_path / "model.pt")
     with pytest.raises(InputError, match=r"holds a pickled io\.open, no state_dict"):
-        load_model({"factory": f"{lab}:Net", "weights": str(tmp_path / "model.pt")}, "toy")
+        load_model(typed(Model, {"factory": f"{lab}:Net", "weights": str(tmp_path / "model.pt")}), "toy")
     assert not harm.exists()
     with pytest.raises(InputError, match="holds a TextIOWrapper, no model"):
         load(tmp_path / "model.pt", trust_pickle=True)

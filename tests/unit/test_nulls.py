@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.config.checks import readouts_of
+from marginalization.config.sections import Config
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
@@ -254,7 +255,7 @@ def test_p_is_uniform_when_elements_are_like_their_controls(shuffles, tail):
 def merged(config, run, path):
     among = families(run.elements, config["elements"].get("controls"))
     screened = find_parts(run.effects, run.placed, run.targets)
-    merge_effects(screened, run.placed, among, readouts_of(config), path / "summary.parquet", {})
+    merge_effects(screened, run.placed, among, readouts_of(Config.of(config)), path / "summary.parquet", {})
     return pd.read_parquet(path / "summary.parquet")
 
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.sections import Config
+from marginalization.config.substitutions import Placement
 from marginalization.design.elements import read_elements
 from marginalization.design.pairs import arrange
 from marginalization.design.placement import changed_part, place, placed_table
@@ -15,7 +17,7 @@ from marginalization.sequences.letters import identifier, reverse_complement
 from marginalization.sequences.onehot import one_hot_encode
 from marginalization.store.files import write_table
 from marginalization.store.schemas import PAIRS as PAIRS_TABLE
-from screens import run_screen, screen_of, substituted
+from screens import run_screen, screen_of, substituted, typed
 from tangermeme.ersatz import multisubstitute
 from tangermeme.space import space
 from toy_models import Convolution, Tower
@@ -52,7 +54,7 @@ def test_pairs_and_their_parts_stand_where_tangermeme_puts_them(drawn):
     first, second, distance, orientation, background, start = drawn
     arranged = arrange(first, second, distance, orientation)
     table = pd.DataFrame({"element_id": range(3), "sequence": arranged, "width": list(map(len, arranged))})
-    placed = list(place(table, {"start": start, "strands": "both"}, len(background)))
+    placed = list(place(table, typed(Placement, {"start": start, "strands": "both"}), len(background)))
     assert len({p.start for p in placed}) == 1
     left, right = STRANDS[orientation[0]](first), STRANDS[orientation[1]](second)
     X = one_hot_encode(background)
@@ -79,7 +81,7 @@ def test_predictions_equal_tangermemes(network, orientation, incremental):
     _, theirs = space(network, X.float(), motifs, [[d] for d in distances], device="cpu")
     sequences = [arrange(first, second, d, orientation).pair for d in distances]
     table = pd.DataFrame({"element_id": range(5), "sequence": sequences, "width": list(map(len, sequences))})
-    placements = map(changed_part, place(table, {"start": "centre", "strands": "+"}, 101))
+    placements = map(changed_part, place(table, typed(Placement, {"start": "centre", "strands": "+"}), 101))
     groups = list(stream_motifs(network, X, placements, device="cpu", incremental=incremental))
     if isinstance(theirs, torch.Tensor):
         groups, theirs = [[group] for group in groups], [theirs]
@@ -95,7 +97,7 @@ def test_unknown_letters_at_the_ends_change_no_prediction(incremental):
     X = one_hot_encode(["".join(rng.choice(list("ACGT"), 101)) for _ in range(3)])
     arranged = [*arrange("TGACTCAT", "GGGCGG", 30, "+-"), "NNN"]
     table = pd.DataFrame({"element_id": range(4), "sequence": arranged, "width": list(map(len, arranged))})
-    placed = list(place(table, {"start": "centre", "strands": "both"}, 101))
+    placed = list(place(table, typed(Placement, {"start": "centre", "strands": "both"}), 101))
     assert max(len(part) for part, _ in map(changed_part, placed[2:])) == 8
     whole = list(stream_motifs(network, X, ((p.sequence, p.start) for p in placed), device="cpu", incremental=False))
     found = list(stream_motifs(network, X, map(changed_part, placed), device="cpu", incremental=incremental))
@@ -117,7 +119,7 @@ PAIRS = [
 def test_tables_of_pairs(tmp_path):
     """Equal sequences are one element, and what is a motif already stays one."""
     motifs = ["TGA", "GG", "TGANNNNGG", "GGNN"]
-    found = read_elements(screen_of(tmp_path, motifs, ["ACGTACGTACGT"], pairs=PAIRS))
+    found = read_elements(Config.of(screen_of(tmp_path, motifs, ["ACGTACGTACGT"], pairs=PAIRS)))
     pairs = found.pairs
     rows = [("motif_0", "motif_1", d, o) for d in (0, 4) for o in ("+-", "++")]
     rows += [("motif_1", "motif_1", d, o) for d in (1, 3) for o in ORIENTATIONS]
@@ -147,7 +149,7 @@ def test_tables_of_pairs(tmp_path):
 
 
 def test_a_screen_without_pairs_has_a_table_of_none(tmp_path):
-    pairs = read_elements(screen_of(tmp_path, ["TGA"], ["ACGTACGTACGT"])).pairs
+    pairs = read_elements(Config.of(screen_of(tmp_path, ["TGA"], ["ACGTACGTACGT"]))).pairs
     write_table(pairs, tmp_path / "pairs.parquet", PAIRS_TABLE, {})
     found = pd.read_parquet(tmp_path / "pairs.parquet")
     assert found.columns.tolist() == PAIRS_TABLE.names
@@ -157,8 +159,10 @@ def test_a_screen_without_pairs_has_a_table_of_none(tmp_path):
 def test_controls_are_those_without_pairs(tmp_path):
     motifs = ["TGACTC", "GGATT"]
     options = {"controls": {"shuffles": 5}}
-    with_pairs = read_elements(screen_of(tmp_path, motifs, ["ACGTACGTACGTACGT"], pairs=PAIRS, **options)).elements
-    without = read_elements(screen_of(tmp_path, motifs, ["ACGTACGTACGTACGT"], **options)).elements
+    with_pairs = read_elements(
+        Config.of(screen_of(tmp_path, motifs, ["ACGTACGTACGTACGT"], pairs=PAIRS, **options))
+    ).elements
+    without = read_elements(Config.of(screen_of(tmp_path, motifs, ["ACGTACGTACGTACGT"], **options))).elements
     kept = with_pairs[with_pairs["kind"].isin(["motif", "control"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, without)
     assert with_pairs["kind"].value_counts()["control"] == 10
@@ -169,11 +173,13 @@ def test_a_pair_that_is_a_control_is_that_element(tmp_path):
     motifs = ["A", "CA", "AC"]
     pair = {"first": "motif_0", "second": "motif_1", "distances": [0], "orientations": ["++"]}
     controls = {"shuffles": 3}
-    found = read_elements(screen_of(tmp_path, ["A", "CA", "AAC"], ["ACGTACGT"], pairs=[pair], controls=controls))
+    found = read_elements(
+        Config.of(screen_of(tmp_path, ["A", "CA", "AAC"], ["ACGTACGT"], pairs=[pair], controls=controls))
+    )
     element = found.elements.set_index("sequence").loc["ACA"]
     assert element["kind"] == "control"
     assert found.pairs["element_id"].tolist() == [element["element_id"]]
-    alone = read_elements(screen_of(tmp_path, motifs, ["ACGTACGT"], pairs=[pair]))
+    alone = read_elements(Config.of(screen_of(tmp_path, motifs, ["ACGTACGT"], pairs=[pair])))
     assert alone.pairs["element_id"].tolist() == [identifier("ACA")]
 
 
@@ -183,7 +189,7 @@ def test_samples_of_a_motif_are_named_each(tmp_path):
     config = screen_of(tmp_path, ["TG"], ["ACGTACGT"], pairs=[pair])
     sampled = {**config["elements"]["motifs"][0], "file": str(tmp_path / "m.jaspar"), "format": "jaspar"}
     config["elements"]["motifs"].append({**sampled, "sequences": "sampled", "samples": 3})
-    found = read_elements(config)
+    found = read_elements(Config.of(config))
     sequences = found.elements.set_index("element_id")["sequence"]
     drawn = sequences[found.motifs.set_index("name").loc["M1 half/1", "element_id"]]
     assert sequences[found.pairs["element_id"][0]] == drawn + "NNTG"
@@ -235,7 +241,9 @@ def test_samples_of_a_motif_are_named_each(tmp_path):
 def test_bad_pairs(tmp_path, change, message):
     pair = {"first": "motif_0", "second": "motif_1", "distances": [0], **change}
     with pytest.raises(InputError) as error:
-        read_elements(screen_of(tmp_path, ["TGA", "GG", "ACACACACACA", "NN"], ["ACGTACGTACGT"], pairs=[pair]))
+        read_elements(
+            Config.of(screen_of(tmp_path, ["TGA", "GG", "ACACACACACA", "NN"], ["ACGTACGTACGT"], pairs=[pair]))
+        )
     assert str(error.value).replace(f"{tmp_path}/", "") == message
 
 
@@ -243,7 +251,7 @@ def test_pairs_off_the_end(tmp_path):
     pair = {"first": "motif_0", "second": "motif_1", "distances": [0, 3], "orientations": ["+-"]}
     options = {"pairs": [pair], "placement": {"start": 5}}
     with pytest.raises(InputError) as error:
-        read_elements(screen_of(tmp_path, ["TGA", "GG"], ["ACGTACGTACGT"], **options))
+        read_elements(Config.of(screen_of(tmp_path, ["TGA", "GG"], ["ACGTACGTACGT"], **options)))
     assert str(error.value) == (
         f"motif_0+ 3 motif_1- ({tmp_path / 'motif.fa'}:1;{tmp_path / 'motif.fa'}:3) has 8 bases and runs off the end "
         f"of the backgrounds' 12 when it begins at placement.start 5; 1 such: the last start that fits all is 4"
@@ -251,5 +259,5 @@ def test_pairs_off_the_end(tmp_path):
     options["placement"] = {"start": {"from": 0}}
     run = run_screen(screen_of(tmp_path, ["TGA", "GG"], ["ACGTACGTACGT"], **options), tmp_path)
     assert sorted(run.placed["start"].unique()) == [0, 1, 2, 3, 4]
-    listed = placed_table(run.elements, {"start": [0, 1, 2, 3, 4], "strands": "+"}, 12)
+    listed = placed_table(run.elements, typed(Placement, {"start": [0, 1, 2, 3, 4], "strands": "+"}), 12)
     pd.testing.assert_frame_equal(run.placed, listed)

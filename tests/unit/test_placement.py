@@ -2,9 +2,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.substitutions import Placement, Range
 from marginalization.design.placement import Placed, changed_part, last_start, place, placed_table, steps, written_out
 from marginalization.errors import InputError
 from marginalization.sequences.letters import identifier, resolve_start
+from screens import typed
 
 
 def table(sequences):
@@ -31,8 +33,8 @@ def placements(draw):
 @given(placements())
 def test_the_table_and_the_stream_agree(drawn):
     elements, placement, length = drawn
-    placed = list(place(elements, placement, length))
-    rows = placed_table(elements, placement, length)
+    placed = list(place(elements, typed(Placement, placement), length))
+    rows = placed_table(elements, typed(Placement, placement), length)
     keys = [(p.element_id, p.strand, p.start) for p in placed]
     assert list(rows[["element_id", "strand", "start"]].itertuples(index=False, name=None)) == keys == sorted(keys)
     starts = [placement["start"]] if isinstance(placement["start"], int | str) else placement["start"]
@@ -67,11 +69,11 @@ def test_starts(length, width, start):
 def test_a_range_is_written_out(first, to, step, last):
     """As a list of the starts in it; without `to` up to the last that fits."""
     for end, spec in ((to, {"from": first, "to": to, "step": step}), (last, {"from": first, "step": step})):
-        placement = {"start": spec, "strands": "both"}
+        placement = typed(Placement, {"start": spec, "strands": "both"})
         by_hand = [n for n in range(100) if first <= n <= end and (n - first) % step == 0]
         if by_hand:
-            assert list(steps(spec, "here", last)) == by_hand
-            assert written_out(placement, last) == {"start": by_hand, "strands": "both"}
+            assert list(steps(typed(Range, spec), "here", last)) == by_hand
+            assert written_out(placement, last).start == tuple(by_hand)
             assert last_start(placement, last) == by_hand[-1]
         else:
             with pytest.raises(InputError) as error:
@@ -80,15 +82,18 @@ def test_a_range_is_written_out(first, to, step, last):
                 f"config: placement.start: there is nothing from {first} to {end}; set `from` to {end} or less"
             )
     for start in ("centre", 3, [5, 2]):
-        assert written_out({"start": start}, last) == {"start": start}
+        placement = typed(Placement, {"start": start})
+        assert written_out(placement, last) is placement
 
 
 def test_a_scan_is_of_all_elements():
     elements = table(["ACGT", "AC"])
     scan = {"start": {"from": 1, "step": 2}, "strands": "+"}
-    rows = placed_table(elements, scan, 10)
+    rows = placed_table(elements, typed(Placement, scan), 10)
     assert rows["start"].tolist() == [1, 3, 5] * 2
-    pd.testing.assert_frame_equal(rows, placed_table(elements, {"start": [1, 3, 5], "strands": "+"}, 10))
+    pd.testing.assert_frame_equal(
+        rows, placed_table(elements, typed(Placement, {"start": [1, 3, 5], "strands": "+"}), 10)
+    )
 
 
 @given(st.text("ACGTN", min_size=1, max_size=12), st.integers(0, 5))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from marginalization.config.sections import Config, Shards
 from marginalization.design.plan import (
     background_ranges,
     element_bounds,
@@ -18,7 +19,7 @@ from marginalization.design.plan import (
 )
 from marginalization.errors import InputError
 from marginalization.store.paths import job_labels, shard_label
-from screens import resolved, screen_of, write_fasta
+from screens import resolved, screen_of, typed, write_fasta
 
 IDS = st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=50, unique=True).map(sorted)
 
@@ -251,7 +252,7 @@ def test_the_remedy_for_too_many_jobs_works(tmp_path_factory, motifs, n, size, m
     }
     shards = {"backgrounds": size, "marginals": marginals, "max_jobs": max_jobs, "minutes": None}
     plan = plan_of(resolved(**sections, shards=shards))
-    warning = plan.warning(shards)
+    warning = plan.warning(typed(Shards, shards))
     assert (warning is None) == (plan.n_jobs <= max_jobs)
     if warning:
         assert f"takes {plan.n_jobs:,} jobs, more than shards.max_jobs ({max_jobs})" in warning
@@ -284,7 +285,7 @@ def test_jobs_are_sized_by_measured_rates(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     unmeasured = plan_of(config)
     assert unmeasured.n_jobs > 1
-    assert "needs the rate of toy: run snakemake with target measure" in unmeasured.warning(config["shards"])
+    assert "needs the rate of toy: run snakemake with target measure" in unmeasured.warning(Config.of(config).shards)
     rate = Path("results", config["screen"], "rates", "toy.json")
     rate.parent.mkdir(parents=True)
     for rate_of, n_jobs in ((unmeasured.models["toy"], 1), ("another model", unmeasured.n_jobs)):
@@ -293,7 +294,7 @@ def test_jobs_are_sized_by_measured_rates(folder, monkeypatch, tmp_path):
     rate.write_text(json.dumps({"marginals_per_second": 0.01, "model": unmeasured.models["toy"]}))
     plan = plan_of(config)
     assert plan.n_jobs > 1
-    assert plan.warning(config["shards"]) is None
+    assert plan.warning(Config.of(config).shards) is None
     assert plan.elements_digest == unmeasured.elements_digest
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.jobs.stale import check_reads
 from marginalization.probing.probe import probe
@@ -23,13 +24,13 @@ def config_of(spec, length=LENGTH, **sections):
 
 def found(spec, length=LENGTH, **sections):
     """What the probe says of a healthy model."""
-    return probe(config_of(spec, length, **sections), "toy", 5)
+    return probe(Config.of(config_of(spec, length, **sections)), "toy", 5)
 
 
 def refusal(spec, length=LENGTH, **sections):
     """What the probe says of one that it refuses."""
     with pytest.raises(InputError) as error:
-        probe(config_of(spec, length, **sections), "toy", 5)
+        probe(Config.of(config_of(spec, length, **sections)), "toy", 5)
     message = str(error.value)
     assert "\n" not in message
     return message
@@ -214,7 +215,7 @@ def test_rows_of_the_further_inputs_go_along(inputs):
 
 def test_fewer_backgrounds_than_the_probe_has_sequences():
     spec = function("two inputs", inputs=[{"constant": 1, "shape": [1]}])
-    assert probe(config_of(spec), "toy", 1)["targets"]
+    assert probe(Config.of(config_of(spec)), "toy", 1)["targets"]
 
 
 OUTPUT = "config: readouts.prediction: output 0 of the model "
@@ -329,7 +330,7 @@ def test_what_the_code_of_a_model_reads_unseen_is_on_record(tmp_path, monkeypatc
     for name, text in (("hidden.py", HIDDEN), ("tables.py", "import seen"), ("scale.json", "3"), ("seen.py", "")):
         (tmp_path / name).write_text(text)
     config = resolved(models={"m": {"factory": "hidden.py:Scaled"}})
-    found = probe(config, "m", 5)
+    found = probe(Config.of(config), "m", 5)
     assert sorted(found["reads"]) == ["scale.json", "seen.py", "tables.py"]
     write_json(found, "results/models/m.json")
     check_reads(Results(Path("results")), ["m"])

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.jobs.shard import read_shard
 from marginalization.store.files import read_facts, write_table
@@ -96,10 +97,10 @@ def test_a_shard_of_a_damaged_table(tmp_path, table):
     paths = SimpleNamespace(**{name: str(results / f"{name}.parquet") for name in ("elements", "backgrounds")})
     paths.probe = results / "models" / "toy.json"
     (job,) = run.plan.jobs["toy"]
-    assert len(read_shard(config, "toy", job, paths).placed) == 2
+    assert len(read_shard(Config.of(config), "toy", job, paths).placed) == 2
     damaged = results / f"{table}.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-20])
     with pytest.raises(
         InputError, match=rf"results/{table}\.parquet can not be read: .*; delete it and run snakemake again"
     ):
-        read_shard(config, "toy", job, paths)
+        read_shard(Config.of(config), "toy", job, paths)

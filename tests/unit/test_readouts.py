@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.sections import Config, Everything
 from marginalization.errors import InputError
 from marginalization.models.readouts import (
     LARGEST_DEFAULT,
@@ -20,7 +21,7 @@ X = torch.zeros(2, 4, 5)
 
 def section(**readout):
     """A readout of the config, with the schema's defaults."""
-    return resolved(readouts={"r": readout})["readouts"]["r"]
+    return Config.of(resolved(readouts={"r": readout})).readouts["r"]
 
 
 def read(outputs, **readout):
@@ -119,7 +120,7 @@ def test_shapes_that_make_no_profile(shapes):
 
 
 def everything(outputs):
-    return ReadoutModel(lambda X: outputs, {"prediction": {}})(X)["prediction"]
+    return ReadoutModel(lambda X: outputs, {"prediction": Everything()})(X)["prediction"]
 
 
 def test_the_default_readout_is_every_output_side_by_side():
@@ -171,7 +172,7 @@ def test_functions_of_the_lab(tmp_path):
 def test_target_names():
     profile = section(profile={"logits": 0, "counts": 1})
     assert target_names(section(), 3, "r") == ["0", "1", "2"]
-    assert target_names({}, 2, "r") == ["0", "1"]
+    assert target_names(Everything(), 2, "r") == ["0", "1"]
     assert [target_names(profile, n, "r") for n in (1, 2, 3)] == [["total"], ["+", "-"], ["0", "1", "2"]]
     assert target_names(section(targets=["b", "a"]), 2, "r") == ["b", "a"]
     with pytest.raises(InputError, match=r"readouts\.r\.targets names 2 targets, but the readout has 3: b, a"):

@@ -10,6 +10,7 @@ import scipy.special
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
@@ -119,7 +120,7 @@ def tables(request, tmp_path_factory):
     assert (run.plan.n_jobs > 3) == (request.param[0] < 1000)
     parts = find_parts(run.effects, run.placed, run.targets, GROUPS)
     among = families(run.elements, None)
-    merge_effects(parts, run.placed, among, config["readouts"], folder / "summary.parquet", {})
+    merge_effects(parts, run.placed, among, Config.of(config).readouts, folder / "summary.parquet", {})
     names = dict.fromkeys(["model", *KEYS[:4]], str)
     effects = pd.read_parquet(Path(run.effects[0]).parents[2]).astype(names)
     return effects, pd.read_parquet(folder / "summary.parquet").astype(names)

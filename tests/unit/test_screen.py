@@ -9,6 +9,8 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
+from marginalization.config.sections import Config, Readout
+from marginalization.config.substitutions import Placement
 from marginalization.design.placement import place
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
@@ -17,7 +19,7 @@ from marginalization.statistics.families import families
 from marginalization.store import files
 from marginalization.store.files import read_facts
 from marginalization.store.schemas import EFFECTS, PROFILES, STATISTICS, SUMMARY
-from screens import expected_activities, expected_counts, run_screen, screen_of, substituted
+from screens import expected_activities, expected_counts, run_screen, screen_of, substituted, typed
 
 draw = random.Random(0)
 MOTIFS = ["A", "TGACTCA", "CNNG", "GGGCGG", "TTTT", *("".join(draw.choices("ACGT", k=5)) for _ in range(9))]
@@ -34,7 +36,7 @@ COLUMNS = {"activity": expected_activities, "counts": lambda s: expected_counts(
 def brute_force(config, run):
     """Rows of effects by (readout, target, element, strand, start): arrays of before and after, in float64."""
     elements = run.placed.drop_duplicates("element_id")
-    for placed in place(elements, config["placement"], 12):
+    for placed in place(elements, Config.of(config).placement, 12):
         for readout, values in COLUMNS.items():
             before = np.array([values(s) for s in run.backgrounds["sequence"]])
             after = np.array(
@@ -61,7 +63,9 @@ def screened(request, tmp_path_factory):
         run = run_screen(config, folder)
         parts = [find_parts(paths, run.placed, run.targets) for paths in (run.effects[::-1], run.profiles)]
         among = families(run.elements, None)
-        merge_effects(parts[0], run.placed, among, READOUTS, folder / "summary.parquet", {"seed": 0})
+        merge_effects(
+            parts[0], run.placed, among, typed(dict[str, Readout], READOUTS), folder / "summary.parquet", {"seed": 0}
+        )
         merge_profiles(parts[1], run.placed, 12, folder / "profiles.parquet", {"seed": 0})
     return config, run, folder
 
@@ -176,7 +180,10 @@ def test_mean_profiles_equal_brute_force(screened):
     assert len(keys) == len(set(keys)) == 2 * 14 * 4
     letters = run.backgrounds["sequence"]
     before = np.mean([expected_counts(s) for s in letters], axis=0)
-    placed = {(p.element_id, p.strand, p.start): p.sequence for p in place(run.placed.iloc[::4], PLACEMENT, 12)}
+    placed = {
+        (p.element_id, p.strand, p.start): p.sequence
+        for p in place(run.placed.iloc[::4], typed(Placement, PLACEMENT), 12)
+    }
     for (target, *key), row in zip(keys, profiles.to_dict("records"), strict=True):
         strand = READOUTS["counts"]["targets"].index(target)
         after = np.mean([expected_counts(substituted(s, placed[tuple(key)], key[2])) for s in letters], axis=0)
@@ -203,7 +210,7 @@ def test_a_scan_equals_screens_of_single_starts(tmp_path):
         run = run_screen(screen_of(folder, MOTIFS, LETTERS, placement={**scan, "start": start}, **options), folder)
         parts = find_parts(run.effects, run.placed, run.targets)
         among = families(run.elements, None)
-        merge_effects(parts, run.placed, among, READOUTS, folder / "summary.parquet", {})
+        merge_effects(parts, run.placed, among, typed(dict[str, Readout], READOUTS), folder / "summary.parquet", {})
         tables.append(pd.read_parquet(folder / "summary.parquet").drop(columns=["q_value", "rank"]))
     keys = ["model", "readout", "target", "element_id", "strand", "start"]
     whole, *single = tables

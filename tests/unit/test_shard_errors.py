@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from marginalization.config.sections import Readout
 from marginalization.errors import InputError
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
@@ -14,7 +15,7 @@ from marginalization.sequences.letters import identifier
 from marginalization.statistics.families import families
 from marginalization.store.paths import Results
 from marginalization.store.superseded import TABLES, set_parts_aside, set_tables_aside
-from screens import run_screen, screen_of
+from screens import run_screen, screen_of, typed
 
 LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]
 READOUTS = {"activity": {"output": 2}, "counts": {"profile": {"logits": 0, "counts": 1}}}
@@ -55,7 +56,7 @@ class Merge:
             find_parts(paths, self.run.placed, self.run.targets) for paths in (self.run.effects, self.run.profiles)
         )
         among = families(self.run.elements, None)
-        merge_effects(effects, self.run.placed, among, READOUTS, self.folder / "summary", {})
+        merge_effects(effects, self.run.placed, among, typed(dict[str, Readout], READOUTS), self.folder / "summary", {})
         merge_profiles(profiles, self.run.placed, 12, self.folder / "profiles", {})
         return [(self.folder / table).read_bytes() for table in ("summary", "profiles")]
 

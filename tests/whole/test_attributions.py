@@ -19,13 +19,14 @@ from marginalization.config.attributions import (
     require_tangermeme,
 )
 from marginalization.config.checks import readouts_of
+from marginalization.config.sections import Config
+from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.design.elements import compared, read_elements
 from marginalization.design.placement import place, placed_table
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.inference.attribution import OneReadout, draw_references
 from marginalization.inference.prediction import predict
-from marginalization.inputs.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.jobs import attributions
 from marginalization.jobs.attributions import run_attributions
 from marginalization.jobs.shard import read_shard
@@ -130,15 +131,15 @@ def config_of(folder, function, factory="lab.py:Linear", motifs=MOTIFS, letters=
     spec = {"function": function, "window": 6, **sections.pop("attributions", {})}
     options = {"placement": PLACEMENT, "readouts": LINEAR, "models": {"toy": {"factory": factory}}, **sections}
     config = screen_of(folder, motifs, letters, attributions=spec, **options)
-    check_attributions(config)
+    check_attributions(Config.of(config))
     return config
 
 
 def attribute(config, folder, control=None):
     """Run all jobs of a screen's attributions and merge them, as the workflow does; one element may be a control."""
-    elements = read_elements(config).elements
+    elements = read_elements(Config.of(config)).elements
     elements.loc[elements["sequence"] == control, "kind"] = "control"
-    selected, _ = select_backgrounds(config["backgrounds"], config["seed"])
+    selected, _ = select_backgrounds(Config.of(config))
     backgrounds = transform_backgrounds(selected, "none", 1, config["seed"])
     paths = SimpleNamespace(**{key: str(folder / key) for key in ("elements", "backgrounds", "probe")})
     write_table(elements, paths.elements, ELEMENTS, {})
@@ -146,21 +147,21 @@ def attribute(config, folder, control=None):
     plan = make_plan(config, folder / "cache")
     files, targets = [], {}
     for name, jobs in plan.attribution_jobs.items():
-        found = probe(config, name, plan.n_backgrounds)
+        found = probe(Config.of(config), name, plan.n_backgrounds)
         write_json(found, paths.probe)
         targets[name] = found["targets"]
-        model = load_readout_model(config, name)
+        model = load_readout_model(Config.of(config), name)
         for job in jobs:
             outputs = {
                 readout: str(folder / "attribution_sums" / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
-                for readout in attribution_readouts(config)
+                for readout in attribution_readouts(Config.of(config))
             }
-            shard = read_shard(config, name, job, paths, controls=False)
+            shard = read_shard(Config.of(config), name, job, paths, controls=False)
             facts = {"model": name, "job": job}
-            run_attributions(model, shard, config, torch.device("cpu"), outputs, folder / "pieces", facts)
+            run_attributions(model, shard, Config.of(config), torch.device("cpu"), outputs, folder / "pieces", facts)
             files += outputs.values()
     length = config["backgrounds"]["length"]
-    placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
+    placed = compared(placed_table(elements, Config.of(config).placement, length)).reset_index(drop=True)
     screened = find_parts(files, placed, targets, config["groups"])
     path = folder / "attributions.parquet"
     merge_attributions(screened, placed, length, config["attributions"]["window"], str(path), {"seed": 0})
@@ -172,8 +173,8 @@ KEYS = ["model", "readout", "target", "element_id", "strand", "start"]
 
 def check_rows(table, config, of_sequences, rtol=1e-5, atol=1e-7):
     """Compare a table with means of attributions (n, length) of a model's readout and target, over all placements."""
-    elements = read_elements(config).elements
-    placements = list(place(elements, config["placement"], 12))
+    elements = read_elements(Config.of(config)).elements
+    placements = list(place(elements, Config.of(config).placement, 12))
     names = elements.set_index("element_id")["name"]
     window = config["attributions"]["window"]
     rows = {tuple(row[key] for key in KEYS): row for row in table.to_dict("records")}
@@ -220,7 +221,7 @@ def test_deep_lift_shap_equals_tangermeme_with_the_same_references(shards, tmp_p
     table = attribute(config, tmp_path)
     references = draw_references(LETTERS, 3, 5)
     assert len({reference.numpy().tobytes() for reference in references.flatten(0, 1)}) > 10
-    model = load_readout_model(config, "toy")
+    model = load_readout_model(Config.of(config), "toy")
 
     def of(readout, i):
         def function(sequences):
@@ -239,8 +240,8 @@ def test_deep_lift_shap_adds_up_to_the_effect(tmp_path):
     options = {"readouts": {"b": READOUTS["b"]}, "placement": {}, "attributions": {"kwargs": {"n_shuffles": 2}}}
     config = config_of(tmp_path, "deep_lift_shap", "lab.py:Net", **options)
     rows = attribute(config, tmp_path).set_index(["target", "element_id"])
-    model = OneReadout(load_readout_model(config, "toy"), "b")
-    for p in place(read_elements(config).elements, config["placement"], 12):
+    model = OneReadout(load_readout_model(Config.of(config), "toy"), "b")
+    for p in place(read_elements(Config.of(config)).elements, Config.of(config).placement, 12):
         constructs = [substituted(letters, p.sequence, p.start) for letters in LETTERS]
         before, after = (predict(model, one_hot_encode(letters)).mean(dim=0) for letters in (LETTERS, constructs))
         for i, target in enumerate(READOUTS["b"]["targets"]):
@@ -253,7 +254,7 @@ def test_saturation_mutagenesis_equals_tangermeme(shards, tmp_path):
     spec = {**shards["attributions"], "readouts": ["b"]}
     options = {"attributions": spec, "shards": shards["shards"], "readouts": READOUTS}
     config = config_of(tmp_path, "saturation_mutagenesis", "lab.py:Net", **options)
-    model = OneReadout(load_readout_model(config, "toy"), "b")
+    model = OneReadout(load_readout_model(Config.of(config), "toy"), "b")
 
     def of(i):
         return lambda sequences: saturation_mutagenesis(model, one_hot_encode(sequences), target=i, device="cpu").sum(1)
@@ -326,8 +327,8 @@ def test_further_inputs_go_along_in_their_own_dtype(tmp_path, function):
     sections = {"models": {"toy": model}, "readouts": {"b": READOUTS["b"]}}
     sections["attributions"] = {"kwargs": {"n_shuffles": 2} if deep else {}}
     config = config_of(tmp_path, function.__name__, **sections)
-    args = load_inputs(config["models"]["toy"], "toy", 5)
-    one = OneReadout(load_readout_model(config, "toy"), "b", args)
+    args = load_inputs(Config.of(config).models["toy"], "toy", 5)
+    one = OneReadout(load_readout_model(Config.of(config), "toy"), "b", args)
     options = {"args": args, "device": "cpu", **({"references": draw_references(LETTERS, 2, 0)} if deep else {})}
 
     def of(i):
@@ -458,21 +459,21 @@ def test_deep_lift_shap_wants_layers(tmp_path):
 def test_deep_lift_shap_wants_tangermeme(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = resolved(attributions={"function": "deep_lift_shap", "window": 3})
-    require_tangermeme(config)
+    require_tangermeme(Config.of(config))
     monkeypatch.setitem(sys.modules, "tangermeme", None)
-    require_tangermeme(resolved())
+    require_tangermeme(Config.of(resolved()))
     with pytest.raises(
         InputError, match=r"tangermeme's, which is not installed; .*: pip install '\.\[attributions\]'$"
     ):
-        require_tangermeme(config)
+        require_tangermeme(Config.of(config))
 
 
 def test_readouts_and_files():
     config = resolved(attributions={"function": "lab.py:f", "kwargs": {"path": "lab.py", "n": 3, "text": "no file"}})
-    assert attribution_readouts(config) == list(readouts_of(config)) == ["prediction"]
-    assert attribution_files(config) == ["lab.py"]
-    assert attribution_files(resolved()) == []
-    check_attributions(resolved())
+    assert attribution_readouts(Config.of(config)) == list(readouts_of(Config.of(config))) == ["prediction"]
+    assert attribution_files(Config.of(config)) == ["lab.py"]
+    assert attribution_files(Config.of(resolved())) == []
+    check_attributions(Config.of(resolved()))
 
 
 OTHER = {
@@ -512,10 +513,10 @@ def test_a_change_of_the_functions_file_renames_its_jobs_alone(tmp_path):
 def test_too_many_jobs_draw_a_warning_whose_remedy_works(tmp_path):
     sections = {"shards": {"max_jobs": 2}, "attributions": {"marginals": 1}}
     config = config_of(tmp_path, f"lab.py:{GRADIENT}", **sections)
-    warning = make_plan(config, tmp_path / "cache").warning(config["shards"])
+    warning = make_plan(config, tmp_path / "cache").warning(Config.of(config).shards)
     assert warning.startswith("its attributions take 4 jobs, more than shards.max_jobs (2)")
     assert warning.endswith("set attributions.marginals: 80")
     config["attributions"]["marginals"] = 80
     plan = make_plan(config, tmp_path / "cache")
-    assert plan.warning(config["shards"]) is None
+    assert plan.warning(Config.of(config).shards) is None
     assert plan.describe().endswith("in 1 jobs, and their attributions in 1")

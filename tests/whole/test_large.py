@@ -7,12 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import scipy.stats
 import torch
+from marginalization.config.sections import Config, Readout
 from marginalization.design.placement import place
 from marginalization.jobs.effects import ROW_GROUP_ROWS
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.statistics.families import families
-from screens import finish, run_screen, screen_of
+from screens import finish, run_screen, screen_of, typed
 from torch import nn
 
 
@@ -68,12 +69,19 @@ def test_more_targets_and_backgrounds_than_a_row_group_takes(tmp_path):
     assert sum(sizes) == 1100 * 1000
     assert max(sizes) <= ROW_GROUP_ROWS  # what the merge holds does not grow with the targets either
     parts = find_parts(run.effects, run.placed, run.targets)
-    merge_effects(parts, run.placed, families(run.elements, None), readouts, tmp_path / "summary.parquet", {})
+    merge_effects(
+        parts,
+        run.placed,
+        families(run.elements, None),
+        typed(dict[str, Readout], readouts),
+        tmp_path / "summary.parquet",
+        {},
+    )
     summary = pd.read_parquet(tmp_path / "summary.parquet").astype({"target": str}).set_index(["element_id", "target"])
     order = [str(i) for i in range(1100)]
     one_hot = np.array([[[letter == base for letter in s] for base in "ACGT"] for s in letters], dtype=float)
     before = one_hot.reshape(1000, -1) @ MANY
-    for placed in place(run.elements, config["placement"], 12):
+    for placed in place(run.elements, Config.of(config).placement, 12):
         changed = one_hot.copy()
         for i, letter in enumerate(placed.sequence, placed.start):
             changed[:, :, i] = [letter == base for base in "ACGT"]

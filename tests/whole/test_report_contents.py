@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab_folder import make_config, make_lab
+from marginalization.config.sections import Config
 from marginalization.store.paths import Results
 from marginalization.view.report import contents, figures, page
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.similarity import groups_of, motif_classes
 from marginalization.view.report.reading.views import NUMBERS
+from screens import resolved
 from workflows import run
 
 KEYS = ["model", "readout", "target"]
@@ -208,7 +210,7 @@ def test_like_motifs_stand_together():
 
 
 def test_jaspar_knows_classes():
-    found = motif_classes(["MA0139.2 CTCF", "mine"], {"elements": {"motifs": []}})
+    found = motif_classes(["MA0139.2 CTCF", "mine"], Config.of(resolved()))
     assert found == {
         "MA0139.2 CTCF": {"class": "C2H2 zinc finger factors", "family": "More than 3 adjacent zinc fingers"}
     }

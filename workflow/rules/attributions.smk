@@ -3,13 +3,13 @@
 #
 # The tables are `ancient` for the same reason as in screen.smk.
 
-ATTRIBUTED = attribution_readouts(config)
+ATTRIBUTED = attribution_readouts(SCREEN)
 
 
 rule attribute:
     input:
         lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
-        ancient(lab_files(attribution_files(config))),
+        ancient(lab_files(attribution_files(SCREEN))),
         backgrounds=ancient(RESULTS.table("backgrounds")),
         elements=ancient(RESULTS.table("elements")),
         probe=ancient(RESULTS.probe("{model}")),
@@ -22,7 +22,7 @@ rule attribute:
         RESULTS.benchmark("attribute", "{model}", "{job}")
     conda:
         "../../envs/marginalization.yaml"
-    threads: config["compute"]["threads"]
+    threads: SCREEN.compute.threads
     resources:
         gpu=GPUS,
     script:
@@ -43,7 +43,7 @@ rule attributions:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        files=sorted({*INPUT_FILES, *attribution_files(config)}),
+        files=sorted({*INPUT_FILES, *attribution_files(SCREEN)}),
         code=CODE,
     script:
         "../scripts/attributions.py"

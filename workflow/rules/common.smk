@@ -29,17 +29,17 @@ try:
     for path in workflow.configfiles:
         check_text(path)
     deployment = workflow.deployment_settings.deployment_method
-    resolve(config, SCHEMA, jobs_here=DeploymentMethod.CONDA not in deployment)
-    RESULTS = Results.of_screen(config["screen"])
+    SCREEN = resolve(config, SCHEMA, jobs_here=DeploymentMethod.CONDA not in deployment)
+    RESULTS = Results.of_screen(SCREEN.screen)
     # Where they lie when this is a module with a prefix; in rules Snakemake itself sees to that.
     WHERE = Results(Path(workflow.modifier.modify_path(str(RESULTS))))
     checks.require_writable(WHERE.folder)
     if workflow.is_main_process:
-        check_reads(WHERE, list(config["models"]))
+        check_reads(WHERE, list(SCREEN.models))
         check_all(WHERE)
     PLAN = make_plan(config)
     MODEL_FILES = {
-        model: checks.model_files(config, model) for model in config["models"]
+        model: checks.model_files(SCREEN, model) for model in SCREEN.models
     }
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -48,10 +48,10 @@ except InputError as error:
 os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 if workflow.is_main_process:
-    logger.info(f"Screen {config['screen']}: {PLAN.describe()}.")
+    logger.info(f"Screen {SCREEN.screen}: {PLAN.describe()}.")
     if PLAN.verdicts:
         logger.info(f"Verdicts: {PLAN.verdicts}.")
-    warnings = [PLAN.warning(config["shards"]), other_code(WHERE)]
+    warnings = [PLAN.warning(SCREEN.shards), other_code(WHERE)]
     for warning in filter(None, [*PLAN.input_warnings, *warnings]):
         logger.warning(warning)
 
@@ -78,23 +78,23 @@ def records(rule, jobs):
 
 EACH = {"{model}": ["{job}"]}  # job of a rule
 CODE = code_digest()
-GPUS = 0 if config["compute"]["device"] == "cpu" else 1
-READOUTS = list(checks.readouts_of(config))
-PROFILES = checks.profile_readouts(config)
-OF_INPUTS = {*checks.background_files(config), *checks.element_files(config)}
+GPUS = 0 if SCREEN.compute.device == "cpu" else 1
+READOUTS = list(checks.readouts_of(SCREEN))
+PROFILES = checks.profile_readouts(SCREEN)
+OF_INPUTS = {*checks.background_files(SCREEN), *checks.element_files(SCREEN)}
 INPUT_FILES = sorted(OF_INPUTS.union(*MODEL_FILES.values()))
 
-PROBES = [RESULTS.probe(model) for model in config["models"]]
+PROBES = [RESULTS.probe(model) for model in SCREEN.models]
 EFFECTS = parts("effects", READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
-ATTRIBUTIONS = [RESULTS.table("attributions")] if "attributions" in config else []
-CONTROL_PAIRS = [RESULTS.table("control_pairs")] if config["elements"]["pairs"] else []
+ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
+CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
 COOPERATIVITY = (
     list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
     if CONTROL_PAIRS
     else []
 )
-DIFFERENTIAL = [RESULTS.table("differential")] if config["compare"] else []
+DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []
 
 
 wildcard_constraints:

@@ -5,7 +5,7 @@
 
 rule backgrounds:
     input:
-        lab_files(checks.background_files(config)),
+        lab_files(checks.background_files(SCREEN)),
     output:
         RESULTS.table("backgrounds"),
     log:
@@ -21,7 +21,7 @@ rule backgrounds:
 
 rule elements:
     input:
-        lab_files(checks.element_files(config)),
+        lab_files(checks.element_files(SCREEN)),
     output:
         elements=RESULTS.table("elements"),
         motifs=RESULTS.table("motifs"),

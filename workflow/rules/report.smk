@@ -22,14 +22,14 @@ rule report:
             RESULTS.report,
             caption="../report/report.rst",
             category="Marginal effects",
-            labels={"screen": config["screen"], "what": "report"},
+            labels={"screen": SCREEN.screen, "what": "report"},
         ),
         figures=report(
             directory(RESULTS.figures),
             patterns=[RESULTS.figure("{figure}", "svg").name],
             caption="../report/figures.rst",
             category="Marginal effects",
-            labels={"screen": config["screen"], "what": "{figure}"},
+            labels={"screen": SCREEN.screen, "what": "{figure}"},
         ),
     log:
         RESULTS.log("report"),

@@ -16,19 +16,19 @@ rule probe:
     conda:
         "../../envs/marginalization.yaml"
     resources:
-        gpu=0 if config["compute"]["device"] == "auto" else GPUS,
+        gpu=0 if SCREEN.compute.device == "auto" else GPUS,
     params:
         digest=lambda wildcards: PLAN.models[wildcards.model],
         n_backgrounds=PLAN.n_backgrounds,
-        device=config["compute"]["device"],
-        dtype=config["compute"]["dtype"],
+        device=SCREEN.compute.device,
+        dtype=SCREEN.compute.dtype,
     script:
         "../scripts/probe.py"
 
 
 rule measure:
     input:
-        local([str(RESULTS.rate(model)) for model in config["models"]]),
+        local([str(RESULTS.rate(model)) for model in SCREEN.models]),
 
 
 rule rate:
@@ -43,7 +43,7 @@ rule rate:
         RESULTS.log("rate", "{model}"),
     conda:
         "../../envs/marginalization.yaml"
-    threads: config["compute"]["threads"]
+    threads: SCREEN.compute.threads
     resources:
         gpu=GPUS,
     params:
@@ -68,7 +68,7 @@ rule screen:
         RESULTS.benchmark("screen", "{model}", "{job}")
     conda:
         "../../envs/marginalization.yaml"
-    threads: config["compute"]["threads"]
+    threads: SCREEN.compute.threads
     resources:
         gpu=GPUS,
     script:

@@ -13,7 +13,7 @@ from ..errors import InputError
 from .checks import code_files, model_callables, readouts_of
 from .dependencies import named_files
 from .models import check_reference
-from .sections import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS
+from .sections import DEEP_LIFT_SHAP, SATURATION_MUTAGENESIS, Config
 
 KWARGS = {DEEP_LIFT_SHAP: ["n_shuffles", "warning_threshold"], SATURATION_MUTAGENESIS: []}
 """What can be said of the functions that come along."""
@@ -22,36 +22,35 @@ GIVEN = ["model", "X", "args", "target", "device", "batch_size"]
 """What a lab's own function is called with besides its kwargs."""
 
 
-def check_attributions(config: dict[str, Any]) -> None:
+def check_attributions(config: Config) -> None:
     """Raise an InputError for the first thing in a resolved config's `attributions`, if there are any, that is wrong.
 
     Whether a lab's own function can be imported is left to the jobs.
     """
-    if "attributions" not in config:
+    spec = config.attributions
+    if spec is None:
         return
-    spec = config["attributions"]
     known = list(readouts_of(config))
-    for readout in spec["readouts"] or ():
+    for readout in spec.readouts or ():
         if readout not in known:
             hint = _nearest(readout, known) or f"the readouts are {', '.join(known)}"
             raise InputError(f"config: attributions.readouts: there is no readout {readout}; {hint}")
-    length = config["backgrounds"]["length"]
-    if spec["window"] > length:
+    if spec.window > config.length:
         raise InputError(
-            f"config: attributions.window: {spec['window']} positions are more than the backgrounds' {length}; "
-            f"set it to {length} or less"
+            f"config: attributions.window: {spec.window} positions are more than the backgrounds' {config.length}; "
+            f"set it to {config.length} or less"
         )
-    _check_kwargs(spec["function"], spec["kwargs"])
-    if spec["function"] not in KWARGS:
-        check_reference(spec["function"], "attributions.function")
-    if spec["function"] == DEEP_LIFT_SHAP:
-        for name, model in config["models"].items():
-            if model.get("bias"):
+    _check_kwargs(spec.function, spec.kwargs)
+    if spec.function not in KWARGS:
+        check_reference(spec.function, "attributions.function")
+    if spec.function == DEEP_LIFT_SHAP:
+        for name, model in config.models.items():
+            if model.bias:
                 raise InputError(
                     f"config: attributions.function: deep_lift_shap has no rule for the sum of the counts of the two "
                     f"models in models.{name}; leave out its `bias`, or use saturation_mutagenesis"
                 )
-            if "file" in model and not model["trust_pickle"]:
+            if model.file and not model.trust_pickle:
                 raise InputError(
                     f"config: attributions.function: deep_lift_shap has a rule for each kind of layer, and a "
                     f"TorchScript or torch.export file such as that of models.{name} does not keep its layers; give "
@@ -59,41 +58,41 @@ def check_attributions(config: dict[str, Any]) -> None:
                 )
 
 
-def require_tangermeme(config: dict[str, Any]) -> None:
+def require_tangermeme(config: Config) -> None:
     """An InputError when the config asks for a function of tangermeme's and that is not installed here."""
-    function = config.get("attributions", {}).get("function")
-    if function == DEEP_LIFT_SHAP and importlib.util.find_spec("tangermeme") is None:
+    spec = config.attributions
+    if spec and spec.function == DEEP_LIFT_SHAP and importlib.util.find_spec("tangermeme") is None:
         raise InputError(
             "config: attributions.function: deep_lift_shap is tangermeme's, which is not installed; install the extra "
             "`attributions`: pip install '.[attributions]'"
         )
 
 
-def attribution_readouts(config: dict[str, Any]) -> list[str]:
+def attribution_readouts(config: Config) -> list[str]:
     """Names of the readouts that are attributed, sorted."""
-    return sorted(config["attributions"]["readouts"] or readouts_of(config))
+    assert config.attributions
+    return sorted(config.attributions.readouts or readouts_of(config))
 
 
-def attribution_files(config: dict[str, Any]) -> list[str]:
+def attribution_files(config: Config) -> list[str]:
     """The files that the function of the attributions is made of, among them any named in its kwargs.
 
     Raises:
         InputError: the function's file does not exist.
     """
-    spec = config.get("attributions", {"function": "", "kwargs": {}})
-    return sorted(code_files(spec["function"], "attributions.function") | named_files(spec["kwargs"]))
+    spec = config.attributions
+    return sorted(code_files(spec.function, "attributions.function") | named_files(spec.kwargs)) if spec else []
 
 
-def attribution_callable(config: dict[str, Any]) -> str:
-    """The function of the attributions as `package.module:callable` or `path/to/file.py:callable`."""
-    function = config["attributions"]["function"]
+def attribution_callable(function: str) -> str:
+    """A function of attributions as `package.module:callable` or `path/to/file.py:callable`."""
     return {DEEP_LIFT_SHAP: "tangermeme.deep_lift_shap:deep_lift_shap"}.get(function, function)
 
 
-def callables(config: dict[str, Any]) -> set[str]:
+def callables(config: Config) -> set[str]:
     """All that the config names of packages' and the lab's own code: factories, and functions."""
-    named = {reference for model in config["models"] for reference in model_callables(config, model)}
-    return named | ({attribution_callable(config)} if "attributions" in config else set())
+    named = {reference for model in config.models for reference in model_callables(config, model)}
+    return named | ({attribution_callable(config.attributions.function)} if config.attributions else set())
 
 
 def _check_kwargs(function: str, kwargs: dict[str, Any]) -> None:

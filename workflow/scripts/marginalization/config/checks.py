@@ -19,9 +19,10 @@ from ..errors import InputError
 from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
+from .sections import Config, Everything, Readout
 
-DEFAULT_READOUT: dict[str, dict[str, Any]] = {"prediction": {}}
-"""The readout of a config without any: every output, flattened."""
+DEFAULT_READOUT = "prediction"
+"""The name of the readout of a config without any."""
 
 
 def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
@@ -96,7 +97,7 @@ def _check_comparison(place: str, comparison: dict[str, Any], config: dict[str, 
     if comparison.get("scaled") and "controls" not in config["elements"]:
         raise InputError(f"config: {place}: scaled divides by the spread of controls; give elements.controls too")
     if "readout" in comparison:
-        readouts = config.get("readouts") or DEFAULT_READOUT
+        readouts = config.get("readouts") or {DEFAULT_READOUT: {}}
         _check_known(comparison["readout"], list(readouts), "readout", place)
         known, what = readouts[comparison["readout"]].get("targets", []), "target"
     else:
@@ -148,14 +149,14 @@ def config_hash(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def readouts_of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def readouts_of(config: Config) -> dict[str, Readout]:
     """The readouts of a resolved config by name, sorted; the default one when there are none."""
-    return dict(sorted((config["readouts"] or DEFAULT_READOUT).items()))
+    return dict(sorted((config.readouts or {DEFAULT_READOUT: Everything()}).items()))
 
 
-def profile_readouts(config: dict[str, Any]) -> list[str]:
+def profile_readouts(config: Config) -> list[str]:
     """Names of the readouts whose mean profiles are kept."""
-    return [name for name, readout in readouts_of(config).items() if readout.get("profile", {}).get("keep", False)]
+    return [name for name, readout in readouts_of(config).items() if readout.profile and readout.profile.keep]
 
 
 def code_files(reference: str, place: str) -> set[str]:
@@ -168,40 +169,40 @@ def code_files(reference: str, place: str) -> set[str]:
     return {require_file(path, place), *imported_files(path)} if path else set()
 
 
-def model_files(config: dict[str, Any], model: str) -> list[str]:
+def model_files(config: Config, model: str) -> list[str]:
     """The files that a model and its readouts are made of, among them any named in its factory's kwargs.
 
     Raises:
         InputError: one of them does not exist.
     """
-    spec = config["models"][model]
-    packed = stored_file(spec[package]) if (package := package_of(spec)) else None
-    named = [spec.get("file"), spec.get("weights"), packed, *(item.get("file") for item in spec["inputs"])]
+    spec = config.models[model]
+    packed = stored_file(path) if (path := spec.chrombpnet or spec.bpnet) else None
+    named = [spec.file, spec.weights, packed, *(item.file for item in spec.inputs)]
     files = {require_file(path, f"models.{model}") for path in named if path}
-    files |= code_files(spec.get("factory", ""), f"models.{model}")
-    for name, readout in config["readouts"].items():
-        files |= code_files(readout.get("function", ""), f"readouts.{name}")
-    return sorted(files | named_files(spec.get("kwargs", {})))
+    files |= code_files(spec.factory or "", f"models.{model}")
+    for name, readout in config.readouts.items():
+        files |= code_files(readout.function or "", f"readouts.{name}")
+    return sorted(files | named_files(spec.kwargs))
 
 
-def model_callables(config: dict[str, Any], model: str) -> list[str]:
+def model_callables(config: Config, model: str) -> list[str]:
     """The factory of a model and the functions of the readouts, as the config names them."""
-    named = [config["models"][model].get("factory"), *(of.get("function") for of in config["readouts"].values())]
+    named = [config.models[model].factory, *(of.function for of in config.readouts.values())]
     return sorted({reference for reference in named if reference})
 
 
-def element_files(config: dict[str, Any]) -> list[str]:
+def element_files(config: Config) -> list[str]:
     """The files that the elements are read from; an InputError when one does not exist."""
-    motifs = [table["file"] for table in config["elements"]["motifs"] if "file" in table]
-    annotations = [table[key] for table in config["elements"]["annotations"] for key in ("file", "genome")]
+    motifs = [table.file for table in config.elements.motifs if table.file is not None]
+    annotations = [path for table in config.elements.annotations for path in (table.file, table.genome)]
     return sorted({require_file(path, "elements") for path in motifs + annotations})
 
 
-def background_files(config: dict[str, Any]) -> list[str]:
+def background_files(config: Config) -> list[str]:
     """The files that the backgrounds are read from; an InputError when one does not exist."""
-    spec = config["backgrounds"]
-    loci = spec.get("loci", {})
-    named = [loci.get("file"), loci.get("genome"), spec.get("fasta"), spec["match_gc"], spec["exclude"]]
+    spec = config.backgrounds
+    of_loci = [spec.loci.file, spec.loci.genome] if spec.loci else []
+    named = [*of_loci, spec.fasta, spec.match_gc, spec.exclude]
     return sorted({require_file(path, "backgrounds") for path in named if path is not None})
 
 

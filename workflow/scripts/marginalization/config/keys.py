@@ -7,7 +7,10 @@ config/generate.py writes the schema, the tables of config/README.md and the com
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from collections.abc import Callable
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 
 class Bounds(dict[str, Any]):
@@ -61,6 +64,25 @@ def one_of(*keys: str) -> dict[str, Any]:
     return {"oneOf": [{"required": [name]} for name in keys]}
 
 
-def section(of: type) -> type:
+@dataclass_transform(eq_default=False, kw_only_default=True, frozen_default=True)
+def section(of: type[Any]) -> type[Any]:
     """The decorator of sections. They can not be compared or printed, which would double the time of their import."""
     return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(of)
+
+
+_types: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+
+
+def read(kind: Any, value: Any) -> Any:
+    """A value of a resolved config as the type that its key has: mappings as sections, and lists as tuples."""
+    for option in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        if isinstance(value, dict) and isinstance(option, type) and dataclasses.is_dataclass(option):
+            given = {field.name: field.name.rstrip("_") for field in dataclasses.fields(option)}
+            return option(
+                **{name: read(_types(option)[name], value[key]) for name, key in given.items() if key in value}
+            )
+        if isinstance(value, dict) and get_origin(option) is dict:
+            return {name: read(get_args(option)[1], of_name) for name, of_name in value.items()}
+        if isinstance(value, list) and get_origin(option) is tuple:
+            return tuple(read(get_args(option)[0], item) for item in value)
+    return value

@@ -20,6 +20,7 @@ from ..keras.packages import Brought, brought_by, fold_files, package_of, stored
 from ..statistics.scales import DIFFERENCE
 from .checks import require_file
 from .dependencies import code_file
+from .sections import Config
 
 FORMS = "give `path/to/file.py:callable` or `package.module:callable`"
 
@@ -27,15 +28,15 @@ MODEL_FILE = re.compile(r"\.(h5|hdf5|keras|pt|pt2|pth|ckpt|torch|safetensors|bin
 DATA_FILE = re.compile(r"\.(bed|bw|bigwig|csv|fa|fasta|gz|json|meme|tsv|txt|yaml|yml)$", re.I)
 
 
-def check_models(config: dict[str, Any]) -> None:
+def check_models(config: Config) -> None:
     """Raise an InputError for the first thing in models and readouts that is seen to be wrong without running code."""
-    for name, spec in config["models"].items():
+    for name, spec in config.models.items():
         place = f"models.{name}"
-        if "file" in spec:
-            require_model(_stored(spec["file"], place), spec["trust_pickle"], place)
-        if "weights" in spec:
-            require_weights(_stored(spec["weights"], place), place)
-        _check_kwargs(spec.get("kwargs", {}), f"{place}.kwargs")
+        if spec.file is not None:
+            require_model(_stored(spec.file, place), spec.trust_pickle, place)
+        if spec.weights is not None:
+            require_weights(_stored(spec.weights, place), place)
+        _check_kwargs(spec.kwargs or {}, f"{place}.kwargs")
     for place, reference in _references(config):
         check_reference(reference, place)
 
@@ -104,7 +105,7 @@ def _readouts(profile: int, counts: int) -> dict[str, Any]:
     return {name: {**readout, "effect": DIFFERENCE.name} for name, readout in readouts.items()}
 
 
-def require_modules(config: dict[str, Any]) -> None:
+def require_modules(config: Config) -> None:
     """An InputError when the package of a model's factory, or of a readout's function, is not installed here."""
     for place, reference in _references(config):
         root = reference.rpartition(":")[0].partition(".")[0]
@@ -140,14 +141,14 @@ def check_reference(reference: str, place: str) -> None:
         raise InputError(f"{what} is neither a file that ends in .py nor the name of a module; {FORMS}")
 
 
-def _references(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _references(config: Config) -> Iterator[tuple[str, str]]:
     """What names a lab's code, after where it stands."""
-    for name, spec in config["models"].items():
-        if "factory" in spec:
-            yield f"models.{name}.factory", spec["factory"]
-    for name, readout in config["readouts"].items():
-        if "function" in readout:
-            yield f"readouts.{name}.function", readout["function"]
+    for name, spec in config.models.items():
+        if spec.factory:
+            yield f"models.{name}.factory", spec.factory
+    for name, readout in config.readouts.items():
+        if readout.function:
+            yield f"readouts.{name}.function", readout.function
 
 
 def _is_module_name(path: str) -> bool:

@@ -10,10 +10,11 @@ import yaml
 from .attributions import check_attributions, require_tangermeme
 from .checks import check_config, expand_home
 from .models import check_models, complete, require_modules
+from .sections import Config
 
 
-def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> None:
-    """Check a config and fill in its defaults, in place.
+def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Config:
+    """Check a config and fill in its defaults, in place; returns it as sections.
 
     Args:
         config: as it stands in the file.
@@ -29,8 +30,10 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> None
     validate(config, schema)
     config.update(expand_home(config))
     complete(config)
-    check_models(config)
-    check_attributions(config)
+    resolved = Config.of(config)
+    check_models(resolved)
+    check_attributions(resolved)
     if jobs_here:
-        require_tangermeme(config)
-        require_modules(config)
+        require_tangermeme(resolved)
+        require_modules(resolved)
+    return resolved

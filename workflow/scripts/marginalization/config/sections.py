@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from ..statistics.scales import DIFFERENCE, ScaleName
+from ..statistics.scales import DIFFERENCE, Scale, ScaleName
 from .keys import (
     DISTINCT,
     NAME,
@@ -17,6 +17,7 @@ from .keys import (
     key,
     one_of,
     optional,
+    read,
     section,
 )
 from .substitutions import Backgrounds, Elements, Placement
@@ -141,6 +142,15 @@ class Readout:
     pseudocount: float | None = optional(
         "Added to after and before for log2_fold_change and ratio; 0 when left out.", without="`0`", minimum=0
     )
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.effect, self.pseudocount or DIFFERENCE.pseudocount)
+
+
+@section
+class Everything(Readout):
+    """The readout of a config without any: every output, flattened."""
 
 
 @section
@@ -290,3 +300,19 @@ class Config:
         more="See [Shards](#shards).",
         without="see below",
     )
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Config:
+        """A resolved config, as Snakemake and provenance.json have it."""
+        return read(cls, config)
+
+    @property
+    def length(self) -> int:
+        """Of the backgrounds."""
+        assert self.backgrounds.length is not None  # in a resolved config
+        return self.backgrounds.length
+
+    @property
+    def level(self) -> float | None:
+        """Of `significant`; None without controls."""
+        return self.elements.controls.level if self.elements.controls else None

@@ -5,11 +5,13 @@ They tell what one motif does beside any sequence of the other's letters; `verdi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ..config.substitutions import Controls
 from ..statistics.tails import least_p
 from .controls import draw_controls
 from .pairs import COLUMNS, Arrangement, arrange
@@ -18,9 +20,7 @@ SHUFFLED = ["first", "second"]
 """Which motif of a pair a control pair has shuffled."""
 
 
-def draw_control_pairs(
-    pairs: pd.DataFrame, motifs: pd.DataFrame, spec: dict[str, Any] | None, seed: int
-) -> pd.DataFrame:
+def draw_control_pairs(pairs: pd.DataFrame, motifs: pd.DataFrame, spec: Controls | None, seed: int) -> pd.DataFrame:
     """The control pairs of a screen, in the order of its pairs.
 
     Shuffles of a motif are the same at all distances, in all orientations and beside all partners.
@@ -53,10 +53,10 @@ def draw_control_pairs(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _shuffles(motifs: pd.DataFrame, spec: dict[str, Any], seed: int) -> dict[str, list[str]]:
+def _shuffles(motifs: pd.DataFrame, spec: Controls, seed: int) -> dict[str, list[str]]:
     """Shuffles of each motif by its element_id; the first ones are its controls as an element."""
     distinct = motifs.drop_duplicates("element_id").sort_values("element_id", ignore_index=True)
-    drawn = draw_controls(distinct, {**spec, "per": "element", "shuffles": spec["pairs"]}, seed)
+    drawn = draw_controls(distinct, replace(spec, per="element", shuffles=spec.pairs), seed)
     return drawn.groupby("control_of")["sequence"].agg(list).to_dict()
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..config.substitutions import Controls
 from ..sequences.letters import identifier, named_generator, reverse_complement
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
 from ..statistics.families import strata
@@ -27,7 +29,7 @@ _PREFIX = 8
 """Hex digits of the id of an element that its controls' ids begin with."""
 
 
-def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd.DataFrame:
+def draw_controls(elements: pd.DataFrame, spec: Controls, seed: int) -> pd.DataFrame:
     """Shuffles of elements.
 
     Those of an element depend on the seed and its sequence, and on others only where two shuffles would be equal. None
@@ -42,15 +44,15 @@ def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd
     Returns:
         A table with the columns of `elements`: for each element or stratum as many as `spec` says, or as there are.
     """
-    draw = SHUFFLES[spec["kind"]]
+    draw = SHUFFLES[spec.kind]
     taken = set(itertools.chain.from_iterable(_both_strands(sequence) for sequence in elements["sequence"]))
     ids = set(elements["element_id"])
     rows = []
     for order in _orders(elements, spec, seed):
         generators: dict[str, np.random.Generator] = {}
         drawn = 0
-        for _ in range(ATTEMPTS * spec["shuffles"]):
-            if drawn == spec["shuffles"]:
+        for _ in range(ATTEMPTS * spec.shuffles):
+            if drawn == spec.shuffles:
                 break
             element = next(order)
             parent = element.element_id
@@ -68,7 +70,7 @@ def draw_controls(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> pd
     return pd.DataFrame(rows, columns=columns).assign(width=lambda table: table["sequence"].str.len().astype(np.int64))
 
 
-def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: dict[str, Any]) -> list[str]:
+def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: Controls) -> list[str]:
     """A line on elements or strata that have fewer controls than asked, if there are any.
 
     Args:
@@ -76,28 +78,28 @@ def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: dict[
         controls: what it gave.
         spec: the section `controls` of the config.
     """
-    labels = elements["element_id"].to_numpy() if spec["per"] == "element" else strata(elements, spec)
+    labels = elements["element_id"].to_numpy() if spec.per == "element" else strata(elements, asdict(spec))
     of_element = elements["element_id"].map(controls["control_of"].value_counts()).fillna(0).astype(int)
     drawn = of_element.groupby(labels).sum()
-    few = drawn[drawn < spec["shuffles"]]
+    few = drawn[drawn < spec.shuffles]
     if few.empty:
         return []
     one = elements["name"][labels == few.index[0]].iloc[0]
-    what = "elements" if spec["per"] == "element" else "strata of elements"
+    what = "elements" if spec.per == "element" else "strata of elements"
     return [
-        f"{len(few):,} of {len(drawn):,} {what} have fewer controls than the {spec['shuffles']:,} asked for, "
+        f"{len(few):,} of {len(drawn):,} {what} have fewer controls than the {spec.shuffles:,} asked for, "
         f"{(few == 0).sum():,} of them none, such as {one}: their letters have no more other orders"
     ]
 
 
-def _orders(elements: pd.DataFrame, spec: dict[str, Any], seed: int) -> Iterator[Iterator[Any]]:
+def _orders(elements: pd.DataFrame, spec: Controls, seed: int) -> Iterator[Iterator[Any]]:
     """For each element, or for each stratum, the elements to shuffle for it, without end."""
     rows = list(elements[["element_id", "name", "sequence", "source"]].itertuples(index=False))
-    if spec["per"] == "element":
+    if spec.per == "element":
         yield from map(itertools.repeat, rows)
         return
     keys = [named_generator(seed, "stratum", row.element_id).random() for row in rows]
-    labels = strata(elements, spec)
+    labels = strata(elements, asdict(spec))
     for stratum in range(labels.max() + 1):
         yield itertools.cycle([rows[i] for i in sorted(np.flatnonzero(labels == stratum), key=keys.__getitem__)])
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
+from ..config.sections import Config
+from ..config.substitutions import Motifs
 from ..errors import InputError
 from ..inputs.annotations import read_annotations
-from ..inputs.motifs import distinct_names, motif_sequences, read_jaspar, read_motifs, trim
+from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from ..sequences.letters import UNKNOWN, identifier
 from .control_pairs import draw_control_pairs
 from .controls import draw_controls, missing_controls
@@ -38,7 +40,7 @@ class Elements(NamedTuple):
     control_pairs: pd.DataFrame
 
 
-def read_elements(config: dict[str, Any]) -> Elements:
+def read_elements(config: Config) -> Elements:
     """Read the elements of a resolved config.
 
     Returns:
@@ -66,12 +68,12 @@ def read_elements(config: dict[str, Any]) -> Elements:
     _check_fit(both, config)
 
     elements = _distinct(both)
-    if spec := config["elements"].get("controls"):
-        controls = draw_controls(elements, spec, config["seed"])
+    if spec := config.elements.controls:
+        controls = draw_controls(elements, spec, config.seed)
         warnings += missing_controls(elements, controls, spec)
         elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
-    pairs = read_pairs(config["elements"]["pairs"], all_motifs, config["backgrounds"]["length"])
-    control_pairs = draw_control_pairs(pairs, all_motifs, spec, config["seed"])
+    pairs = read_pairs(config.elements.pairs, all_motifs, config.length)
+    control_pairs = draw_control_pairs(pairs, all_motifs, spec, config.seed)
     rows = _pair_rows(pairs, "pair", "part")
     if len(rows):
         _check_fit(rows[rows["kind"] == "pair"], config)
@@ -162,42 +164,48 @@ def compared(elements: pd.DataFrame) -> pd.DataFrame:
     return elements[elements["kind"].isin(["motif", "annotation"])]
 
 
-def _read_motifs(config: dict[str, Any]) -> pd.DataFrame:
+def _read_table(table: Motifs) -> list[Motif]:
+    if table.jaspar:
+        return read_jaspar(table.jaspar.release, table.jaspar.collection, table.jaspar.tax_group)
+    assert table.file is not None
+    return read_motifs(table.file, table.format)
+
+
+def _read_motifs(config: Config) -> pd.DataFrame:
     rows = []
-    for table in config["elements"]["motifs"]:
-        read = read_jaspar(**table["jaspar"]) if "jaspar" in table else read_motifs(table["file"], table["format"])
-        for motif in read:
-            if table["trim"] is not None and motif.matrix is not None:
-                motif = trim(motif, table["trim"])
+    for table in config.elements.motifs:
+        for motif in _read_table(table):
+            if table.trim is not None and motif.matrix is not None:
+                motif = trim(motif, table.trim)
             rows.append((motif, table))
     names = distinct_names([motif for motif, _ in rows])
     records = []
     for motif, (_, table) in zip(names, rows, strict=True):
         sequences = motif_sequences(
             motif,
-            table["sequences"],
-            n=table["samples"],
-            min_information=table["min_information"],
-            seed=config["seed"],
+            table.sequences,
+            n=table.samples,
+            min_information=table.min_information,
+            seed=config.seed,
         )
         for i, sequence in enumerate(sequences):
-            name = f"{motif.name}/{i}" if table["sequences"] == "sampled" else motif.name
+            name = f"{motif.name}/{i}" if table.sequences == "sampled" else motif.name
             matrix = None if motif.matrix is None else motif.matrix.tolist()
             records.append((name, motif.source, identifier(sequence), matrix, sequence))
     return pd.DataFrame(records, columns=["name", "source", "element_id", "matrix", "sequence"])
 
 
-def _read_annotations(config: dict[str, Any]) -> pd.DataFrame:
+def _read_annotations(config: Config) -> pd.DataFrame:
     tables = [
         read_annotations(
-            table["file"],
-            table["genome"],
-            format=table["format"],
-            summit_flank=table["summit_flank"],
-            max_width=table["max_width"],
-            stranded=table["stranded"],
+            table.file,
+            table.genome,
+            format=table.format,
+            summit_flank=table.summit_flank,
+            max_width=table.max_width,
+            stranded=table.stranded,
         )
-        for table in config["elements"]["annotations"]
+        for table in config.elements.annotations
     ]
     columns = ["name", "chrom", "start", "end", "strand", "sequence", "n_unknown", "source"]
     frame = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
@@ -211,9 +219,9 @@ def _join_names(names: pd.Series) -> str:
     return ";".join(distinct[:NAMES_SHOWN]) + (f";+{more}" if more > 0 else "")
 
 
-def _check_fit(rows: pd.DataFrame, config: dict[str, Any]) -> None:
+def _check_fit(rows: pd.DataFrame, config: Config) -> None:
     """Raise for the widest motif or annotation when it does not fit into the backgrounds at every start."""
-    length = config["backgrounds"]["length"]
+    length = config.length
     width = rows["sequence"].str.len()
     last = length - int(width.max())
     widest = rows.loc[width.idxmax()]
@@ -223,7 +231,7 @@ def _check_fit(rows: pd.DataFrame, config: dict[str, Any]) -> None:
             f"{place}, more than the backgrounds' {length}; {(width > length).sum()} such: clip annotations with "
             f"max_width, trim motifs, or set backgrounds.length"
         )
-    latest = last_start(config["placement"], last)
+    latest = last_start(config.placement, last)
     if latest > last:
         raise InputError(
             f"{place} and runs off the end of the backgrounds' {length} when it begins at placement.start {latest}; "

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..config.substitutions import Pair, Range
 from ..errors import InputError
 from ..sequences.letters import UNKNOWN, reverse_complement
 from .placement import steps
@@ -48,7 +49,7 @@ def arrange(first: str, second: str, distance: int, orientation: str) -> Arrange
     return Arrangement(left + gap + right, left + gap + UNKNOWN * len(right), UNKNOWN * len(left) + gap + right)
 
 
-def read_pairs(specs: list[dict[str, Any]], motifs: pd.DataFrame, length: int) -> pd.DataFrame:
+def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.DataFrame:
     """The pairs of a config, in its order, those of an entry by distance and then as its orientations stand.
 
     Args:
@@ -67,12 +68,12 @@ def read_pairs(specs: list[dict[str, Any]], motifs: pd.DataFrame, length: int) -
     rows = []
     for i, spec in enumerate(specs):
         place = f"elements.pairs[{i}]"
-        first, second = (_motif(spec[key], known, f"{place}.{key}") for key in ("first", "second"))
-        distances = _distances(spec["distances"], f"{place}.distances")
+        first, second = (_motif(getattr(spec, key), known, f"{place}.{key}") for key in ("first", "second"))
+        distances = _distances(spec.distances, f"{place}.distances")
         _check_width(first, second, distances[-1], length, place)
         sources = f"{first.source};{second.source}", first.source, second.source
         for distance in distances:
-            for orientation in spec["orientations"]:
+            for orientation in spec.orientations:
                 arranged = arrange(first.sequence, second.sequence, distance, orientation)
                 rows.append((first.name, second.name, distance, orientation, *sources, *arranged))
     columns = [*COLUMNS, *(f"{which}_sequence" for which in Arrangement._fields)]
@@ -94,9 +95,9 @@ def _motif(name: str, known: dict[str, Any], place: str) -> Any:
     raise InputError(f"config: {place}: there is no motif {name}{hint} Names are those of motifs.parquet")
 
 
-def _distances(spec: list[int] | dict[str, int], place: str) -> Sequence[int]:
+def _distances(spec: tuple[int, ...] | Range, place: str) -> Sequence[int]:
     """Ascending."""
-    return steps(spec, place) if isinstance(spec, dict) else sorted(spec)
+    return steps(spec, place) if isinstance(spec, Range) else sorted(spec)
 
 
 def _check_width(first: Any, second: Any, distance: int, length: int, place: str) -> None:

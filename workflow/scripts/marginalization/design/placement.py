@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ..config.substitutions import Placement, Range
 from ..errors import InputError
 from ..sequences.letters import UNKNOWN, resolve_start, reverse_complement
 
@@ -21,43 +23,44 @@ class Placed(NamedTuple):
     sequence: str
 
 
-def strands(placement: dict[str, Any]) -> list[str]:
+def strands(placement: Placement) -> list[str]:
     """The strands of a config's section `placement`, sorted."""
-    return ["+", "-"] if placement["strands"] == "both" else [placement["strands"]]
+    return ["+", "-"] if placement.strands == "both" else [placement.strands]
 
 
-def steps(spec: dict[str, int], place: str, last: int | None = None) -> range:
+def steps(spec: Range, place: str, last: int | None = None) -> range:
     """The numbers of a config's range, which ends at `last` where it does not say `to`.
 
     Raises:
         InputError: there are none, or nothing says where they end; the message names the `place` in the config.
     """
-    last = spec.get("to", last)
+    last = last if spec.to is None else spec.to
     if last is None:
         raise InputError(f"config: {place}: the range needs an end; give `to`")
-    numbers = range(spec["from"], last + 1, spec["step"])
+    numbers = range(spec.from_, last + 1, spec.step)
     if not numbers:
         raise InputError(
-            f"config: {place}: there is nothing from {spec['from']} to {numbers.stop - 1}; "
+            f"config: {place}: there is nothing from {spec.from_} to {numbers.stop - 1}; "
             f"set `from` to {numbers.stop - 1} or less"
         )
     return numbers
 
 
-def starts(placement: dict[str, Any]) -> list[int | None]:
+def starts(placement: Placement) -> list[int | None]:
     """The starts of a config's section `placement`, a range of them written out, sorted; None for the centre."""
-    start = placement["start"]
-    return [None] if start == "centre" else sorted(start if isinstance(start, list) else [start])
+    start = placement.start
+    assert not isinstance(start, Range)
+    return [None] if start == "centre" else [*sorted(start if isinstance(start, tuple) else [start])]
 
 
-def last_start(placement: dict[str, Any], last: int) -> int:
+def last_start(placement: Placement, last: int) -> int:
     """The last of a section's starts; 0 for the centre. The arguments and errors are those of `written_out`."""
-    start = placement["start"]
-    return steps(start, "placement.start", last)[-1] if isinstance(start, dict) else starts(placement)[-1] or 0
+    start = placement.start
+    return steps(start, "placement.start", last)[-1] if isinstance(start, Range) else starts(placement)[-1] or 0
 
 
-def written_out(placement: dict[str, Any], last: int) -> dict[str, Any]:
-    """A config's section `placement` with a list in place of a range of starts.
+def written_out(placement: Placement, last: int) -> Placement:
+    """A config's section `placement` with the starts in place of a range of them.
 
     Args:
         placement: the section.
@@ -66,11 +69,13 @@ def written_out(placement: dict[str, Any], last: int) -> dict[str, Any]:
     Raises:
         InputError: the range is empty.
     """
-    start = placement["start"]
-    return {**placement, "start": list(steps(start, "placement.start", last))} if isinstance(start, dict) else placement
+    start = placement.start
+    if isinstance(start, Range):
+        return replace(placement, start=tuple(steps(start, "placement.start", last)))
+    return placement
 
 
-def place(elements: pd.DataFrame, placement: dict[str, Any], length: int) -> Iterator[Placed]:
+def place(elements: pd.DataFrame, placement: Placement, length: int) -> Iterator[Placed]:
     """Each element, in the order of the table, on each strand, at each start, in backgrounds of `length`.
 
     Args:
@@ -94,7 +99,7 @@ def changed_part(placed: Placed) -> tuple[str, int]:
     return sequence, placed.start + placed.sequence.index(sequence)
 
 
-def placed_table(elements: pd.DataFrame, placement: dict[str, Any], length: int) -> pd.DataFrame:
+def placed_table(elements: pd.DataFrame, placement: Placement, length: int) -> pd.DataFrame:
     """The rows of `elements`, each repeated for its placements in the order of `place`, with strand and start.
 
     Args:

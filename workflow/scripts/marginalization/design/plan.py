@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +27,13 @@ from .. import __version__
 from ..config.attributions import attribution_callable, attribution_files, callables
 from ..config.checks import background_files, element_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
-from ..inputs.backgrounds import check_copies, equal_backgrounds, select_backgrounds
+from ..config.sections import Config, Shards
+from ..config.substitutions import Controls, Placement
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
 from ..store.paths import Results, job_name, shard_label, shard_numbers
+from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, compared, read_elements
 from .placement import starts, strands, written_out
@@ -83,86 +86,91 @@ class Plan(NamedTuple):
             + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
         )
 
-    def warning(self, shards: dict[str, Any]) -> str | None:
+    def warning(self, shards: Shards) -> str | None:
         """What to do about jobs that are too many, or whose time is not known."""
         if self.unmeasured:
             return (
                 f"shards.minutes needs the rate of {', '.join(self.unmeasured)}: run snakemake with target measure. "
-                f"Until then a job computes shards.marginals ({shards['marginals']:,})"
+                f"Until then a job computes shards.marginals ({shards.marginals:,})"
             )
         for what, section, n_jobs in (
             ("this screen takes", "shards", self.n_jobs),
             ("its attributions take", "attributions", self.n_attribution_jobs),
         ):
-            if n_jobs <= shards["max_jobs"]:
+            if n_jobs <= shards.max_jobs:
                 continue
             # Twice the mean, because the number of element shards is rounded up to a power of two.
-            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards['max_jobs'])}"
+            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards.max_jobs)}"
             if self.n_background_shards > 1:
                 remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
             return (
-                f"{what} {n_jobs:,} jobs, more than shards.max_jobs ({shards['max_jobs']:,}); "
+                f"{what} {n_jobs:,} jobs, more than shards.max_jobs ({shards.max_jobs:,}); "
                 f"larger jobs cost less to start: set {remedy}"
             )
         return None
 
 
-def make_plan(config: dict[str, Any], cache: Path = Path(".snakemake/marginalization")) -> Plan:
-    """Plan a resolved config, reading its inputs unless they are as they were when the cache was written.
+def make_plan(raw: dict[str, Any], cache: Path = Path(".snakemake/marginalization")) -> Plan:
+    """Plan a screen, reading its inputs unless they are as they were when the cache was written.
+
+    Args:
+        raw: its resolved config, as Snakemake has it: what the names of jobs are digests of.
+        cache: the folder of kept plans.
 
     Raises:
         InputError: an input is missing or bad.
     """
+    config = Config.of(raw)
     files = {*element_files(config), *background_files(config), *attribution_files(config)}
-    for model in config["models"]:
+    for model in config.models:
         files.update(model_files(config, model))
-    if config["shards"]["minutes"]:
-        rates = map(Results.of_screen(config["screen"]).rate, config["models"])
+    if config.shards.minutes:
+        rates = map(Results.of_screen(config.screen).rate, config.models)
         files.update(str(path) for path in rates if path.exists())
     files.update(path for reference in callables(config) for path in package_files(reference))
     stamps = {path: file_stamp(path) for path in sorted(files)}
-    made_from = [code_digest(), config, stamps]
+    made_from = [code_digest(), raw, stamps]
     key = _digest([json.dumps(made_from, sort_keys=True)])
     kept = cache / f"plan-{key}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none is there, or it is damaged
         found = json.loads(kept.read_text())
         if found["digest"] == _digest([json.dumps(found["plan"])]):
             return Plan(**found["plan"])
-    plan = _read_plan(config)
+    plan = _read_plan(config, raw)
     with contextlib.suppress(ValueError):  # without a cache, for want of space or rights, the next parse reads again
         write_json({"plan": plan._asdict(), "digest": _digest([json.dumps(plan._asdict())])}, kept)
     return plan
 
 
-def _read_plan(config: dict[str, Any]) -> Plan:
+def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     read = read_elements(config)
     elements = read.elements
-    backgrounds, _ = select_backgrounds(config["backgrounds"], config["seed"])
-    spec, shards = config["backgrounds"], config["shards"]
-    check_copies(spec["transform"], spec["copies"])
-    n_backgrounds = len(backgrounds) * spec["copies"]
-    placement = written_out(config["placement"], spec["length"] - int(elements["width"].max()))
+    backgrounds, _ = select_backgrounds(config)
+    spec, shards = config.backgrounds, config.shards
+    check_copies(spec.transform, spec.copies)
+    n_backgrounds = len(backgrounds) * spec.copies
+    placement = written_out(config.placement, config.length - int(elements["width"].max()))
     n_placements = len(strands(placement)) * len(starts(placement))
 
-    models = {model: _model_digest(config, model, placement) for model in config["models"]}
-    results = Results.of_screen(config["screen"])
+    models = {model: _model_digest(config, raw, model, placement) for model in config.models}
+    results = Results.of_screen(config.screen)
     rates = {model: measured_rate(results.rate(model), digest) for model, digest in models.items()}
-    marginals = shards["marginals"]
+    marginals: float = shards.marginals
     known = [rate for rate in rates.values() if rate]
-    if shards["minutes"] and len(known) == len(models):
-        marginals = 60 * shards["minutes"] * min(known)
-    per_element = n_placements * min(n_backgrounds, shards["backgrounds"])
+    if shards.minutes and len(known) == len(models):
+        marginals = 60 * shards.minutes * min(known)
+    per_element = n_placements * min(n_backgrounds, shards.backgrounds)
     element_digests = _element_digests(elements, per_element, marginals)
     background_digests = {}
-    for label, (first, last) in background_ranges(n_backgrounds, shards["backgrounds"]).items():
-        rows = backgrounds.iloc[first // spec["copies"] : -(-last // spec["copies"])]
+    for label, (first, last) in background_ranges(n_backgrounds, shards.backgrounds).items():
+        rows = backgrounds.iloc[first // spec.copies : -(-last // spec.copies)]
         # With several copies, shards cut elsewhere can be of the same originals, so where it is cut is part of it.
-        made_by = json.dumps([spec["transform"], spec["copies"], config["seed"], first, last])
+        made_by = json.dumps([spec.transform, spec.copies, config.seed, first, last])
         background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
     return Plan(
         jobs=_jobs(models, element_digests, background_digests),
         models=models,
-        unmeasured=[model for model, rate in rates.items() if shards["minutes"] and not rate],
+        unmeasured=[model for model, rate in rates.items() if shards.minutes and not rate],
         elements_digest=_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
         backgrounds_digest=_digest(background_digests.values()),
         n_elements=len(elements),
@@ -171,16 +179,17 @@ def _read_plan(config: dict[str, Any]) -> Plan:
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
-        attribution_jobs=_attribution_jobs(config, elements, per_element, models, background_digests),
+        attribution_jobs=_attribution_jobs(config, raw, elements, per_element, models, background_digests),
         # Shuffles of equal backgrounds differ.
-        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec["transform"] == "none" else []),
-        verdicts=_verdicts(read, config["elements"].get("controls")),
+        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec.transform == "none" else []),
+        verdicts=_verdicts(read, config.elements.controls),
     )
 
 
-def _verdicts(read: Elements, spec: dict[str, Any] | None) -> str:
+def _verdicts(read: Elements, spec: Controls | None) -> str:
     """What the controls can tell; empty without any."""
-    of_elements = resolution(families(read.elements, spec), spec).describe() if spec else ""
+    controls = spec and asdict(spec)
+    of_elements = resolution(families(read.elements, controls), controls).describe() if controls else ""
     return "; ".join(filter(None, [of_elements, pairs_resolution(read.pairs, read.control_pairs)]))
 
 
@@ -214,29 +223,31 @@ def _jobs(models: dict[str, str], elements: dict[str, str], backgrounds: dict[st
 
 
 def _attribution_jobs(
-    config: dict[str, Any],
+    config: Config,
+    raw: dict[str, Any],
     elements: pd.DataFrame,
     per_element: int,
     models: dict[str, str],
     background_digests: dict[str, str],
 ) -> dict[str, list[str]]:
     """The jobs of the config's attributions, if there are any; controls have none."""
-    if "attributions" not in config:
+    if config.attributions is None:
         return {}
-    spec = dict(config["attributions"])
+    spec = dict(raw["attributions"])
     element_digests = _element_digests(compared(elements), per_element, spec.pop("marginals"))
     # The digests of backgrounds hold the seed, by which references are drawn.
-    files = [*attribution_files(config), *package_files(attribution_callable(config))]
+    files = [*attribution_files(config), *package_files(attribution_callable(config.attributions.function))]
     made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]
     return _jobs(
         {model: _digest([digest, *made_by]) for model, digest in models.items()}, element_digests, background_digests
     )
 
 
-def _model_digest(config: dict[str, Any], model: str, placement: dict[str, Any]) -> str:
+def _model_digest(config: Config, raw: dict[str, Any], model: str, placement: Placement) -> str:
     """A digest of a model, and of what is done with it alike in each job."""
-    settings = [config["models"][model], config["readouts"], placement, config["backgrounds"]["length"]]
-    settings += [config["compute"]["dtype"], config["compute"]["precision"]]
+    placed = {**raw["placement"], "start": placement.start}
+    settings = [raw["models"][model], raw["readouts"], placed, config.length]
+    settings += [config.compute.dtype, config.compute.precision]
     files = model_files(config, model)
     files += [path for reference in model_callables(config, model) for path in package_files(reference)]
     return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..config.sections import Config
 from ..design.placement import Placed, window_starts
 from ..inference.attribution import Attributor, OneReadout, draw_references
 from ..inference.prediction import evaluating
@@ -60,16 +61,14 @@ class AttributionSums(Sink):
 class Summed:
     """Attributions of constructs, summed over the backgrounds of a shard; arguments are as for `run_attributions`."""
 
-    def __init__(
-        self, model: ReadoutModel, shard: Shard, config: dict[str, Any], device: torch.device, readouts: list[str]
-    ):
+    def __init__(self, model: ReadoutModel, shard: Shard, config: Config, device: torch.device, readouts: list[str]):
         self.shard = shard
-        self.attributor = Attributor(config["attributions"], config["compute"], device)
+        self.attributor = Attributor(vars(config.attributions), vars(config.compute), device)
         self.models = {readout: OneReadout(model, readout, shard.args) for readout in readouts}
         sequences = shard.backgrounds["sequence"]
         self.X = one_hot_encode(list(sequences))
         n = self.attributor.n_references
-        self.references = draw_references(sequences, n, config["seed"]) if n else None
+        self.references = draw_references(sequences, n, config.seed) if n else None
 
     def after(self, done: int) -> Iterator[Outputs]:
         """The sums of the constructs of the placements from one on, a few at a time."""
@@ -105,7 +104,7 @@ class Summed:
 def run_attributions(
     model: ReadoutModel,
     shard: Shard,
-    config: dict[str, Any],
+    config: Config,
     device: torch.device,
     paths: dict[str, str],
     pieces: Path,
@@ -125,7 +124,8 @@ def run_attributions(
         InputError: an attribution is NaN or infinite, or a lab's own function does not give attributions.
         StoppedError: as `run_shard`.
     """
-    summed, window = Summed(model, shard, config, device, list(paths)), config["attributions"]["window"]
+    assert config.attributions
+    summed, window = Summed(model, shard, config, device, list(paths)), config.attributions.window
     sinks = [AttributionSums(shard, readout, path, window) for readout, path in paths.items()]
     group = max(1, ROW_GROUP_NUMBERS // (sum(len(sink.targets) for sink in sinks) * 2 * (window + 2)))
     with evaluating(model, device):

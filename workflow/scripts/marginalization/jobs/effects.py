@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..config.checks import readouts_of
+from ..config.sections import Config
 from ..design.placement import Placed, changed_part
 from ..errors import InputError
 from ..inference.session import LOOK_AHEAD, session
@@ -21,7 +22,7 @@ from ..models.readouts import Key, Profile, ReadoutModel
 from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import one_hot_encode
-from ..statistics.scales import Scale, effect, scale_of
+from ..statistics.scales import Scale, effect
 from ..store.schemas import EFFECTS, PROFILE_SUMS
 from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
 
@@ -99,7 +100,7 @@ class ProfileSums(Sink):
 def run_effects(
     model: ReadoutModel,
     shard: Shard,
-    config: dict[str, Any],
+    config: Config,
     device: torch.device,
     paths: dict[Key, str],
     pieces: Path,
@@ -110,7 +111,7 @@ def run_effects(
     Args:
         model: a model with its readouts.
         shard: what to compute.
-        config: as resolved.
+        config: of the screen.
         device: where.
         paths: the file to write for each key of the model's output.
         pieces, facts: as for `run_shard`.
@@ -122,17 +123,17 @@ def run_effects(
         InputError: a readout is NaN or infinite, or outside the domain of its scale.
         StoppedError: as `run_shard`.
     """
-    scales = {name: scale_of(readout) for name, readout in readouts_of(config).items()}
+    scales = {name: readout.scale for name, readout in readouts_of(config).items()}
     sinks = [
         ProfileSums(shard, key, path) if isinstance(key, Profile) else Effects(shard, key, path, scales[key])
         for key, path in paths.items()
     ]
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
-    compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
+    options: dict[str, Any] = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
     placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
     # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
-    with session(model, X, placed, args=shard.args, device=device, **compute) as opened:
+    with session(model, X, placed, args=shard.args, device=device, **options) as opened:
 
         def before() -> Outputs:
             return {key: y.unsqueeze(0) for key, y in opened.before().items()}

@@ -14,6 +14,7 @@ from .. import __version__
 from ..config.attributions import callables
 from ..config.checks import config_hash
 from ..config.dependencies import code_digest, code_file
+from ..config.sections import Config
 from ..store.files import read_facts, sha256
 from ..store.paths import Results
 
@@ -35,7 +36,7 @@ def facts(config: dict[str, Any], files: Iterable[str] = (), parts: Iterable[str
     """The facts that stand in the metadata of every table: they are the same whenever the screen is run again.
 
     Args:
-        config: as resolved.
+        config: as resolved, and as Snakemake has it.
         files: inputs and models, whose SHA-256 to give.
         parts: files of shards that the table is merged from, whose makers to name.
     """
@@ -77,7 +78,9 @@ def packages(others: Iterable[str] = ()) -> dict[str, str]:
 def _of_the_lab(config: dict[str, Any]) -> set[str]:
     """The packages that the config's models, readouts and attributions are of, by what they are imported as."""
     return {
-        reference.partition(":")[0].partition(".")[0] for reference in callables(config) if not code_file(reference)
+        reference.partition(":")[0].partition(".")[0]
+        for reference in callables(Config.of(config))
+        if not code_file(reference)
     }
 
 

@@ -25,6 +25,7 @@ import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from ..config.sections import Config
 from ..design.elements import compared
 from ..design.placement import Placed, place, written_out
 from ..design.plan import background_ranges, element_bounds
@@ -69,11 +70,11 @@ class Shard(NamedTuple):
     n_backgrounds: int
 
 
-def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, controls: bool = True) -> Shard:
+def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool = True) -> Shard:
     """Read what a job computes.
 
     Args:
-        config: as resolved.
+        config: of the screen.
         model: its name.
         job: the job's name.
         paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
@@ -82,19 +83,19 @@ def read_shard(config: dict[str, Any], model: str, job: str, paths: Any, control
     elements_label, backgrounds_label = job_labels(job)
     probe = json.loads(Path(paths.probe).read_text())
     backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
-    largest = config["shards"]["backgrounds"]
+    largest = config.shards.backgrounds
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
     low, high = element_bounds(elements_label)
     rows = "element_id", lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
     elements = read_table(paths.elements, ELEMENTS, rows=rows)
-    length = config["backgrounds"]["length"]
+    length = config.length
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
-    placement = written_out(config["placement"], length - int(widest))
+    placement = written_out(config.placement, length - int(widest))
     elements = elements if controls else compared(elements)
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
         placed=list(place(elements, placement, length)),
-        args=[arg[first:end] for arg in load_inputs(config["models"][model], model, len(backgrounds))],
+        args=[arg[first:end] for arg in load_inputs(config.models[model], model, len(backgrounds))],
         targets=probe["targets"],
         positions=probe["profile_length"],
         n_backgrounds=len(backgrounds),

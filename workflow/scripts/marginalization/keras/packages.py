@@ -30,7 +30,7 @@ _FOLD = re.compile(r"fold_?(\d+)")
 
 def package_of(spec: dict[str, Any]) -> str | None:
     """Which package a model's section names the files of."""
-    return next((package for package in PACKAGES if package in spec), None)
+    return next((package for package in PACKAGES if spec.get(package) is not None), None)
 
 
 def stored_file(path: str) -> str:

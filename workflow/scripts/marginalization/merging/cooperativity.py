@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ..config.sections import Readout
 from ..design.control_pairs import arranged_alike
 from ..design.pairs import IDS
 from ..statistics.nulls import benjamini_hochberg
-from ..statistics.scales import Scale, scale_of
+from ..statistics.scales import Scale
 from ..statistics.summary import signed_rank, spread
 from ..store.files import parquet_writer
 from ..store.schemas import COOPERATIVITY, PAIRS_SUMMARY
@@ -48,7 +49,7 @@ def merge_pairs(
     pairs: pd.DataFrame,
     control_pairs: pd.DataFrame,
     level: float | None,
-    readouts: dict[str, dict[str, Any]],
+    readouts: dict[str, Readout],
     paths: Sequence[str],
     facts: dict[str, Any],
 ) -> None:
@@ -77,7 +78,7 @@ def merge_pairs(
         parquet_writer(paths[1], PAIRS_SUMMARY, facts) as of_motifs,
     ):
         for item in tqdm(screened, unit="readout", ncols=100):
-            scale = scale_of(readouts[item.readout])
+            scale = readouts[item.readout].scale
             with spilled_effects(item, scale, needed, Path(paths[0]).parent) as spilled:
                 for target, effects in zip(item.targets, spilled, strict=True):
                     found = _statistics(effects, rows, scale)

@@ -11,7 +11,7 @@ each of them in any order; among them the element is tested, as its effects are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..config.sections import Comparison, Readout
 from ..errors import InputError
 from ..statistics.families import Families
 from ..statistics.nulls import compare, control_spread
-from ..statistics.scales import scale_of
 from ..statistics.summary import signed_rank, spread
 from ..store.files import parquet_writer
 from ..store.schemas import DIFFERENTIAL
@@ -52,11 +52,11 @@ class Match(NamedTuple):
 
 
 def merge_differential(
-    comparisons: list[dict[str, Any]],
+    comparisons: Sequence[Comparison],
     screened: list[Screened],
     placed: pd.DataFrame,
     among: Families,
-    readouts: dict[str, dict[str, Any]],
+    readouts: dict[str, Readout],
     path: str,
     facts: dict[str, Any],
 ) -> None:
@@ -77,9 +77,9 @@ def merge_differential(
     folder = Path(path).parent
     with parquet_writer(path, DIFFERENTIAL, facts) as writer:
         for i, comparison in enumerate(comparisons):
-            sides = {side: comparison[side] for side in ("first", "second")}
+            sides = {side: getattr(comparison, side) for side in ("first", "second")}
             for match in _matches(comparison, f"compare[{i}]", screened):
-                scale = scale_of(readouts[match.first.readout])
+                scale = readouts[match.first.readout].scale
                 with ExitStack() as stack:
                     first = second = stack.enter_context(spilled_effects(match.first, scale, needed, folder))
                     if match.second is not match.first:
@@ -89,7 +89,7 @@ def merge_differential(
                             spilled[item.targets.index(target)]
                             for spilled, item, target in zip((first, second), match[:2], targets, strict=True)
                         ]
-                        found = _statistics(effects, among, comparison["scaled"], f"compare[{i}]")
+                        found = _statistics(effects, among, comparison.scaled, f"compare[{i}]")
                         found |= {**sides, **names, "n_backgrounds": effects[0].shape[1]}
                         _write(writer, rows, found)
 
@@ -103,12 +103,12 @@ def _write(writer: pq.ParquetWriter, rows: pd.DataFrame, found: dict[str, Any]) 
         writer.write_table(pa.Table.from_pandas(table, schema=writer.schema, preserve_index=False))
 
 
-def _matches(comparison: dict[str, Any], place: str, screened: list[Screened]) -> Iterator[Match]:
+def _matches(comparison: Comparison, place: str, screened: list[Screened]) -> Iterator[Match]:
     """Two targets within each model and group, or two of these at each target that both have."""
-    first, second = comparison["first"], comparison["second"]
-    if "readout" in comparison:
+    first, second = comparison.first, comparison.second
+    if comparison.readout:
         for item in screened:
-            if item.readout == comparison["readout"]:
+            if item.readout == comparison.readout:
                 for target in (first, second):
                     if target not in item.targets:
                         raise InputError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ def find_parts(
     paths: list[str],
     placed: pd.DataFrame,
     targets: dict[str, dict[str, list[str]]],
-    groups: dict[str, list[str]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Screened]:
     """Sort the files of shards, by models and then by groups of models.
 

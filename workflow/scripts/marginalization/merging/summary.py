@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ..config.sections import Readout
 from ..statistics.families import Families
 from ..statistics.nulls import compare
-from ..statistics.scales import Scale, effect, scale_of
+from ..statistics.scales import Scale, effect
 from ..statistics.summary import agreement, summarize
 from ..store.files import parquet_writer
 from ..store.schemas import STATISTICS, SUMMARY
@@ -30,7 +31,7 @@ def merge_effects(
     screened: list[Screened],
     placed: pd.DataFrame,
     among: Families,
-    readouts: dict[str, dict[str, Any]],
+    readouts: dict[str, Readout],
     path: str,
     facts: dict[str, Any],
 ) -> None:
@@ -51,7 +52,7 @@ def merge_effects(
     n_elements = placed["element_id"].nunique()
     with parquet_writer(path, SUMMARY, facts) as writer:
         for item in tqdm(screened, unit="readout", ncols=100):
-            scale = scale_of(readouts[item.readout])
+            scale = readouts[item.readout].scale
             with tempfile.TemporaryFile(dir=Path(path).parent) as scratch:
                 n_backgrounds = _spill_statistics(item, scale, len(placed), scratch)
                 spilled = np.memmap(scratch, np.float64, "r", shape=(len(item.targets), len(placed), len(STATISTICS)))

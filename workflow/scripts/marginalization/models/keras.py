@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from ..config.sections import Model
 from ..keras.files import Layer, Network
 from ..keras.packages import open_network
 
 
-def load_keras(spec: dict[str, Any], place: str) -> nn.Module:
+def load_keras(spec: Model, place: str) -> nn.Module:
     """The network of a section `chrombpnet` or `bpnet`, which gives profile logits and log counts."""
-    with open_network(spec, place) as network:
+    with open_network(vars(spec), place) as network:
         return KerasNetwork(network).eval()
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..config.sections import Input, Model
 from ..errors import InputError
 from ..inputs.model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_model, zip_entries
-from ..keras.packages import package_of
 from .checkpoints import load_weights
 from .factories import make
 from .keras import load_keras
@@ -26,24 +26,25 @@ from .process_state import state_kept
 logger = logging.getLogger(__name__)
 
 
-def load_model(spec: dict[str, Any], name: str) -> Callable[..., Any]:
+def load_model(spec: Model, name: str) -> Callable[..., Any]:
     """The model that a section `models.<name>` of the config describes, on the CPU.
 
     Raises:
         InputError: it can not be loaded; the message says how to fix that.
     """
     place = f"models.{name}"
-    if package_of(spec):
+    if spec.chrombpnet or spec.bpnet:
         return load_keras(spec, place)
-    if "factory" in spec:
-        model = _unwrapped(make(spec["factory"], spec.get("kwargs", {}), place), place)
-        if "weights" in spec:
-            load_weights(model, spec["weights"], place)
+    if spec.factory:
+        model = _unwrapped(make(spec.factory, spec.kwargs or {}, place), place)
+        if spec.weights:
+            load_weights(model, spec.weights, place)
         return model
-    return _unwrapped(_load_file(spec["file"], spec["trust_pickle"], place), place)
+    assert spec.file is not None
+    return _unwrapped(_load_file(spec.file, spec.trust_pickle, place), place)
 
 
-def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[torch.Tensor]:
+def load_inputs(spec: Model, name: str, n_backgrounds: int) -> list[torch.Tensor]:
     """A model's further inputs, each with a row for each of all the backgrounds of the screen.
 
     Raises:
@@ -51,15 +52,15 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
             holds another number of numbers than its shape.
     """
     inputs = []
-    for i, item in enumerate(spec["inputs"]):
-        if "constant" in item:
+    for i, item in enumerate(spec.inputs):
+        if item.constant is not None:
             filled = _constant(item, f"models.{name}.inputs[{i}]")
             inputs.append(filled.expand(n_backgrounds, *filled.shape))
             continue
         array = _load_array(item, f"models.{name}.inputs[{i}]")
         if array.shape[:1] != (n_backgrounds,):
             raise InputError(
-                f"config: models.{name}.inputs[{i}]: {item['file']} has shape {array.shape}, but there are "
+                f"config: models.{name}.inputs[{i}]: {item.file} has shape {array.shape}, but there are "
                 f"{n_backgrounds} backgrounds; give one row for each, in the order of backgrounds.parquet"
             )
         # float64 is what numpy writes unasked, and not what a model of float32 takes.
@@ -67,13 +68,13 @@ def load_inputs(spec: dict[str, Any], name: str, n_backgrounds: int) -> list[tor
     return inputs
 
 
-def _constant(item: dict[str, Any], place: str) -> torch.Tensor:
+def _constant(item: Input, place: str) -> torch.Tensor:
     """A constant input, float32, without the batch."""
     try:
-        values = np.array(item["constant"], dtype=np.float32)
+        values = np.array(item.constant, dtype=np.float32)
     except ValueError as error:
         raise InputError(f"config: {place}: the rows of the constant differ in length") from error
-    shape = tuple(item.get("shape", values.shape))
+    shape = tuple(item.shape or values.shape)
     if values.ndim == 0:
         return torch.full(shape, values.item())
     if values.size != math.prod(shape):
@@ -83,16 +84,17 @@ def _constant(item: dict[str, Any], place: str) -> torch.Tensor:
     return torch.from_numpy(values.reshape(shape))
 
 
-def _load_array(item: dict[str, Any], place: str) -> np.ndarray:
+def _load_array(item: Input, place: str) -> np.ndarray:
+    assert item.file is not None
     try:
-        loaded = np.load(item["file"], allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.get("key"))
+        loaded = np.load(item.file, allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.key)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"config: {place}: {item['file']} is no .npy or .npz file of numbers: {error}") from error
+        raise InputError(f"config: {place}: {item.file} is no .npy or .npz file of numbers: {error}") from error
     if array is None:
-        raise InputError(f"config: {place}: {item['file']} holds {', '.join(loaded.files)}; name one of them as `key`")
+        raise InputError(f"config: {place}: {item.file} holds {', '.join(loaded.files)}; name one of them as `key`")
     if array.dtype.kind not in "biufc":
-        raise InputError(f"config: {place}: {item['file']} holds {array.dtype}, no numbers")
+        raise InputError(f"config: {place}: {item.file} holds {array.dtype}, no numbers")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

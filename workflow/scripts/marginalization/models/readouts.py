@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ..config.sections import Everything, Readout
 from ..errors import InputError
 from .factories import import_callable
 
@@ -51,19 +52,19 @@ class ReadoutModel(nn.Module):
 
     Args:
         model: a callable from one-hot sequences (and further inputs) to an output tree.
-        readouts: sections of the config by name.
+        readouts: by name.
         average_strands: average each construct's readouts with those of its reverse complement.
     """
 
-    def __init__(self, model: Callable[..., Any], readouts: dict[str, dict[str, Any]], average_strands: bool = False):
+    def __init__(self, model: Callable[..., Any], readouts: dict[str, Readout], average_strands: bool = False):
         super().__init__()
         self.model = model
         self.readouts = readouts
         self.average_strands = average_strands
         self.functions = {
-            name: import_callable(readout["function"], f"readouts.{name}.function")
+            name: import_callable(readout.function, f"readouts.{name}.function")
             for name, readout in readouts.items()
-            if "function" in readout
+            if readout.function
         }
 
     def forward(self, X: torch.Tensor, *args: torch.Tensor) -> dict[Key, torch.Tensor]:
@@ -80,29 +81,29 @@ class ReadoutModel(nn.Module):
         """The readouts of a model's outputs for n sequences; `positions` of a reverse complement in forward order."""
         values: dict[Key, torch.Tensor] = {}
         for name, readout in self.readouts.items():
-            if "function" in readout:
+            if readout.function:
                 value = self.functions[name](outputs)
                 if not isinstance(value, torch.Tensor) or value.ndim != 2:
                     raise InputError(
-                        f"config: readouts.{name}: {readout['function']} must return a tensor of shape "
+                        f"config: readouts.{name}: {readout.function} must return a tensor of shape "
                         f"(batch, targets), not {_describe(value)}"
                     )
-                check_rows(value, n, f"readouts.{name}: what {readout['function']} returned")
+                check_rows(value, n, f"readouts.{name}: what {readout.function} returned")
                 values[name] = value
-            elif "profile" in readout:
-                heads = [pick(outputs, readout["profile"][head], name, n) for head in ("logits", "counts")]
+            elif readout.profile:
+                heads = [pick(outputs, key, name, n) for key in (readout.profile.logits, readout.profile.counts)]
                 profile = expected_profile(*heads)
                 profile = profile.flip(-1) if reverse else profile
-                values[name] = window(profile, readout["positions"], name).sum(dim=-1)
-                if readout["profile"]["keep"]:
+                values[name] = window(profile, readout.positions, name).sum(dim=-1)
+                if readout.profile.keep:
                     values[Profile(name)] = profile
-            elif not readout:
+            elif isinstance(readout, Everything):
                 values[name] = _everything(outputs, name, n)
             else:
-                y = pick(outputs, readout["output"], name, n)
-                if reverse and readout["positions"] != "all":
+                y = pick(outputs, readout.output, name, n)
+                if reverse and readout.positions != "all":
                     y = y.flip(-1)
-                value = _REDUCTIONS[readout["reduce"]](window(y, readout["positions"], name))
+                value = _REDUCTIONS[readout.reduce](window(y, readout.positions, name))
                 values[name] = value.reshape(value.shape[0], -1)
         return values
 
@@ -110,10 +111,10 @@ class ReadoutModel(nn.Module):
         """A reverse complement's readout, or its profile, in the order of the targets."""
         name = readout_of(key)
         readout = self.readouts[name]
-        if "reverse_order" in readout:
+        if readout.reverse_order:
             check_reverse_order(readout, y.shape[1], name)
-            return y[:, readout["reverse_order"]]
-        return y.flip(1) if "profile" in readout else y
+            return y[:, list(readout.reverse_order)]
+        return y.flip(1) if readout.profile else y
 
 
 def pick(outputs: Any, output: int | str, name: str, n: int | None = None) -> torch.Tensor:
@@ -153,7 +154,7 @@ def check_rows(y: torch.Tensor, n: int | None, place: str) -> None:
     )
 
 
-def window(y: torch.Tensor, positions: Literal["all"] | int | list[int], name: str) -> torch.Tensor:
+def window(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], name: str) -> torch.Tensor:
     """The positions of the last axis that a readout takes: all, a number of central ones, or from start to end."""
     length = y.shape[-1]
     if positions == "all":
@@ -161,7 +162,8 @@ def window(y: torch.Tensor, positions: Literal["all"] | int | list[int], name: s
     start, end = ((length - positions) // 2, (length + positions) // 2) if isinstance(positions, int) else positions
     if not 0 <= start < end <= length:
         raise InputError(
-            f"config: readouts.{name}.positions: {positions} does not lie within the output's {length} positions"
+            f"config: readouts.{name}.positions: {list(positions) if isinstance(positions, tuple) else positions} does "
+            f"not lie within the output's {length} positions"
         )
     return y[..., start:end]
 
@@ -192,13 +194,13 @@ def expected_profile(logits: torch.Tensor, log_counts: torch.Tensor) -> torch.Te
     return shares * log_counts.expm1().unsqueeze(-1)
 
 
-def target_names(readout: dict[str, Any], n: int, name: str) -> list[str]:
+def target_names(readout: Readout, n: int, name: str) -> list[str]:
     """The names of a readout's n targets: the config's, else strands for a profile, else numbers.
 
     Raises:
         InputError: the config names another number of targets, or gives an order of another length.
     """
-    names = readout.get("targets") or (STRANDS.get(n) if "profile" in readout else None) or [str(i) for i in range(n)]
+    names = list(readout.targets or ()) or (readout.profile and STRANDS.get(n)) or [str(i) for i in range(n)]
     if len(names) != n:
         raise InputError(
             f"config: readouts.{name}.targets names {len(names)} targets, but the readout has {n}: {', '.join(names)}"
@@ -207,9 +209,9 @@ def target_names(readout: dict[str, Any], n: int, name: str) -> list[str]:
     return names
 
 
-def check_reverse_order(readout: dict[str, Any], n: int, name: str) -> None:
+def check_reverse_order(readout: Readout, n: int, name: str) -> None:
     """Raise an InputError unless a readout's reverse_order, if it has one, is an order of its n targets."""
-    if "reverse_order" in readout and sorted(readout["reverse_order"]) != list(range(n)):
+    if readout.reverse_order and sorted(readout.reverse_order) != list(range(n)):
         raise InputError(f"config: readouts.{name}.reverse_order must hold each of 0 to {n - 1} once")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..config.checks import model_callables, model_files, readouts_of
 from ..config.dependencies import noted_reads, package_files, relative
+from ..config.sections import Config, Readout
 from ..errors import InputError
 from ..inference.consistency import FaultError, find_fault
 from ..inference.state import SEQUENCES
@@ -24,13 +26,13 @@ from .remedies import Trial, of_failure, of_fault
 logger = logging.getLogger(__name__)
 
 
-def load_readout_model(config: dict[str, Any], name: str) -> ReadoutModel:
+def load_readout_model(config: Config, name: str) -> ReadoutModel:
     """A model of the config followed by the config's readouts."""
-    model = load_model(config["models"][name], name)
-    return ReadoutModel(model, readouts_of(config), config["placement"]["average_strands"])
+    model = load_model(config.models[name], name)
+    return ReadoutModel(model, readouts_of(config), config.placement.average_strands)
 
 
-def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.device | str = "cpu") -> dict[str, Any]:
+def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Run a model on three random sequences of the backgrounds' length: together, again, and each alone.
 
     Returns:
@@ -44,13 +46,13 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.d
     """
     with noted_reads() as reads:
         model = load_readout_model(config, name)
-    kept = [key for key, readout in model.readouts.items() if readout.get("profile", {}).get("keep")]
+    kept = [key for key, readout in model.readouts.items() if readout.profile and readout.profile.keep]
     model.readouts = {key: _with_profile(readout) for key, readout in model.readouts.items()}
-    letters = named_generator(config["seed"], "probe").choice(list(DNA), (SEQUENCES, config["backgrounds"]["length"]))
+    letters = named_generator(config.seed, "probe").choice(list(DNA), (SEQUENCES, config.length))
     X = one_hot_encode(["".join(row) for row in letters])
     rows = torch.arange(SEQUENCES) % n_backgrounds
-    args = [arg[rows] for arg in load_inputs(config["models"][name], name, n_backgrounds)]
-    trial = Trial(model, X, args, config["compute"]["dtype"], device)
+    args = [arg[rows] for arg in load_inputs(config.models[name], name, n_backgrounds)]
+    trial = Trial(model, X, args, config.compute.dtype, device)
     y = _examined(trial, f"config: models.{name}")
     _warn(y, name)
     return {
@@ -61,7 +63,7 @@ def probe(config: dict[str, Any], name: str, n_backgrounds: int, device: torch.d
     }
 
 
-def _known_files(config: dict[str, Any], name: str) -> set[str]:
+def _known_files(config: Config, name: str) -> set[str]:
     """The files that the plan knows a model to be made of."""
     packages = (path for reference in model_callables(config, name) for path in package_files(reference))
     return set(relative(map(os.path.abspath, [*model_files(config, name), *packages])))
@@ -109,9 +111,9 @@ def _in_short(error: Exception) -> str:
     return lines[-1 if "TorchScript interpreter" in lines[0] else 0].rstrip(".")
 
 
-def _with_profile(readout: dict[str, Any]) -> dict[str, Any]:
+def _with_profile(readout: Readout) -> Readout:
     """The same readout, its profile kept if it has one."""
-    return readout | {"profile": readout["profile"] | {"keep": True}} if "profile" in readout else readout
+    return replace(readout, profile=replace(readout.profile, keep=True)) if readout.profile else readout
 
 
 def _warn(y: dict[Key, torch.Tensor], name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..config.sections import Config
 from ..design.placement import changed_part, place, written_out
 from ..inference.streams import stream_motifs
 from ..models.loading import load_inputs
@@ -24,27 +25,25 @@ MOST_BACKGROUNDS = 100
 """The most backgrounds to measure with."""
 
 
-def marginals_per_second(
-    model: ReadoutModel, config: dict[str, Any], name: str, paths: Any, device: torch.device
-) -> float:
+def marginals_per_second(model: ReadoutModel, config: Config, name: str, paths: Any, device: torch.device) -> float:
     """Measure on the screen's own backgrounds and elements, these over and over.
 
     Args:
         model: with its readouts.
-        config: as resolved.
+        config: of the screen.
         name: of the model.
         paths: with the attributes `elements` and `backgrounds`: the files to read.
         device: where.
     """
     backgrounds = read_table(paths.backgrounds, BACKGROUNDS, columns=["sequence"])
     elements = read_table(paths.elements, ELEMENTS)
-    few = backgrounds["sequence"].iloc[: min(MOST_BACKGROUNDS, config["shards"]["backgrounds"])]
+    few = backgrounds["sequence"].iloc[: min(MOST_BACKGROUNDS, config.shards.backgrounds)]
     X = one_hot_encode(list(few))
-    args = [arg[: len(X)] for arg in load_inputs(config["models"][name], name, len(backgrounds))]
-    length = config["backgrounds"]["length"]
-    placement = written_out(config["placement"], length - int(elements["width"].max()))
+    args = [arg[: len(X)] for arg in load_inputs(config.models[name], name, len(backgrounds))]
+    length = config.length
+    placement = written_out(config.placement, length - int(elements["width"].max()))
     placed = itertools.cycle(map(changed_part, place(elements, placement, length)))
-    compute = {key: config["compute"][key] for key in ("batch_size", "dtype", "precision")}
+    compute = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     done = 0
     stream = stream_motifs(model, X, placed, args=args, device=device, **compute)
     next(stream)

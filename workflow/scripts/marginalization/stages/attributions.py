@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..config.attributions import attribution_readouts
+from ..config.sections import Config
 from ..design.elements import compared
 from ..design.placement import placed_table
 from ..jobs.attributions import run_attributions
@@ -27,11 +28,11 @@ def attribute(snakemake: Any) -> None:
     """Attribute one shard of the elements in one shard of the backgrounds."""
     with as_job(snakemake) as (results, said):
         torch.set_num_threads(snakemake.threads)
-        config, name, job = snakemake.config, snakemake.wildcards.model, snakemake.wildcards.job
+        config, name, job = Config.of(snakemake.config), snakemake.wildcards.model, snakemake.wildcards.job
         model = load_readout_model(config, name)
         shard = read_shard(config, name, job, snakemake.input, controls=False)
         paths = dict(zip(attribution_readouts(config), snakemake.output.sums, strict=True))
-        with claimed_device(config["compute"]["device"]) as device:
+        with claimed_device(config.compute.device) as device:
             made_from = {"model": name, "job": job, "device": device_name(device), **made_by()}
             pieces = results.pieces("attribute", name, job)
             ran = run_attributions(model, shard, config, device, paths, pieces, made_from)
@@ -41,17 +42,17 @@ def attribute(snakemake: Any) -> None:
 def attributions(snakemake: Any) -> None:
     """Merge the shards' sums of attributions into mean attributions."""
     with as_job(snakemake) as (results, _):
-        config, sums = snakemake.config, snakemake.input.sums
-        length = config["backgrounds"]["length"]
+        config, sums = Config.of(snakemake.config), snakemake.input.sums
+        assert config.attributions
         elements = read_table(snakemake.input.elements, ELEMENTS)
         # Where elements stand can depend on the widest of all.
-        placed = compared(placed_table(elements, config["placement"], length)).reset_index(drop=True)
+        placed = compared(placed_table(elements, config.placement, config.length)).reset_index(drop=True)
         set_parts_aside(results, "attribution_sums", sums)
         merge_attributions(
             screened(snakemake, sums, placed),
             placed,
-            length,
-            config["attributions"]["window"],
+            config.length,
+            config.attributions.window,
             snakemake.output[0],
-            facts(config, snakemake.params.files, sums),
+            facts(snakemake.config, snakemake.params.files, sums),
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..config.sections import Config
+from ..design.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from ..design.elements import CONTROL_KINDS, read_elements
-from ..inputs.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from ..jobs.job import as_job
 from ..jobs.provenance import facts
 from ..store.files import write_table
@@ -15,11 +16,10 @@ from ..store.schemas import ANNOTATIONS, BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, M
 def backgrounds(snakemake: Any) -> None:
     """Select and transform the backgrounds."""
     with as_job(snakemake):
-        config = snakemake.config
-        spec = config["backgrounds"]
-        selected, counts = select_backgrounds(spec, config["seed"])
-        table = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
-        write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(config), "counts": counts})
+        config = Config.of(snakemake.config)
+        selected, counts = select_backgrounds(config)
+        table = transform_backgrounds(selected, config.backgrounds.transform, config.backgrounds.copies, config.seed)
+        write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(snakemake.config), "counts": counts})
         print(", ".join(f"{reason}: {n:,}" for reason, n in counts.items()))
         for warning in equal_backgrounds(table):
             print(warning)
@@ -28,7 +28,8 @@ def backgrounds(snakemake: Any) -> None:
 def elements(snakemake: Any) -> None:
     """Read motifs, annotations and pairs; those of equal sequence are one element."""
     with as_job(snakemake):
-        elements, motifs, annotations, pairs, dropped, warnings, control_pairs = read_elements(snakemake.config)
+        config = Config.of(snakemake.config)
+        elements, motifs, annotations, pairs, dropped, warnings, control_pairs = read_elements(config)
         of_control = elements["kind"].isin(CONTROL_KINDS)
         counts = {
             "motifs": len(motifs),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..config.checks import readouts_of
+from ..config.sections import Config
 from ..design.placement import placed_table
 from ..jobs.job import as_job
 from ..jobs.provenance import devices, facts, wall_seconds
@@ -18,7 +20,7 @@ from ..merging.differential import merge_differential
 from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
-from ..statistics.families import families
+from ..statistics.families import Families, families
 from ..store.files import read_facts, write_json
 from ..store.paths import model_of
 from ..store.reading import read_table
@@ -29,63 +31,67 @@ from ..store.superseded import set_parts_aside
 def screened(snakemake: Any, parts: list[str], placed: pd.DataFrame) -> list[Screened]:
     """The parts of all models and groups, of targets as the first looks at the models found them."""
     targets = {model_of(path): json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
-    return find_parts(parts, placed, targets, snakemake.config["groups"])
+    return find_parts(parts, placed, targets, Config.of(snakemake.config).groups)
+
+
+def _families(config: Config, elements: pd.DataFrame) -> Families:
+    controls = config.elements.controls
+    return families(elements, asdict(controls) if controls else None)
 
 
 def merge(snakemake: Any) -> None:
     """Merge the shards' effects into the summary, and their profiles into mean profiles."""
     with as_job(snakemake) as (results, _):
-        config, effects, profiles = snakemake.config, snakemake.input.effects, snakemake.input.profiles
-        length = config["backgrounds"]["length"]
+        config, effects, profiles = Config.of(snakemake.config), snakemake.input.effects, snakemake.input.profiles
         elements = read_table(snakemake.input.elements, ELEMENTS)
-        placed = placed_table(elements, config["placement"], length)
-        made_from = facts(config, snakemake.params.files, [*effects, *profiles])
+        placed = placed_table(elements, config.placement, config.length)
+        made_from = facts(snakemake.config, snakemake.params.files, [*effects, *profiles])
         set_parts_aside(results, "effects", effects)
         set_parts_aside(results, "profile_sums", profiles)
         merge_effects(
             screened(snakemake, effects, placed),
             placed,
-            families(elements, config["elements"].get("controls")),
+            _families(config, elements),
             readouts_of(config),
             snakemake.output[0],
             made_from,
         )
         if profiles:
-            merge_profiles(screened(snakemake, profiles, placed), placed, length, snakemake.output[1], made_from)
+            merge_profiles(screened(snakemake, profiles, placed), placed, config.length, snakemake.output[1], made_from)
 
 
 def cooperativity(snakemake: Any) -> None:
     """Compare the effects of pairs of motifs with those of each motif alone, and this with that of their controls."""
     with as_job(snakemake):
-        config, effects = snakemake.config, snakemake.input.effects
+        config, effects = Config.of(snakemake.config), snakemake.input.effects
         elements = read_table(snakemake.input.elements, ELEMENTS)
-        placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
+        placed = placed_table(elements, config.placement, config.length)
         merge_pairs(
             screened(snakemake, effects, placed),
             placed,
             read_table(snakemake.input.pairs, PAIRS),
             read_table(snakemake.input.control_pairs, CONTROL_PAIRS),
-            config["elements"].get("controls", {}).get("level"),
+            config.level,
             readouts_of(config),
             snakemake.output,
-            facts(config, snakemake.params.files, effects),
+            facts(snakemake.config, snakemake.params.files, effects),
         )
 
 
 def differential(snakemake: Any) -> None:
     """Compare the effects of models, groups or targets with each other."""
     with as_job(snakemake):
-        config, effects = snakemake.config, snakemake.input.effects
+        config, effects = Config.of(snakemake.config), snakemake.input.effects
         elements = read_table(snakemake.input.elements, ELEMENTS)
-        placed = placed_table(elements, config["placement"], config["backgrounds"]["length"])
+        placed = placed_table(elements, config.placement, config.length)
         merge_differential(
-            config["compare"],
+            config.compare,
             screened(snakemake, effects, placed),
             placed,
-            families(elements, config["elements"].get("controls")),
+            _families(config, elements),
             readouts_of(config),
             snakemake.output[0],
-            facts(config, snakemake.params.files, effects),
+            facts(snakemake.config, snakemake.params.files, effects),
         )
 
 

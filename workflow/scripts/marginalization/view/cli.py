@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pandas as pd
 from rich.console import Console
 
 from ..config.checks import readouts_of, require_file
+from ..config.sections import Config
 from ..config.text import check_text
 from ..errors import InputError
-from ..statistics.scales import scale_of
 from .comparison import agreement, joined
 from .printing import intervals, numbers, placed_columns, print_table, text_of
 from .results import (
@@ -24,7 +24,6 @@ from .results import (
     element_names,
     find_element,
     has_number_names,
-    level_of,
     read_config,
     read_element,
     read_summary,
@@ -124,7 +123,7 @@ def _positive(text: str) -> int:
 def _summary(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
-    if arguments.significant and level_of(config) is None:
+    if arguments.significant and config.level is None:
         raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
     keys = _chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
@@ -140,9 +139,9 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
     _tell_of_more(console, keys, KEYS)
 
 
-def _headline(config: dict[str, Any], key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
+def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
     """What a table is of, and how many of its elements (rows: all of their placements) are significant."""
-    n, level = rows["element_id"].nunique(), level_of(config)
+    n, level = rows["element_id"].nunique(), config.level
     if level is None:
         verdict = f"{n:,} {what}; the screen has no controls, so no verdict"
     else:
@@ -152,24 +151,24 @@ def _headline(config: dict[str, Any], key: dict[str, str], rows: pd.DataFrame, w
             verdict = f"{verdict}; {limits}" if resolved.possible else f"{n:,} {what}; {limits}"
         alone = n - rows.loc[rows["significant"].notna(), "element_id"].nunique()
         verdict += f", {alone:,} without controls" if alone else ""
-    scale = scale_of(readouts_of(config)[key["readout"]])
+    scale = readouts_of(config)[key["readout"]].scale
     unit = "" if scale.name == "difference" else f"; effect: {scale.name}, where {scale.neutral:g} is no effect"
     return f"{_title(config, key)}: {verdict}{unit}"
 
 
-def _title(config: dict[str, Any], key: dict[str, str]) -> str:
+def _title(config: Config, key: dict[str, str]) -> str:
     """Such as "fold_0, counts, +"; a group with its number of models."""
-    group = config["groups"].get(key.get("model"))
+    group = config.groups.get(key.get("model", ""))
     title = ", ".join(key.values())
     return f"{title} (mean of {len(group)} models)" if group else title
 
 
-def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
+def _summary_columns(config: Config, model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
     columns = {"rank": numbers(rows["rank"]), **placed_columns(config, rows)}
     columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
-    if level_of(config) is not None:
+    if config.level is not None:
         columns |= {"z": numbers(rows["control_z"]), "element_q": numbers(rows["element_q"])}
-    if model in config["groups"]:
+    if model in config.groups:
         agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
         columns["models agree"] = [f"{n} of {of}" for n, of in agree]
     return columns
@@ -178,7 +177,7 @@ def _summary_columns(config: dict[str, Any], model: str, rows: pd.DataFrame) -> 
 def _show(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
-    level = level_of(config)
+    level = config.level
     element_id = find_element(results, arguments.element)
     element = read_element(results, element_id).iloc[0]
     names = element_names(results)
@@ -226,7 +225,7 @@ def _compare(console: Console, arguments: argparse.Namespace) -> None:
     pairs = of_a.merge(of_b).to_dict("records")
     if not pairs:
         raise InputError(f"{a!r} and {b!r} are targets of different readouts; compare targets of one readout")
-    with_controls = level_of(config) is not None
+    with_controls = config.level is not None
     agreements, differences = [], []
     for other in pairs[:MOST_TABLES]:
         rows = joined(results, {**other, by: a}, {**other, by: b})

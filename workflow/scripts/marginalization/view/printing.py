@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..config.sections import Config
 from ..design.placement import starts
 from .results import KEYS
 
@@ -28,11 +29,11 @@ GAP = 3
 TEXT = {"name", "strand", *KEYS, "significant"}
 
 
-def placed_columns(config: dict[str, Any], rows: pd.DataFrame) -> dict[str, Sequence[str]]:
+def placed_columns(config: Config, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Name and strand, and the start where the screen has several."""
     names = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..." for name in rows["name"]]
     columns = {"name": names, "strand": rows["strand"]}
-    if len(starts(config["placement"])) > 1:
+    if len(starts(config.placement)) > 1:
         columns["start"] = numbers(rows["start"])
     return columns
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..config.checks import readouts_of
+from ..config.sections import Config
 from ..errors import InputError
 from ..statistics.resolution import Resolution
 from ..store.paths import Results, part_name
@@ -71,30 +73,25 @@ def require_results(folder: str | Path) -> Results:
     return results
 
 
-def read_config(results: Results) -> dict[str, Any]:
+def read_config(results: Results) -> Config:
     """The config of the screen, as resolved; an InputError when its provenance is damaged."""
     try:
-        return json.loads(results.provenance.read_text())["config"]
+        return Config.of(json.loads(results.provenance.read_text())["config"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{results.provenance} is damaged: {error!r}; run snakemake again") from error
 
 
-def has_number_names(config: dict[str, Any]) -> bool:
+def has_number_names(config: Config) -> bool:
     """Whether a reader of effects/ that is not told better may take a model's or readout's name for a number."""
-    return any(name[0].isdigit() for name in (*config["models"], *readouts_of(config)))
+    return any(name[0].isdigit() for name in (*config.models, *readouts_of(config)))
 
 
-def level_of(config: dict[str, Any]) -> float | None:
-    """The level of `significant`; None for a screen without controls."""
-    controls = config["elements"].get("controls")
-    return None if controls is None else controls["level"]
-
-
-def resolution_in(config: dict[str, Any], rows: pd.DataFrame) -> Resolution:
+def resolution_in(config: Config, rows: pd.DataFrame) -> Resolution:
     """How small a q a screen with controls reaches, from the columns element_id, significant and n_stratum."""
     judged = rows[rows["significant"].notna()]
     n_controls = int(judged["n_stratum"].max()) if len(judged) else 0
-    return Resolution(judged["element_id"].nunique(), n_controls, config["elements"]["controls"])
+    assert config.elements.controls
+    return Resolution(judged["element_id"].nunique(), n_controls, asdict(config.elements.controls))
 
 
 def read_summary(results: Results, columns: list[str], **filters: str | list[str] | None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...config.sections import Config
 from ...statistics.resolution import Resolution
 from ...store.paths import Results
 from ...store.reading import read_table
@@ -34,7 +36,7 @@ MOST_PAIRS = 5000
 def gather(results: Results) -> dict[str, Any]:
     """All that the page shows."""
     provenance = json.loads(results.provenance.read_text())
-    screen = read_screen(results, provenance["config"])
+    screen = read_screen(results, Config.of(provenance["config"]))
     return {
         "facts": facts(screen, provenance),
         "views": views(screen),
@@ -58,18 +60,18 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     config = screen.config
     seconds = sum(time or 0 for jobs in provenance["wall_seconds"].values() for time in jobs.values())
     return {
-        "screen": config["screen"],
-        "models": list(config["models"]),
-        "groups": config["groups"],
+        "screen": config.screen,
+        "models": list(config.models),
+        "groups": config.groups,
         "n_elements": counts["elements"],
         "n_motifs": counts["motifs"],
         "n_annotations": counts["annotations"],
         "n_controls": counts["controls"],
-        "n_backgrounds": counts["backgrounds"]["kept"] * config["backgrounds"]["copies"],
-        "length": config["backgrounds"]["length"],
-        "strands": config["placement"]["strands"],
-        "seed": config["seed"],
-        "level": config["elements"].get("controls", {}).get("level"),
+        "n_backgrounds": counts["backgrounds"]["kept"] * config.backgrounds.copies,
+        "length": config.length,
+        "strands": config.placement.strands,
+        "seed": config.seed,
+        "level": config.level,
         "version": provenance["marginalization"],
         "commit": provenance["commit"],
         "packages": provenance["packages"],
@@ -115,13 +117,13 @@ def _verdict(screen: Screen, rows: ViewRows) -> str:
     """The answer for one view in a sentence."""
     element_id, effect = rows.first
     strongest = f"the strongest is {short(screen.shown.elements.loc[element_id, 'name'])} ({effect:+.3g})"
-    controls = screen.config["elements"].get("controls")
+    controls = screen.config.elements.controls
     if controls is None:
         n = sum(n for n, _ in rows.counts.values())
         return f"{n:,} elements, without controls to judge them by; {strongest}."
     parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
-    verdict = f"{' and '.join(parts)} do more than their shuffles (element_q < {controls['level']:g})"
-    resolved = Resolution(*rows.judged, controls)
+    verdict = f"{' and '.join(parts)} do more than their shuffles (element_q < {controls.level:g})"
+    resolved = Resolution(*rows.judged, asdict(controls))
     if not rows.significant and (limits := resolved.limits()):
         verdict = f"{verdict}; {limits}" if resolved.possible else limits.capitalize()
     return f"{verdict}; {strongest}."
@@ -167,7 +169,7 @@ def effects(screen: Screen) -> dict[str, list[Any]]:
 def pairs(screen: Screen) -> list[dict[str, Any]]:
     """The cooperativity of pairs of motifs by distance, on the forward strand at the first start."""
     path = screen.results.table("cooperativity")
-    if not path.is_file() or not screen.config["elements"]["pairs"]:
+    if not path.is_file() or not screen.config.elements.pairs:
         return []
     columns = {"value": "cooperativity", "low": "cooperativity_ci_low", "high": "cooperativity_ci_high"}
     columns["q"] = "q_value"

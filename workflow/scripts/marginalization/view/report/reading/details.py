@@ -68,7 +68,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
 
     Positions are those of the backgrounds.
     """
-    path, length = screen.results.table("profiles"), screen.config["backgrounds"]["length"]
+    path, length = screen.results.table("profiles"), screen.config.length
     if not path.is_file():
         return None
     of_profiles = [i for i, (_, readout, _) in enumerate(screen.shown.views) if readout in _profile_readouts(screen)]
@@ -90,15 +90,15 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
 
 
 def _profile_readouts(screen: Screen) -> list[str]:
-    return [name for name, readout in screen.config["readouts"].items() if "profile" in readout]
+    return [name for name, readout in screen.config.readouts.items() if readout.profile]
 
 
 def attributions(screen: Screen) -> dict[str, Any] | None:
     """Mean attributions around the detailed elements, by view."""
     path = screen.results.table("attributions")
-    if not path.is_file() or "attributions" not in screen.config:
+    if not path.is_file() or (spec := screen.config.attributions) is None:
         return None
-    numbers = 2 * screen.config["attributions"]["window"]
+    numbers = 2 * spec.window
     shown = list(range(len(screen.shown.views)))[: room(numbers)]
     table = _rows_of(screen, path, [*PLACED, "window_start", "before", "after"], shown, room(numbers * len(shown)))
     return {

@@ -26,7 +26,7 @@ AMONG = ["control_t", "element_q", "significant"]
 
 def comparisons(screen: Screen) -> list[dict[str, Any]]:
     """The comparisons of a screen: their sides, how many elements differ, and the rows of the strongest."""
-    if not screen.config["compare"]:
+    if not screen.config.compare:
         return []
     by_sides = itertools.groupby(_pieces(screen), key=operator.itemgetter(0))
     found = (_comparison(sides, pd.concat(rows for _, rows in pieces)) for sides, pieces in by_sides)

@@ -20,7 +20,7 @@ NUMBERS = ["cooperativity", "cooperativity_ci_low", "cooperativity_ci_high", "pa
 
 def pair_verdicts(screen: Screen) -> dict[str, Any]:
     """Of pairs of motifs on all views, how many are judged and significant, and the rows of the first."""
-    if not screen.config["elements"]["pairs"]:
+    if not screen.config.elements.pairs:
         return {"rows": [], "judged": 0, "significant": 0}
     table = read_table(screen.results.table("pairs_summary"), PAIRS_SUMMARY)
     judged = table["significant"].dropna().astype(bool)

@@ -70,7 +70,7 @@ def _warnings(screen: Screen, records: dict[str, list[dict[str, Any]]]) -> list[
     """What was warned of: of each warning the first log that has it, and how many more have."""
     results = screen.results
     logs: dict[str, list[Path]] = defaultdict(list)
-    for model in screen.config["models"]:
+    for model in screen.config.models:
         for warning in json.loads(results.probe(model).read_text()).get("warnings", []):
             logs[warning].append(results.log("probe", model))
     for rule, of_rule in records.items():

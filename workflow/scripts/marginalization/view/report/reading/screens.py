@@ -5,7 +5,7 @@ That is read twice, a view at a time: to find the strongest elements, and to kee
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ....config.checks import readouts_of
-from ....statistics.scales import Scale, scale_of
+from ....config.sections import Config
+from ....statistics.scales import Scale
 from ....store.paths import Results
 from ....store.reading import read_table
 from ....store.schemas import ELEMENTS
@@ -34,7 +35,7 @@ class Screen(NamedTuple):
     """
 
     results: Results
-    config: dict[str, Any]
+    config: Config
     shown: Shown
     views: list[ViewRows]
     places: pd.DataFrame
@@ -42,7 +43,7 @@ class Screen(NamedTuple):
     controls: pd.DataFrame
 
 
-def read_screen(results: Results, config: dict[str, Any]) -> Screen:
+def read_screen(results: Results, config: Config) -> Screen:
     """What is shown of a screen."""
     shown = _shown(results)
     rows_by_view = by_view(results.table("summary"), COLUMNS, set(shown.views).__contains__)
@@ -106,6 +107,6 @@ def _rows_each(rows: pa.Table) -> dict[str, int]:
     }
 
 
-def scale_in(config: dict[str, Any], readout: str) -> Scale:
+def scale_in(config: Config, readout: str) -> Scale:
     """The scale of a readout's effects."""
-    return scale_of(readouts_of(config)[readout])
+    return readouts_of(config)[readout].scale

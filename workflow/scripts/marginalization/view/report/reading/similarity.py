@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
+
+from ....config.sections import Config
 
 ALIKE = 1e-3
 """Tomtom's p-value under which two motifs are alike."""
@@ -62,11 +63,11 @@ def _alike(matrices: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
     return fcluster(linkage(squareform(distance, checks=False), "average"), ALIKE, "distance")
 
 
-def motif_classes(names: Sequence[str], config: dict[str, Any]) -> dict[str, dict[str, str]]:
+def motif_classes(names: Sequence[str], config: Config) -> dict[str, dict[str, str]]:
     """The `class` and `family` that JASPAR gives the motifs whose names begin with one of its matrix ids."""
     from pyjaspar import jaspardb
 
-    releases = [table["jaspar"]["release"] for table in config["elements"].get("motifs", []) if "jaspar" in table]
+    releases = [table.jaspar.release for table in config.elements.motifs if table.jaspar]
     database = jaspardb(release=(releases or [NEWEST])[0])
     found = {}
     for name in names:

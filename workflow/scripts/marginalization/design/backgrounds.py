@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..config.sections import Config
+from ..config.substitutions import Loci
 from ..errors import InputError
+from ..inputs.genome import Genome
+from ..inputs.intervals import locations, overlaps, places, read_intervals, require_summits
+from ..inputs.text import fasta_records
 from ..sequences.letters import DNA, UNKNOWN, gc_fraction, named_generator, reverse_complement, unknown_letters
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
-from .genome import Genome
-from .intervals import locations, overlaps, places, read_intervals, require_summits
-from .text import fasta_records
 
 GC_BIN = 0.02
 """Width of the bins within which GC contents count as equal."""
@@ -24,12 +26,11 @@ SHUFFLES = {"shuffle": shuffle, "dinucleotide_shuffle": dinucleotide_shuffle}
 COLUMNS = ["name", "chrom", "start", "end", "strand", "sequence"]
 
 
-def select_backgrounds(config: dict, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
+def select_backgrounds(config: Config) -> tuple[pd.DataFrame, dict[str, int]]:
     """Choose the backgrounds of a screen, before any shuffling.
 
     Args:
-        config: the `backgrounds` section of a screen's config, validated and with its defaults.
-        seed: the screen's seed; the same seed chooses the same backgrounds, and a larger `maximum` adds to them.
+        config: the same seed chooses the same backgrounds, and a larger `maximum` adds to them.
 
     Returns:
         The backgrounds, in file order: name (unique), chrom, start, end (Int64; 0-based, half-open), strand (these
@@ -54,11 +55,11 @@ def select_backgrounds(config: dict, seed: int) -> tuple[pd.DataFrame, dict[str,
         ],
         0,
     )
-    read = _from_loci if "loci" in config else _from_sequences
-    table = read(config, seed, counts)
-    if config["maximum"] is not None:
+    spec = config.backgrounds
+    table = _from_loci(config, spec.loci, counts) if spec.loci else _from_sequences(config, counts)
+    if spec.maximum is not None:
         chosen = np.zeros(len(table), dtype=bool)
-        chosen[_random_order(table["name"], seed, "maximum")[: config["maximum"]]] = True
+        chosen[_random_order(table["name"], config.seed, "maximum")[: spec.maximum]] = True
         table = _keep(table, chosen, counts, "over_maximum")
     counts["kept"] = len(table)
     if table.empty:
@@ -118,61 +119,63 @@ def check_copies(transform: str, n: int) -> None:
         raise InputError(f"{n} copies of each background would be equal; shuffle them, or set the copies to 1")
 
 
-def _from_loci(config: dict, seed: int, counts: dict[str, int]) -> pd.DataFrame:
+def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFrame:
     """Windows of the genome centred on loci, less those that the config drops; enters them in `counts`."""
-    path, length = config["loci"]["file"], config["length"]
-    table = read_intervals(path, summits=config["loci"]["summits"])
+    spec, path, length = config.backgrounds, loci.file, config.length
+    table = read_intervals(path, summits=loci.summits)
     table["where"] = places(path, table)
     counts["read"] = len(table)
-    with Genome(config["loci"]["genome"]) as genome:
-        for key, reason, keeps in (
-            ("chromosomes", "other_chromosomes", True),
-            ("holdout", "holdout", False),
+    with Genome(loci.genome) as genome:
+        for key, named, reason, keeps in (
+            ("chromosomes", spec.chromosomes, "other_chromosomes", True),
+            ("holdout", spec.holdout, "holdout", False),
         ):
-            if config[key] is not None:
+            if named is not None:
                 # a misspelt chromosome would hold nothing out, and nobody would notice
                 genome.check_chromosomes(
-                    pd.Series(config[key], dtype="str"),
-                    pd.Series(f"config: backgrounds.{key}", index=range(len(config[key]))),
+                    pd.Series(named, dtype="str"),
+                    pd.Series(f"config: backgrounds.{key}", index=range(len(named))),
                 )
-                table = _keep(table, table["chrom"].isin(config[key]) == keeps, counts, reason)
+                table = _keep(table, table["chrom"].isin(named) == keeps, counts, reason)
         genome.check_chromosomes(table["chrom"], table["where"])
-        if config["loci"]["summits"]:
+        if loci.summits:
             require_summits(path, table, "drop the row, or set `summits: false` to centre on midpoints")
             table = _windows(table, table["summit"], length)
         else:
             table = _windows(table, _midpoints(table), length)
-        if config["past_end"] == "error":
+        if spec.past_end == "error":
             genome.check_ends(table, table["where"], "set `past_end: drop` to drop such windows")
         table = _keep(table, ~genome.outside(table), counts, "past_chromosome_end")
         table["name"] = locations(table)
         table = _keep(table, ~table.duplicated("name"), counts, "duplicates")
-        if config["exclude"] is not None:
-            excluded = read_intervals(config["exclude"])
+        if spec.exclude is not None:
+            excluded = read_intervals(spec.exclude)
             if not excluded["chrom"].isin(list(genome.lengths)).any():
-                genome.check_chromosomes(excluded["chrom"], places(config["exclude"], excluded))
+                genome.check_chromosomes(excluded["chrom"], places(spec.exclude, excluded))
             table = _keep(table, ~overlaps(table, excluded), counts, "overlapping")
         table["sequence"] = pd.Series(genome.sequences(table, table["where"]), dtype="str")
-        table = _keep(table, _known(table, config["max_unknown"]), counts, "unknown_letters")
-        if config["match_gc"] is not None:
-            targets = _target_gc(config["match_gc"], genome, length)
-            table = _keep(table, _match_gc(table, targets, seed), counts, "unmatched_gc")
+        table = _keep(table, _known(table, spec.max_unknown), counts, "unknown_letters")
+        if spec.match_gc is not None:
+            targets = _target_gc(spec.match_gc, genome, length)
+            table = _keep(table, _match_gc(table, targets, config.seed), counts, "unmatched_gc")
     reverse = table["strand"] == "-"
     table["sequence"] = table["sequence"].mask(reverse, table["sequence"].map(reverse_complement))
     return table.astype({"start": "Int64", "end": "Int64"})
 
 
-def _from_sequences(config: dict, seed: int, counts: dict[str, int]) -> pd.DataFrame:
+def _from_sequences(config: Config, counts: dict[str, int]) -> pd.DataFrame:
     """Sequences of a FASTA file or random ones, less those with too many N; enters them in `counts`."""
+    spec = config.backgrounds
     for key in ("chromosomes", "holdout", "exclude", "match_gc"):
-        if config[key] is not None:
+        if getattr(spec, key) is not None:
             raise InputError(f"config: backgrounds.{key} needs the places of backgrounds in a genome; give `loci`")
-    if "fasta" in config:
-        table = _from_fasta(config["fasta"], config["length"])
+    if spec.random:
+        table = _random(spec.random.n, spec.random.gc, config.length, config.seed)
     else:
-        table = _random(**config["random"], length=config["length"], seed=seed)
+        assert spec.fasta is not None
+        table = _from_fasta(spec.fasta, config.length)
     counts["read"] = len(table)
-    return _keep(table, _known(table, config["max_unknown"]), counts, "unknown_letters")
+    return _keep(table, _known(table, spec.max_unknown), counts, "unknown_letters")
 
 
 def _from_fasta(path: str, length: int) -> pd.DataFrame:
