@@ -239,7 +239,7 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ({"backgrounds": {"random": {"n": 1}}}, "backgrounds: 'length' is a required property"),
         (
             {"placement": {"start": "center"}},
-            "placement.start: 'center' is none of what can stand here .*`centre`",
+            "placement.start: 'center' is not allowed here .*`centre`",
         ),
         ({"placement": {"start": [1, -3]}}, r"placement.start\[1\]: -3 is less than the minimum of 0"),
         ({"placement": {"start": {"from": -1}}}, "placement.start.from: -1 is less than the minimum of 0"),

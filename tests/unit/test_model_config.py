@@ -149,7 +149,7 @@ def test_files_in_kwargs(kwargs, message):
 def test_files_in_kwargs_that_only_stand_for_others(folder):
     kwargs = {"factory": "model.py:Net", "kwargs": {"filename": "nobias.h5"}}
     (folder / "nobias.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n")
-    assert "models.toy.kwargs.filename: nobias.h5 is a Git LFS pointer, which only stands" in refused(kwargs)
+    assert "models.toy.kwargs.filename: nobias.h5 is a Git LFS pointer, which only points" in refused(kwargs)
     (folder / "nobias.h5").write_bytes(b"")
     assert "models.toy.kwargs.filename: nobias.h5 is empty; copy or download it again" in refused(kwargs)
     (folder / "nobias.h5").write_bytes(b"\x89HDF\r\n\x1a\n")

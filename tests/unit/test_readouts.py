@@ -10,8 +10,8 @@ from marginalization.models.readouts import (
     Profile,
     ReadoutModel,
     expected_profile,
+    taken,
     target_names,
-    window,
 )
 from scipy.special import logsumexp, softmax
 from screens import resolved
@@ -75,7 +75,7 @@ def test_an_output_without_further_dimensions_is_one_target():
 @pytest.mark.parametrize("positions", [6, [0, 6], [5, 6], [3, 3], [4, 2]])
 def test_windows_that_do_not_lie_within(positions):
     with pytest.raises(InputError, match=r"readouts\.r\.positions: .* does not lie within the output's 5 positions"):
-        window(torch.zeros(2, 5), positions, "r")
+        taken(torch.zeros(2, 5), positions, "r")
 
 
 def by_hand(logits, counts):
@@ -94,7 +94,7 @@ def test_profiles_times_counts(strands, stranded_counts, drawn, seed):
     values = ReadoutModel(lambda X: outputs, {"r": readout})(X)
     expected = np.stack([by_hand(*pair) for pair in zip(logits, counts, strict=True)])
     np.testing.assert_allclose(values[Profile("r")], expected, rtol=1e-12)
-    sums = window(torch.from_numpy(expected), positions, "r").numpy().sum(axis=-1)
+    sums = taken(torch.from_numpy(expected), positions, "r").numpy().sum(axis=-1)
     np.testing.assert_allclose(values["r"], sums, rtol=1e-12)
     if positions == "all":
         totals = np.expm1(counts) if stranded_counts else np.expm1(counts).sum(axis=1, keepdims=True)

@@ -21,7 +21,7 @@ from marginalization.config.attributions import (
 from marginalization.config.checks import readouts_of
 from marginalization.config.sections import Config
 from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
-from marginalization.design.elements import compared, read_elements
+from marginalization.design.elements import motifs_and_annotations, read_elements
 from marginalization.design.placement import place, placed_table
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
@@ -161,7 +161,7 @@ def attribute(config, folder, control=None):
             run_attributions(model, shard, Config.of(config), torch.device("cpu"), outputs, folder / "pieces", facts)
             files += outputs.values()
     length = config["backgrounds"]["length"]
-    placed = compared(placed_table(elements, Config.of(config).placement, length)).reset_index(drop=True)
+    placed = motifs_and_annotations(placed_table(elements, Config.of(config).placement, length)).reset_index(drop=True)
     screened = find_parts(files, placed, targets, config["groups"])
     path = folder / "attributions.parquet"
     merge_attributions(screened, placed, length, config["attributions"]["window"], str(path), {"seed": 0})

@@ -12,7 +12,7 @@ from marginalization.config.sections import Config
 from marginalization.store.paths import Results
 from marginalization.view.report import contents, figures, page
 from marginalization.view.report.reading import amounts, screens
-from marginalization.view.report.reading.similarity import groups_of, motif_classes
+from marginalization.view.report.reading.similarity import clusters_of, motif_classes
 from marginalization.view.report.reading.views import NUMBERS
 from screens import resolved
 from workflows import run
@@ -203,7 +203,7 @@ def test_like_motifs_stand_together():
     first, second = (rng.dirichlet([0.1] * 4, 10) for _ in range(2))
     others = {f"x{i}": rng.dirichlet([0.3] * 4, 10) for i in range(30)}
     matrices = pd.Series({"a": first, "b": second, "c": first[::-1, ::-1], **others})
-    ordered = groups_of(["a", "b", "c", "d"], matrices, np.array([[3.0], [2], [1], [0.5]]))
+    ordered = clusters_of(["a", "b", "c", "d"], matrices, np.array([[3.0], [2], [1], [0.5]]))
     assert dict(ordered) == {"a": "a", "c": "a", "b": None, "d": None}
     places = [element_id for element_id, _ in ordered]
     assert abs(places.index("a") - places.index("c")) == 1

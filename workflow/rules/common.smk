@@ -1,4 +1,4 @@
-# Reads: the config and all inputs of the screen, but for the models.
+# Reads: the config and all inputs of the screen, without the models.
 # Gives: the checked config, the plan of the screen (its shards), and the names of its files.
 import os
 import shlex

@@ -1,6 +1,6 @@
 """The config of a screen: its errors in words, its files, and its hash.
 
-The schema, which is made from `sections`, says what may stand in it; Snakemake's `validate` fills in the defaults.
+The schema, which is made from `sections`, says what is allowed in it; Snakemake's `validate` fills in the defaults.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error.validator == "oneOf":
         choices = [option["required"] for option in error.schema["oneOf"] if option.keys() == {"required"}]
         named = f"give exactly one of {', '.join(' and '.join(choice) for choice in choices)}"
-        message = named if choices else f"{error.instance!r} is none of what can stand here"
+        message = named if choices else f"{error.instance!r} is not allowed here"
     elif error.validator == "dependentRequired":
         missing = {key: needed for key, needed in error.validator_value.items() if key in error.instance}
         message = ", ".join(f"{key} goes only with {' and '.join(needed)}" for key, needed in missing.items())
@@ -126,7 +126,7 @@ def _check_case(section: str, names: list[str]) -> None:
 
 
 def _unknown_keys(value: Any, schema: dict, place: str) -> Iterator[tuple[str, str, list[str]]]:
-    """The keys that the schema does not know: where they stand, they themselves, and those known there."""
+    """The keys that the schema does not know: their places, they themselves, and those known there."""
     if isinstance(value, dict):
         schema = next((option for option in schema.get("oneOf", []) if option.get("type") == "object"), schema)
         known = schema.get("properties", {})
@@ -216,7 +216,7 @@ def expand_home(value: Any) -> Any:
 
 
 def require_file(path: str, place: str) -> str:
-    """`path`, or an InputError that says where in the config it stands, and what is there or near it instead."""
+    """`path`, or an InputError that says where in the config it is, and what is there or near it instead."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):

@@ -25,7 +25,7 @@ VIEW = "view"
 
 @cache
 def code_digest(package: Path = PACKAGE) -> str:
-    """12 hex digits of this package's code, but for what only shows results: the same for the same code anywhere."""
+    """12 hex digits of this package's code, without what only shows results: the same for the same code anywhere."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package)
@@ -52,7 +52,7 @@ def named_files(value: Any) -> set[str]:
 
 
 def imported_files(path: str) -> set[str]:
-    """The Python files that a file imports from beside itself, by way of others too.
+    """The Python files that a file imports from beside itself, through others too.
 
     Its folder is the first place that its imports are looked for in (see `factories.import_callable`). An import whose
     name is made at run time is not seen here, but among the `noted_reads`.
@@ -128,7 +128,7 @@ def _add_hook() -> None:
 def noted_reads() -> Iterator[set[str]]:
     """The lab's files that Python reads or imports from in the block: in the set once it has ended.
 
-    Files of Python itself, of installed packages, of this package and of the system are none of the lab's.
+    Files of Python itself, of installed packages, of this package and of the system do not belong to the lab.
     """
     _add_hook()
     known = _module_files()

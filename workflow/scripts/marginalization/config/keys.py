@@ -1,6 +1,6 @@
 """How the sections of the config are written down: each key with its type, default, bounds and meaning.
 
-A section is a frozen dataclass, whose `RULES`, if it has any, go into the JSON schema as they stand. From the sections
+A section is a frozen dataclass, whose `RULES`, if it has any, go into the JSON schema as they are. From the sections
 config/generate.py writes the schema, the tables of config/README.md and the comments of config/config.yaml.
 """
 
@@ -39,7 +39,7 @@ def key(meaning: str, default: Any = _REQUIRED, *, more: str = "", without: str 
     """A key of a section; without a default it is required.
 
     Args:
-        meaning: one sentence or two, which also stand in the message about a wrong value.
+        meaning: one sentence or two, which are also in the message about a wrong value.
         default: what it is when left out.
         more: what the table of config/README.md says besides.
         without: what a default of null, or none, means, in words for that table.

@@ -67,9 +67,9 @@ def complete(config: dict[str, Any]) -> None:
         shapes = ([*shape[:-1], shape[-1] + longer] if len(shape) > 1 else list(shape) for shape in of.inputs)
         spec = config["models"][name]
         spec["inputs"] = spec["inputs"] or [{"constant": 0, "shape": shape} for shape in shapes]
-    heads = {(of.profile, of.counts) for of in brought.values()}
-    if not config["readouts"] and brought.keys() == config["models"].keys() and len(heads) == 1:
-        config["readouts"] = _readouts(*heads.pop())
+    outputs = {(of.profile, of.counts) for of in brought.values()}
+    if not config["readouts"] and brought.keys() == config["models"].keys() and len(outputs) == 1:
+        config["readouts"] = _readouts(*outputs.pop())
 
 
 def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def check_reference(reference: str, place: str) -> None:
 
 
 def _references(config: Config) -> Iterator[tuple[str, str]]:
-    """What names a lab's code, after where it stands."""
+    """What names a lab's code, after its place in the config."""
     for name, spec in config.models.items():
         if spec.factory:
             yield f"models.{name}.factory", spec.factory
@@ -193,7 +193,7 @@ def _is_path(value: str) -> bool:
 
 
 def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """All texts in nested kwargs, after where each stands."""
+    """All texts in nested kwargs, after the place of each."""
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict):

@@ -17,7 +17,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     """Check a config and fill in its defaults, in place; returns it as sections.
 
     Args:
-        config: as it stands in the file.
+        config: as it is in the file.
         schema: path of the JSON schema, in YAML.
         jobs_here: whether the jobs' environment is this one, so that packages can be looked for.
 

@@ -75,11 +75,11 @@ class Model:
     kwargs: dict[str, Any] | None = optional(
         "Keyword arguments of the factory.",
         more="A value that is the path of a file, also within lists and mappings, counts as an input of the screen; "
-        "one that ends like a file (`.h5`, `.pt`, `.tsv` ...) and is none is an error.",
+        "one that ends like a file (`.h5`, `.pt`, `.tsv` ...) where there is no file is an error.",
     )
     weights: str | None = optional(
         "A state_dict (.pt, .pth or .safetensors) to load into what the factory made.",
-        more="It may stand alone or in a checkpoint: see below.",
+        more="It may be alone in its file or in a checkpoint: see below.",
     )
     trust_pickle: bool = key(
         "Unpickle a whole module. A pickle can run any code, so say so only of files that you trust.", False

@@ -157,7 +157,7 @@ class Elements:
 
 @section
 class Loci:
-    """Windows of a genome."""
+    """Regions of a genome."""
 
     file: str = key("BED or narrowPeak.")
     genome: str = key("FASTA file with the genome.")
@@ -183,7 +183,7 @@ class Backgrounds:
         minimum=1,
     )
     loci: Loci | None = optional(
-        "Windows of a genome, centred on intervals.",
+        "Regions of a genome, centred on intervals.",
         more="With `summits: true`, on a narrowPeak's summits.",
     )
     fasta: str | None = optional(
@@ -198,20 +198,20 @@ class Backgrounds:
     )
     copies: int = key("Shuffles of each sequence.", 1, minimum=1)
     match_gc: str | None = key(
-        "For loci, a BED file; those are chosen whose GC content follows that of its windows.",
+        "For loci, a BED file; those are chosen whose GC content follows that of its regions.",
         None,
         without="none",
-        more="The file is of the same genome, and for each of its windows one locus of like GC content is chosen, so "
+        more="The file is of the same genome, and for each of its regions one locus of like GC content is chosen, so "
         "there are at most as many backgrounds.",
     )
     max_unknown: int | None = key("Drop sequences with more N than this; null keeps all.", 0, minimum=0)
-    exclude: str | None = key("For loci, a BED file; windows that overlap it are dropped.", None, without="none")
+    exclude: str | None = key("For loci, a BED file; regions that overlap it are dropped.", None, without="none")
     chromosomes: tuple[str, ...] | None = key("For loci, the only chromosomes to take.", None, without="all")
     holdout: tuple[str, ...] | None = key(
         "For loci, chromosomes to leave out.", None, without="none", more="Such as those that a model was trained on."
     )
     past_end: Literal["error", "drop"] = key(
-        "What to do with windows that reach past a chromosome's end.",
+        "What to do with regions that reach past a chromosome's end.",
         "error",
         more="Stop with an `error`, or `drop` and count them.",
     )

@@ -1,4 +1,4 @@
-"""The text of a config: YAML in UTF-8, where no key stands twice, and names are text.
+"""The text of a config: YAML in UTF-8, where no key is written twice, and names are text.
 
 YAML's own reader keeps the last of two equal keys without a word, so that a second `elements:` loses the first; and of
 the name `01` it makes the number 1.
@@ -21,7 +21,7 @@ READ_AS = {"int": "a number", "float": "a number", "bool": "true or false", "nul
 
 
 def check_text(path: str | Path) -> None:
-    """Raise an InputError for the first thing in a config file that is no YAML, or that stands there twice.
+    """Raise an InputError for the first thing in a config file that is no YAML, or that is written there twice.
 
     The message says on which line. Snakemake takes JSON as well.
     """
@@ -41,7 +41,7 @@ def check_text(path: str | Path) -> None:
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise InputError(
-            f"{path}, line {line}: the character {chr(error.character)!r} can not stand in YAML"
+            f"{path}, line {line}: the character {chr(error.character)!r} is not allowed in YAML"
         ) from error
     if not isinstance(root, yaml.MappingNode):
         raise InputError(f"{path} holds no config: give keys such as `screen:` and `models:` at its top level")
@@ -81,7 +81,7 @@ def _check_pairs(path: str | Path, pairs: list[tuple[str, Any]]) -> None:
     """The same for an object of JSON, whose lines are not known."""
     for key, n in Counter(key for key, _ in pairs).items():
         if n > 1:
-            raise InputError(f"{path}: the key {key} stands {n} times in one place; make one of them")
+            raise InputError(f"{path}: the key {key} is written {n} times in one place; make one of them")
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
@@ -108,7 +108,7 @@ def _check_keys(path: str | Path, node: yaml.Node) -> None:
                 if key.value in lines:
                     first = lines[key.value]
                     raise InputError(
-                        f"{path}: the key {key.value} stands on line {first} and again on line {line}, where it would "
+                        f"{path}: the key {key.value} is on line {first} and again on line {line}, where it would "
                         f"hide the first; make one of both"
                     )
                 lines[key.value] = line

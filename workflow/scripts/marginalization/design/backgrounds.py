@@ -120,7 +120,7 @@ def check_copies(transform: str, n: int) -> None:
 
 
 def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFrame:
-    """Windows of the genome centred on loci, less those that the config drops; enters them in `counts`."""
+    """Regions of the genome centred on loci, less those that the config drops; enters them in `counts`."""
     spec, path, length = config.backgrounds, loci.file, config.length
     table = read_intervals(path, summits=loci.summits)
     table["where"] = places(path, table)
@@ -140,11 +140,11 @@ def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFra
         genome.check_chromosomes(table["chrom"], table["where"])
         if loci.summits:
             require_summits(path, table, "drop the row, or set `summits: false` to centre on midpoints")
-            table = _windows(table, table["summit"], length)
+            table = _regions(table, table["summit"], length)
         else:
-            table = _windows(table, _midpoints(table), length)
+            table = _regions(table, _midpoints(table), length)
         if spec.past_end == "error":
-            genome.check_ends(table, table["where"], "set `past_end: drop` to drop such windows")
+            genome.check_ends(table, table["where"], "set `past_end: drop` to drop such regions")
         table = _keep(table, ~genome.outside(table), counts, "past_chromosome_end")
         table["name"] = locations(table)
         table = _keep(table, ~table.duplicated("name"), counts, "duplicates")
@@ -233,21 +233,21 @@ def _midpoints(intervals: pd.DataFrame) -> pd.Series:
     return (intervals["start"] + intervals["end"]) // 2
 
 
-def _windows(intervals: pd.DataFrame, centres: pd.Series, length: int) -> pd.DataFrame:
-    """The intervals replaced by windows of `length` bases around `centres`."""
+def _regions(intervals: pd.DataFrame, centres: pd.Series, length: int) -> pd.DataFrame:
+    """The intervals replaced by regions of `length` bases around `centres`."""
     starts = centres - length // 2
     return intervals.assign(start=starts, end=starts + length)
 
 
 def _target_gc(path: str, genome: Genome, length: int) -> pd.Series:
-    """GC contents to match, by location: of the windows of `length` bases centred on the intervals of a BED file.
+    """GC contents to match, by location: of the regions of `length` bases centred on the intervals of a BED file.
 
-    Windows that leave their chromosome or hold no known letter have none and are left out.
+    Regions that leave their chromosome or hold no known letter have none and are left out.
     """
     table = read_intervals(path)
     where = places(path, table)
     genome.check_chromosomes(table["chrom"], where)
-    table = _windows(table, _midpoints(table), length)
+    table = _regions(table, _midpoints(table), length)
     inside = ~genome.outside(table)
     table, where = table[inside], where[inside]
     gc = [gc_fraction(sequence) for sequence in genome.sequences(table, where)]
@@ -283,6 +283,6 @@ def _gc_bin(gc: float) -> int:
 
 
 def _random_order(names: Sequence[str], seed: int, purpose: str) -> list[int]:
-    """Positions of `names` in a random order in which any two stand the same way round, whatever else is there."""
+    """Positions of `names` in a random order in which the order of any two does not depend on the others."""
     keys = [hashlib.sha256(f"{seed}\x1f{purpose}\x1f{name}".encode()).digest() for name in names]
     return sorted(range(len(keys)), key=keys.__getitem__)

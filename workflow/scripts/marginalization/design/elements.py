@@ -159,8 +159,8 @@ def _check_ids(rows: pd.DataFrame) -> None:
         )
 
 
-def compared(elements: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of elements that are motifs or annotations: no controls, pairs or parts of these."""
+def motifs_and_annotations(elements: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of elements that are motifs or annotations: no controls, pairs or parts of pairs."""
     return elements[elements["kind"].isin(["motif", "annotation"])]
 
 

@@ -1,4 +1,4 @@
-"""Pairs: two motifs at a distance from each other, and each of them alone where it stands in the pair.
+"""Pairs: two motifs at a distance from each other, and each of them alone at its place in the pair.
 
 As N keeps the background's base, a pair is one sequence, and so is each half: the same with N for the other. All three
 are of one width, so wherever a pair is placed its halves are placed alike.
@@ -50,7 +50,7 @@ def arrange(first: str, second: str, distance: int, orientation: str) -> Arrange
 
 
 def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.DataFrame:
-    """The pairs of a config, in its order, those of an entry by distance and then as its orientations stand.
+    """The pairs of a config, in its order, those of an entry by distance and then in the order of its orientations.
 
     Args:
         specs: the section `elements.pairs` of a resolved config.

@@ -93,7 +93,7 @@ def place(elements: pd.DataFrame, placement: Placement, length: int) -> Iterator
 def changed_part(placed: Placed) -> tuple[str, int]:
     """What changes a background of an element in place: its sequence without N on either end, and where that begins.
 
-    It is all that a model has to hear of, and narrower windows are faster. Of an element of N alone one is left.
+    A model needs no more, and narrower changes are computed faster. Of an element of N alone one N is left.
     """
     sequence = placed.sequence.strip(UNKNOWN) or UNKNOWN
     return sequence, placed.start + placed.sequence.index(sequence)

@@ -35,7 +35,7 @@ from ..store.files import file_stamp, sha256, write_json
 from ..store.paths import Results, job_name, shard_label, shard_numbers
 from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
 from .control_pairs import pairs_resolution
-from .elements import CONTROL_KINDS, Elements, compared, read_elements
+from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
 from .placement import starts, strands, written_out
 
 ID_BITS = 64
@@ -137,7 +137,7 @@ def make_plan(raw: dict[str, Any], cache: Path = Path(".snakemake/marginalizatio
         if found["digest"] == _digest([json.dumps(found["plan"])]):
             return Plan(**found["plan"])
     plan = _read_plan(config, raw)
-    with contextlib.suppress(ValueError):  # without a cache, for want of space or rights, the next parse reads again
+    with contextlib.suppress(ValueError):  # without a cache, if space or rights are missing, the next parse reads again
         write_json({"plan": plan._asdict(), "digest": _digest([json.dumps(plan._asdict())])}, kept)
     return plan
 
@@ -194,7 +194,7 @@ def _verdicts(read: Elements, spec: Controls | None) -> str:
 
 
 def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
-    """The columns of tables as text, but for sequences, which the ids stand for."""
+    """The columns of tables as text, without sequences, which the ids identify."""
     for table in tables:
         for column in table:
             if not column.endswith("sequence"):
@@ -234,7 +234,7 @@ def _attribution_jobs(
     if config.attributions is None:
         return {}
     spec = dict(raw["attributions"])
-    element_digests = _element_digests(compared(elements), per_element, spec.pop("marginals"))
+    element_digests = _element_digests(motifs_and_annotations(elements), per_element, spec.pop("marginals"))
     # The digests of backgrounds hold the seed, by which references are drawn.
     files = [*attribution_files(config), *package_files(attribution_callable(config.attributions.function))]
     made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]

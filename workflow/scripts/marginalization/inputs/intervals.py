@@ -46,7 +46,7 @@ def read_intervals(path: str | Path, format: str | None = None, summits: bool = 
         path: the file, gzipped or not.
         format: "bed" (3 columns or more; blocks are ignored), "narrowpeak" (10 columns) or "finemo" (Fi-NeMo's
             hits, with a header). None goes by the file: a header makes it "finemo", the suffix .narrowPeak
-            "narrowpeak", else it is "bed", but for ten columns of which summits are asked.
+            "narrowpeak", else it is "bed", except for ten columns of which summits are asked.
         summits: whether summits are asked of the file. Ten columns are those of a narrowPeak file or of any other BED
             file, which look alike where the tenth holds small numbers; so without them none is read from the tenth.
 
@@ -115,7 +115,7 @@ def _rows(path: Path, format: str | None, summits: bool) -> Iterator[tuple[str, 
 
 
 def places(path: str | Path, intervals: pd.DataFrame) -> pd.Series:
-    """Where each of `intervals` stands, for messages: "peaks.bed, line 3"."""
+    """Where each of `intervals` is written, for messages: "peaks.bed, line 3"."""
     return f"{path}, line " + intervals["line"].astype("str")
 
 

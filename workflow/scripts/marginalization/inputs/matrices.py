@@ -1,6 +1,6 @@
 """Matrices of motifs from text files: MEME (minimal, or as MEME, STREME and DREME write it) and JASPAR.
 
-Own readers, because those at hand change what they read. Biopython's for MEME rounds probabilities to counts,
+Own readers, because existing ones change what they read. Biopython's for MEME rounds probabilities to counts,
 demands a background section and drops the second word of a name; memelite's keeps one of several motifs of the same
 name and demands `w=`. Biopython's for JASPAR drops a motif that lacks a row, gives a fifth row to the next motif, and
 keeps one word of a name. None says on which line a fault is.
@@ -108,7 +108,7 @@ def _defined_letters(definitions: list[str]) -> str:
     for line in definitions:
         if line.startswith("END ALPHABET"):
             break
-        if line.strip() and "=" not in line:  # a '=' defines a letter that stands for several
+        if line.strip() and "=" not in line:  # a '=' defines a letter that means several
             letters.update(letter.split()[0] for letter in line.split("~"))
     return "".join(sorted(letters))
 

@@ -33,9 +33,9 @@ SAFETENSORS = Kind(
 )
 
 EMPTY = Kind("is empty", _AGAIN)
-LFS_POINTER = Kind("is a Git LFS pointer, which only stands for the file", "fetch the file itself with `git lfs pull`")
+LFS_POINTER = Kind("is a Git LFS pointer, which only points to the file", "fetch the file itself with `git lfs pull`")
 ANNEX_POINTER = Kind(
-    "is a git-annex pointer, which only stands for the file", "fetch the file itself with `git annex get`"
+    "is a git-annex pointer, which only points to the file", "fetch the file itself with `git annex get`"
 )
 WEB_PAGE = Kind("is a web page, as servers send one in place of a file", "download the file itself")
 CUT_ZIP = Kind("is the beginning of a zip file whose end is missing", _AGAIN)
@@ -81,7 +81,7 @@ UNKNOWN = Kind(
 )
 
 DAMAGED = (EMPTY, LFS_POINTER, ANNEX_POINTER, WEB_PAGE, CUT_ZIP)
-"""What stands in the place of a file that should be there."""
+"""What can be in the place of a file that should be there."""
 
 _PREFIXES = {
     b"version https://git-lfs": LFS_POINTER,

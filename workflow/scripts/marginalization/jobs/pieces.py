@@ -82,7 +82,7 @@ def resumed(folder: Path, compute: Callable[[int], Groups]) -> Groups:
 
 
 def regroup(stream: Groups, size: int) -> Groups:
-    """The same rows in groups of exactly `size`, but for the last."""
+    """The same rows in row groups of exactly `size`, except the last."""
     parts: list[dict[str, torch.Tensor]] = []
     held = 0
     for y in stream:

@@ -33,7 +33,7 @@ PACKAGES = [
 
 
 def facts(config: dict[str, Any], files: Iterable[str] = (), parts: Iterable[str] = ()) -> dict[str, Any]:
-    """The facts that stand in the metadata of every table: they are the same whenever the screen is run again.
+    """The facts in the metadata of every table: they are the same whenever the screen is run again.
 
     Args:
         config: as resolved, and as Snakemake has it.

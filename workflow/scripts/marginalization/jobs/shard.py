@@ -26,7 +26,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..config.sections import Config
-from ..design.elements import compared
+from ..design.elements import motifs_and_annotations
 from ..design.placement import Placed, place, written_out
 from ..design.plan import background_ranges, element_bounds
 from ..errors import InputError
@@ -91,7 +91,7 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
     length = config.length
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config.placement, length - int(widest))
-    elements = elements if controls else compared(elements)
+    elements = elements if controls else motifs_and_annotations(elements)
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
         placed=list(place(elements, placement, length)),

@@ -1,4 +1,4 @@
-"""Models that Keras wrote: what stands in their files, and how packages of the field lay such files out.
+"""Models that Keras wrote: what is in their files, and how packages of the field lay such files out.
 
 ChromBPNet's and BPNet's .h5 files, in folders and tars of folds. It imports no torch: the dry run reads the files too.
 

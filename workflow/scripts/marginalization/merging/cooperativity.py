@@ -1,4 +1,4 @@
-"""Cooperativity: what the two motifs of a pair do together beyond what each does alone, where it stands in the pair.
+"""Cooperativity: what the two motifs of a pair do together beyond what each does alone, at its place in the pair.
 
 In each background, with the effects e of the pair and of its parts,
 
@@ -103,14 +103,14 @@ def _rows(placed: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, np.n
         pairs: the screen's.
 
     Returns:
-        Their keys; and int64 (rows, 3), where the pair, its first and its second part stand in `placed`.
+        Their keys; and int64 (rows, 3), the rows in `placed` of the pair, its first and its second part.
     """
     ids = pd.Index(placed["element_id"].unique())
     n_placements = len(placed) // len(ids)
     elements = np.stack([ids.get_indexer(pairs[column]) for column in IDS], axis=1)
     rows = (elements[:, None] * n_placements + np.arange(n_placements)[:, None]).reshape(-1, 3)
     keys = pairs.iloc[np.repeat(np.arange(len(pairs)), n_placements)].reset_index(drop=True)
-    # A pair and its parts are of one width, so they stand at the same starts.
+    # A pair and its parts are of one width, so they have the same starts.
     strands_and_starts = placed[["strand", "start"]].iloc[rows[:, 0]].reset_index(drop=True)
     return keys.join(strands_and_starts), rows
 

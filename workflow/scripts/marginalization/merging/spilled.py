@@ -1,6 +1,6 @@
 """Effects of some placements in each background, in a scratch file, for tables that need those of several at once.
 
-Elements stand in all shards, and the files of shards are sorted by element before target, so what is compared with each
+Elements are in all shards, and the files of shards are sorted by element before target, so what is compared with each
 other lies far apart; in the scratch file it is an array.
 """
 

@@ -131,7 +131,7 @@ def _described(value: Any) -> str:
 
 
 def _state_dicts(value: dict, keys: str = "", depth: int = DEPTH) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The dicts of tensors by name in a checkpoint, after the keys that each stands under."""
+    """The dicts of tensors by name in a checkpoint, after the keys that lead to each."""
     named = {key: item for key, item in value.items() if isinstance(key, str)}
     if any(isinstance(item, torch.Tensor) for item in named.values()):
         yield keys, value

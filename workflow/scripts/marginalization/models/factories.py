@@ -43,7 +43,7 @@ def make(reference: str, kwargs: dict[str, Any], place: str) -> Any:
     Args:
         reference: `package.module:callable` or `path/to/file.py:callable`.
         kwargs: its keyword arguments.
-        place: where in the config it stands.
+        place: where in the config it is.
 
     Raises:
         InputError: it can not be imported or called, or what it makes can not be called.

@@ -184,7 +184,7 @@ def _reasons() -> Iterator[list[BaseException]]:
 
 @contextlib.contextmanager
 def _no_pickle_in(entries: set[str]) -> Iterator[None]:
-    """Have torch.export load tensors alone: it would else unpickle whatever stands beside them in the archive."""
+    """Have torch.export load tensors alone: it would else unpickle whatever else is in the archive."""
     for entry in entries:
         if "opaque_obj" in entry or entry.startswith("data/aotinductor/"):
             raise ValueError(f"{entry} in it could run any code; if you trust the file, set `trust_pickle: true`")

@@ -91,10 +91,10 @@ class ReadoutModel(nn.Module):
                 check_rows(value, n, f"readouts.{name}: what {readout.function} returned")
                 values[name] = value
             elif readout.profile:
-                heads = [pick(outputs, key, name, n) for key in (readout.profile.logits, readout.profile.counts)]
-                profile = expected_profile(*heads)
+                both = [pick(outputs, key, name, n) for key in (readout.profile.logits, readout.profile.counts)]
+                profile = expected_profile(*both)
                 profile = profile.flip(-1) if reverse else profile
-                values[name] = window(profile, readout.positions, name).sum(dim=-1)
+                values[name] = taken(profile, readout.positions, name).sum(dim=-1)
                 if readout.profile.keep:
                     values[Profile(name)] = profile
             elif isinstance(readout, Everything):
@@ -103,7 +103,7 @@ class ReadoutModel(nn.Module):
                 y = pick(outputs, readout.output, name, n)
                 if reverse and readout.positions != "all":
                     y = y.flip(-1)
-                value = _REDUCTIONS[readout.reduce](window(y, readout.positions, name))
+                value = _REDUCTIONS[readout.reduce](taken(y, readout.positions, name))
                 values[name] = value.reshape(value.shape[0], -1)
         return values
 
@@ -154,7 +154,7 @@ def check_rows(y: torch.Tensor, n: int | None, place: str) -> None:
     )
 
 
-def window(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], name: str) -> torch.Tensor:
+def taken(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], name: str) -> torch.Tensor:
     """The positions of the last axis that a readout takes: all, a number of central ones, or from start to end."""
     length = y.shape[-1]
     if positions == "all":
@@ -169,7 +169,7 @@ def window(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], n
 
 
 def expected_profile(logits: torch.Tensor, log_counts: torch.Tensor) -> torch.Tensor:
-    """Expected counts at each position, as BPNet and ChromBPNet mean their two heads.
+    """Expected counts at each position, as BPNet and ChromBPNet mean their two outputs.
 
     softmax(logits) x (exp(log counts) - 1), because both are trained on log(1 + counts). With one count in all, the
     softmax is over strands and positions together (bpnet-lite); with one for each strand, over each strand.

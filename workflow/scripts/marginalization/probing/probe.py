@@ -38,7 +38,7 @@ def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | 
     Returns:
         JSON of `targets` (the names of each readout's, in the model's order), `profile_length` of each profile readout
         that is kept, `parameters` (their number), and `reads` (the SHA-256 of each file that the lab's code read or
-        imported as the model was loaded, but for those that the plan knows of).
+        imported as the model was loaded, except those that the plan knows of).
 
     Raises:
         InputError: the model can not be loaded, does not take the backgrounds, does not give the readouts, or is no

@@ -59,7 +59,7 @@ class Trial:
         return True
 
     def failing_readouts(self, n: int) -> list[str]:
-        """The readouts that fail on what the model returns for the first n sequences, as they stand in the config."""
+        """The readouts that fail on what the model returns for the first n sequences, by their names in the config."""
         failing = []
         for key, readout in self.model.readouts.items():
             trial = dataclasses.replace(self, model=ReadoutModel(self.model.model, {key: readout}))

@@ -11,7 +11,7 @@ import numpy as np
 
 DNA = "ACGT"
 UNKNOWN = "N"
-"""The letter that stands for no letter: in an element it keeps the background's base."""
+"""The letter for an unknown base: in an element it keeps the background's base."""
 
 _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 

@@ -80,9 +80,9 @@ def as_motif(motif: torch.Tensor | str, alphabet: Sequence[str], n: int = 1) -> 
 
 def substitute_(X: torch.Tensor, motif: torch.Tensor, start: int) -> torch.Tensor:
     """Substitute `motif` (1 or n, letters, width) into `X` (n, letters, length) in place; N keeps X's base."""
-    window = X[:, :, start : start + motif.shape[-1]]
+    covered = X[:, :, start : start + motif.shape[-1]]
     motif = motif.to(device=X.device, dtype=X.dtype)
-    window.copy_(torch.where(motif.sum(dim=1, keepdim=True) > 0, motif, window))
+    covered.copy_(torch.where(motif.sum(dim=1, keepdim=True) > 0, motif, covered))
     return X
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ..config.attributions import attribution_readouts
 from ..config.sections import Config
-from ..design.elements import compared
+from ..design.elements import motifs_and_annotations
 from ..design.placement import placed_table
 from ..jobs.attributions import run_attributions
 from ..jobs.devices import claimed_device, device_name
@@ -21,7 +21,7 @@ from ..store.files import write_json
 from ..store.reading import read_table
 from ..store.schemas import ELEMENTS
 from ..store.superseded import set_parts_aside
-from .merge import screened
+from .merge import parts_of
 
 
 def attribute(snakemake: Any) -> None:
@@ -45,11 +45,11 @@ def attributions(snakemake: Any) -> None:
         config, sums = Config.of(snakemake.config), snakemake.input.sums
         assert config.attributions
         elements = read_table(snakemake.input.elements, ELEMENTS)
-        # Where elements stand can depend on the widest of all.
-        placed = compared(placed_table(elements, config.placement, config.length)).reset_index(drop=True)
+        # Where elements are placed can depend on the widest of all.
+        placed = motifs_and_annotations(placed_table(elements, config.placement, config.length)).reset_index(drop=True)
         set_parts_aside(results, "attribution_sums", sums)
         merge_attributions(
-            screened(snakemake, sums, placed),
+            parts_of(snakemake, sums, placed),
             placed,
             config.length,
             config.attributions.window,

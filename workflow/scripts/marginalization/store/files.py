@@ -30,7 +30,7 @@ ROW_GROUP_ROWS = 2**16
 def whole_file(path: str | os.PathLike) -> Iterator[str]:
     """A temporary path beside `path`, which takes its place when the block ends without an error.
 
-    The file is flushed to the disk before it is renamed, so a name always stands for a whole file.
+    The file is flushed to the disk before it is renamed, so there is always a whole file behind a name.
 
     Raises:
         InputError: the folder can not be written to or its disk is full.

@@ -182,12 +182,12 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     element = read_element(results, element_id).iloc[0]
     names = element_names(results)
     names = names[names["element_id"] == element_id]
-    facts = {name: element[name] for name in ("element_id", "kind", "sequence", "source")}
+    lines = {name: element[name] for name in ("element_id", "kind", "sequence", "source")}
     if element["kind"] == "control":
-        facts |= {"name": element["name"], "control of": element["control_of"]}
-    facts |= {f"{kind}s": ", ".join(of["name"].unique()) for kind, of in names.groupby("kind", sort=False)}
-    for fact, value in facts.items():
-        console.print(f"{fact:<13}{value}", soft_wrap=True)
+        lines |= {"name": element["name"], "control of": element["control_of"]}
+    lines |= {f"{kind}s": ", ".join(of["name"].unique()) for kind, of in names.groupby("kind", sort=False)}
+    for label, value in lines.items():
+        console.print(f"{label:<13}{value}", soft_wrap=True)
 
     columns = [*KEYS, *PLACED, "n_backgrounds", "before_mean", "after_mean", "effect_mean", "effect_ci_low"]
     columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "element_q", "significant"]

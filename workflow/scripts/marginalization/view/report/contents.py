@@ -25,7 +25,7 @@ from .reading.differential import comparisons
 from .reading.pairs import pair_verdicts
 from .reading.quality import quality
 from .reading.screens import Screen, read_screen, scale_in
-from .reading.similarity import groups_of, motif_classes
+from .reading.similarity import clusters_of, motif_classes
 from .reading.views import NUMBERS, ViewRows
 
 HEAT_MAP_ROWS = 40
@@ -206,14 +206,14 @@ def heat_map(screen: Screen) -> list[dict[str, Any]]:
     rows = rows.assign(distance=rows["effect_mean"] - neutral[rows["view"]])
     wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
     wide = wide / wide.abs().max()
-    groups = groups_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
+    clusters = clusters_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
     cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
-    cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in groups], views]))
+    cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in clusters], views]))
     values = {"value": "value", "effect": "effect_mean", "q": "element_q"}
     columns = {
         "name": [short(names[element_id]) for element_id, _ in cells.index],
         "view": [int(view) for _, view in cells.index],
         **{name: rounded(cells[column]) for name, column in values.items()},
-        "group": [group and short(names[group]) for _, group in groups for _ in views],
+        "group": [first and short(names[first]) for _, first in clusters for _ in views],
     }
     return [dict(zip(columns, cell, strict=True)) for cell in zip(*columns.values(), strict=True)]

@@ -82,7 +82,7 @@ def _warnings(screen: Screen, records: dict[str, list[dict[str, Any]]]) -> list[
         for warning, paths in logs.items()
     ]
     more = len(lines) - MOST_WARNINGS
-    return lines[:MOST_WARNINGS] + ([f"{more:,} more stand in the logs"] if more > 0 else [])
+    return lines[:MOST_WARNINGS] + ([f"{more:,} more are in the logs"] if more > 0 else [])
 
 
 def _unknown_letters(results: Results) -> int:

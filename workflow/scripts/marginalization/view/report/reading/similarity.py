@@ -23,15 +23,15 @@ _JASPAR_ID = re.compile(r"^(MA\d{4})\.(\d+)\b")
 NEWEST = "JASPAR2026"
 
 
-def groups_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) -> list[tuple[str, str | None]]:
-    """Elements in the order of a clustered heat map, each with the first element of its group of like motifs.
+def clusters_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) -> list[tuple[str, str | None]]:
+    """Elements in the order of a clustered heat map, each with the first element of its cluster of like motifs.
 
-    Similarity is Tomtom's p-value (Gupta et al., Genome Biol. 8:R24, 2007) as memelite computes it; groups are those of
-    average linkage cut at `ALIKE`. Within groups, and among them by their first member, the order is the given one.
+    Similarity is Tomtom's p-value (Gupta et al., Genome Biol. 8:R24, 2007) as memelite computes it; clusters are
+    those of average linkage cut at `ALIKE`. Within clusters, and among them by their first member, the order is given.
 
     Args:
         ids: element_ids, strongest first.
-        matrices: by element_id, (width, 4); elements without any are groups of their own.
+        matrices: by element_id, (width, 4); elements without any are clusters of their own.
         effects: (elements, views), by which elements without a matrix are put next to each other.
     """
     known = [i for i in ids if i in matrices.index and matrices[i] is not None]
@@ -45,14 +45,14 @@ def groups_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) -> l
         first.setdefault(label[element_id], element_id)
     members = pd.Series({i: first[label[i]] for i in ids})
     place = {element_id: n for n, element_id in enumerate(ids[i] for i in order)}
-    # A group stands where the clustering of effects puts its strongest member.
+    # A cluster is where that of effects puts its strongest member.
     ordered = sorted(ids, key=lambda i: (place[members[i]], ids.index(i)))
     counts = members.value_counts()
     return [(i, members[i] if counts[members[i]] > 1 else None) for i in ordered]
 
 
 def _alike(matrices: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
-    """The group of each motif (4, width), by p-values for which the columns of all others are the background."""
+    """The cluster of each motif (4, width), by p-values for which the columns of all others are the background."""
     from memelite import tomtom
 
     with warnings.catch_warnings():

@@ -37,8 +37,8 @@ class Shown(NamedTuple):
         elements: rows of elements.parquet by element_id, those shown, strongest first.
         amounts: how many have what.
         ids: all element_ids, controls' too.
-        number: int64 (ids,): where each stands among those shown; -1 for others.
-        parent: int64 (ids,): of controls of detailed elements, where that element stands; -1 for others.
+        number: int64 (ids,): the place of each among those shown; -1 for others.
+        parent: int64 (ids,): of controls of detailed elements, the place of that element; -1 for others.
         kind: (ids,) of str.
     """
 
