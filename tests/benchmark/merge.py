@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from marginalization.config.sections import Everything
+from marginalization.config.checks import Everything
 from marginalization.config.substitutions import Placement
 from marginalization.design.placement import placed_table
 from marginalization.design.plan import element_ranges

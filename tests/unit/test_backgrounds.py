@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from marginalization.config.sections import Config
-from marginalization.config.substitutions import Backgrounds
 from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.errors import InputError
 from marginalization.sequences.letters import gc_fraction, named_generator, reverse_complement
 from marginalization.sequences.shuffle import dinucleotide_shuffle, shuffle
-from screens import typed
+from screens import MINIMAL, typed
 
 CHR1 = "".join(np.random.default_rng(0).choice(list("ACGT"), 200))
 CHR2 = "".join(np.random.default_rng(1).choice(list("ACGT"), 60)) + "NN" + "ACGT" * 10
@@ -19,7 +18,7 @@ CHR2 = "".join(np.random.default_rng(1).choice(list("ACGT"), 60)) + "NN" + "ACGT
 
 def select_from(spec, seed):
     """The backgrounds of a section."""
-    return select_backgrounds(Config(backgrounds=typed(Backgrounds, spec), seed=seed))
+    return select_backgrounds(typed(Config, {**MINIMAL, "backgrounds": spec, "seed": seed}))
 
 
 @pytest.fixture

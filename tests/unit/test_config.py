@@ -3,8 +3,8 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
-from marginalization.config.checks import check_config, config_hash, profile_readouts, readouts_of
-from marginalization.config.sections import Config, Everything
+from marginalization.config.checks import Everything, check_config, config_hash, profile_readouts, readouts_of
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 

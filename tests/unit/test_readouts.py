@@ -3,7 +3,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.config.sections import Config, Everything
+from marginalization.config.checks import Everything
+from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.models.readouts import (
     LARGEST_DEFAULT,

@@ -19,10 +19,16 @@ from ..errors import InputError
 from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
-from .sections import Config, Everything, Readout
+from .keys import section
+from .sections import Config, Readout
 
 DEFAULT_READOUT = "prediction"
 """The name of the readout of a config without any."""
+
+
+@section
+class Everything(Readout):
+    """The readout of a config without any: every output, flattened."""
 
 
 def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:

@@ -30,8 +30,7 @@ SATURATION_MUTAGENESIS = "saturation_mutagenesis"
 class Input:
     """A further input of a model."""
 
-    RULES: ClassVar = {
-        **one_of("constant", "file"),
+    RULES: ClassVar = one_of("constant", "file") | {
         "if": {"required": ["constant"], "properties": {"constant": {"type": "number"}}},
         "then": {"required": ["shape"]},
     }
@@ -50,8 +49,7 @@ class Input:
 class Model:
     """A model, from a file or a factory."""
 
-    RULES: ClassVar = {
-        **one_of("file", "factory", "chrombpnet", "bpnet"),
+    RULES: ClassVar = one_of("file", "factory", "chrombpnet", "bpnet") | {
         "dependentRequired": {"kwargs": ["factory"], "weights": ["factory"], "bias": ["chrombpnet"]},
     }
     file: str | None = optional(
@@ -149,11 +147,6 @@ class Readout:
 
 
 @section
-class Everything(Readout):
-    """The readout of a config without any: every output, flattened."""
-
-
-@section
 class Attributions:
     """How much each base adds to each target."""
 
@@ -213,8 +206,7 @@ class Compute:
         without="the model's",
     )
     precision: Literal["highest", "high", "medium"] = key(
-        "Of matrix products in incremental inference, as torch.set_float32_matmul_precision has it: `highest`, `high` "
-        "(TF32) or `medium` (bfloat16).",
+        "Of matrix products in incremental inference, as in PyTorch: `highest`, `high` (TF32) or `medium` (bfloat16).",
         "highest",
     )
     batch_size: int = key(
@@ -239,9 +231,7 @@ class Shards:
         "may cut the screen into other jobs.",
         exclusiveMinimum=0,
     )
-    max_jobs: int = key(
-        "Warn when a screen takes more jobs than this.", 2000, more="The warning tells the remedy.", minimum=1
-    )
+    max_jobs: int = key("Warn when a screen takes more jobs than this, and say what to do.", 2000, minimum=1)
 
 
 @section
@@ -273,9 +263,7 @@ class Config:
         more="See [Readouts](#readouts).",
     )
     elements: Elements = key("What is substituted into the backgrounds.", more="See [Elements](#elements).")
-    backgrounds: Backgrounds = key(
-        "Sequences that the elements are substituted into.", more="See [Backgrounds](#backgrounds)."
-    )
+    backgrounds: Backgrounds = key("What the elements are substituted into.", more="See [Backgrounds](#backgrounds).")
     placement: Placement = key(
         "Where in the backgrounds, and on which strands, the elements are substituted.",
         Placement(),
@@ -308,11 +296,5 @@ class Config:
 
     @property
     def length(self) -> int:
-        """Of the backgrounds."""
         assert self.backgrounds.length is not None  # in a resolved config
         return self.backgrounds.length
-
-    @property
-    def level(self) -> float | None:
-        """Of `significant`; None without controls."""
-        return self.elements.controls.level if self.elements.controls else None

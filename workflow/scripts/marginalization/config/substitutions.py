@@ -154,6 +154,11 @@ class Elements:
         "Shuffled elements, screened alike, that the others are compared with; none without this key."
     )
 
+    @property
+    def level(self) -> float | None:
+        """Of `significant`; None without controls."""
+        return self.controls.level if self.controls else None
+
 
 @section
 class Loci:

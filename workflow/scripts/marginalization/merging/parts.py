@@ -79,7 +79,7 @@ def find_parts(
 
 
 def _together(
-    group: str, models: list[str], screened: list[Screened], targets: dict[str, dict[str, list[str]]]
+    group: str, models: Sequence[str], screened: list[Screened], targets: dict[str, dict[str, list[str]]]
 ) -> Iterator[Screened]:
     """A group's models side by side, for each readout."""
     first, *others = models

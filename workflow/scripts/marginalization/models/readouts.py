@@ -13,7 +13,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..config.sections import Everything, Readout
+from ..config.checks import Everything
+from ..config.sections import Readout
 from ..errors import InputError
 from .factories import import_callable
 

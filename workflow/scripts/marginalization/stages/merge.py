@@ -71,7 +71,7 @@ def cooperativity(snakemake: Any) -> None:
             placed,
             read_table(snakemake.input.pairs, PAIRS),
             read_table(snakemake.input.control_pairs, CONTROL_PAIRS),
-            config.level,
+            config.elements.level,
             readouts_of(config),
             snakemake.output,
             facts(snakemake.config, snakemake.params.files, effects),

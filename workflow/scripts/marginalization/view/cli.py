@@ -123,7 +123,7 @@ def _positive(text: str) -> int:
 def _summary(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
-    if arguments.significant and config.level is None:
+    if arguments.significant and config.elements.level is None:
         raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
     keys = _chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
@@ -141,7 +141,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
 
 def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
     """What a table is of, and how many of its elements (rows: all of their placements) are significant."""
-    n, level = rows["element_id"].nunique(), config.level
+    n, level = rows["element_id"].nunique(), config.elements.level
     if level is None:
         verdict = f"{n:,} {what}; the screen has no controls, so no verdict"
     else:
@@ -166,7 +166,7 @@ def _title(config: Config, key: dict[str, str]) -> str:
 def _summary_columns(config: Config, model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
     columns = {"rank": numbers(rows["rank"]), **placed_columns(config, rows)}
     columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
-    if config.level is not None:
+    if config.elements.level is not None:
         columns |= {"z": numbers(rows["control_z"]), "element_q": numbers(rows["element_q"])}
     if model in config.groups:
         agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
@@ -177,7 +177,7 @@ def _summary_columns(config: Config, model: str, rows: pd.DataFrame) -> dict[str
 def _show(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
-    level = config.level
+    level = config.elements.level
     element_id = find_element(results, arguments.element)
     element = read_element(results, element_id).iloc[0]
     names = element_names(results)
@@ -225,7 +225,7 @@ def _compare(console: Console, arguments: argparse.Namespace) -> None:
     pairs = of_a.merge(of_b).to_dict("records")
     if not pairs:
         raise InputError(f"{a!r} and {b!r} are targets of different readouts; compare targets of one readout")
-    with_controls = config.level is not None
+    with_controls = config.elements.level is not None
     agreements, differences = [], []
     for other in pairs[:MOST_TABLES]:
         rows = joined(results, {**other, by: a}, {**other, by: b})

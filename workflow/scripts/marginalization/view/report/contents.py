@@ -71,7 +71,7 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "length": config.length,
         "strands": config.placement.strands,
         "seed": config.seed,
-        "level": config.level,
+        "level": config.elements.level,
         "version": provenance["marginalization"],
         "commit": provenance["commit"],
         "packages": provenance["packages"],
