@@ -176,6 +176,26 @@ def test_a_recurrent_tail_is_whole():
     assert windows(engine)[:3] == [(19, 25)] * 3
 
 
+STRETCHES = [
+    (lambda x: x.reshape(x.shape[0], 4, LENGTH // 2, 2), (2, 10, 12)),
+    (lambda x: x.unflatten(2, (-1, 1, 2)).amax(-1), (2, 10, 12)),
+    (lambda x: x.reshape(x.shape[0], 4, LENGTH // 4, 2, 2).flatten(3).sum(-1), (2, 5, 6)),
+    (lambda x: x.mT.reshape(x.shape[0], LENGTH // 2, 8), (1, 10, 12)),
+    (lambda x: x.mT.reshape(x.shape[0], LENGTH // 2, 8).reshape(x.shape[0], LENGTH, 4), (1, 20, 24)),
+    (lambda x: x.reshape(x.shape[0], 4, -1, 5).softmax(-1).flatten(2), (2, 20, 25)),
+    (lambda x: x.reshape(x.shape[0], 4, -1, 5).flatten(2)[:, :, 19:23], (2, 1, 4)),
+    (lambda x: x.unsqueeze(-1).expand(-1, -1, -1, 2).flatten(2), (2, 40, 48)),
+]
+"""Positions split into stretches, and merged again: what differs of an input that differs from 20 to 24."""
+
+
+def test_positions_in_stretches():
+    engine = engine_of(Branches(*(simple(function) for function, _ in STRETCHES)))
+    assert without_rule(engine) == []
+    found = engine.program(20, 24).windows
+    assert [(w.axis, w.lo, w.hi) for w in map(found.get, engine.outputs)] == [window for _, window in STRETCHES]
+
+
 def test_what_has_no_rule():
     functions = [
         (lambda x: x.softmax(2), "softmax.int"),
