@@ -346,6 +346,22 @@ def movement(draw, shape, args):
     return simple(draw(st.sampled_from(functions)))
 
 
+def stretches(draw, shape, args):
+    """What splits the positions into stretches, in which something is done, and merges them again or not."""
+    size = draw(st.integers(1, shape[1]))
+    assume(shape[1] % size == 0)
+    axes = draw(st.sampled_from([(-1, size), (-1, 1, size), (shape[1] // size, size)]))
+    functions = [
+        lambda x: (x * x.softmax(-1)).sum(-1).flatten(2),
+        lambda x: x.softmax(-1).flatten(2),
+        lambda x: x.flip(-1).reshape(x.shape[0], -1, shape[1]),
+        lambda x: x.amax(-1).flatten(2),
+        lambda x: x.movedim(-1, 1).flatten(1, 2).flatten(2),
+    ]
+    function = draw(st.sampled_from(functions))
+    return simple(lambda x: function(x.unflatten(2, axes)))
+
+
 def scale(draw, shape, args):
     size = draw(st.sampled_from([(), (1,), (shape[1],), (shape[0], 1), shape, (1, *shape), (1, 1, shape[1])]))
     functions = [
@@ -419,7 +435,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
-LAYERS += [running_means, convolution, activation, pool, crop]
+LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 
 def residual(draw, shape, args, depth):

@@ -1,13 +1,19 @@
 """Which rules are used, and over which windows, by arithmetic."""
 
+import contextlib
+
 import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.rules.base import aten, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
+from marginalization.inference.incremental.rules.registry import RULES
+from marginalization.inference.incremental.simplify import SYNONYMS
 from random_networks import ACTIVATIONS, Layer, simple
 from test_incremental import assert_full, random_backgrounds
 from torch import nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 LENGTH = 40
 
@@ -174,6 +180,104 @@ def test_a_recurrent_tail_is_whole():
     engine = engine_of(nn.Sequential(*model, simple(lambda y: y[0])))
     assert without_rule(engine) == ["zeros.default", "gru.input", "<built-in function getitem>"]
     assert windows(engine)[:3] == [(19, 25)] * 3
+
+
+STRETCHES = [
+    (lambda x: x.reshape(x.shape[0], 4, LENGTH // 2, 2), (2, 10, 12)),
+    (lambda x: x.unflatten(2, (-1, 1, 2)).amax(-1), (2, 10, 12)),
+    (lambda x: x.reshape(x.shape[0], 4, LENGTH // 4, 2, 2).flatten(3).sum(-1), (2, 5, 6)),
+    (lambda x: x.mT.reshape(x.shape[0], LENGTH // 2, 8), (1, 10, 12)),
+    (lambda x: x.mT.reshape(x.shape[0], LENGTH // 2, 8).reshape(x.shape[0], LENGTH, 4), (1, 20, 24)),
+    (lambda x: x.reshape(x.shape[0], 4, -1, 5).softmax(-1).flatten(2), (2, 20, 25)),
+    (lambda x: x.reshape(x.shape[0], 4, -1, 5).flatten(2)[:, :, 19:23], (2, 1, 4)),
+    (lambda x: x.unsqueeze(-1).expand(-1, -1, -1, 2).flatten(2), (2, 40, 48)),
+]
+"""Positions split into stretches, and merged again: what differs of an input that differs from 20 to 24."""
+
+
+def test_positions_in_stretches():
+    engine = engine_of(Branches(*(simple(function) for function, _ in STRETCHES)))
+    assert without_rule(engine) == []
+    found = engine.program(20, 24).windows
+    assert [(w.axis, w.lo, w.hi) for w in map(found.get, engine.outputs)] == [window for _, window in STRETCHES]
+
+
+class Dispatched(TorchDispatchMode):
+    """The operations that are run."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.found.append(function)
+        return function(*args, **(kwargs or {}))
+
+
+OTHERWISE = [
+    "adjoint",
+    "chalf",
+    "data",
+    "dsplit.int",
+    "expand_as",
+    "float_power.Tensor_Scalar",
+    "float_power.Tensor_Tensor",
+    "fliplr",
+    "flipud",
+    "hsplit.int",
+    "numpy_T",
+    "ravel",
+    "reshape_as",
+    "tensor_split.sections",
+    "view_as",
+    "vsplit.int",
+]
+"""Those that run others with other arguments, or move the batch."""
+
+
+def test_synonyms_of_operations_with_rules_are_known():
+    """All operations of PyTorch that do nothing but run one that has a rule."""
+    x, y = torch.rand(2, 2, 3, 4, dtype=torch.float64) / 2 + 0.25
+    samples = {
+        ("Tensor",): (x,),
+        ("Tensor", "Tensor"): (x, y),
+        ("Tensor", "Tensor", "number"): (x, y),
+        ("List[Tensor]", "int"): ([x, y], 1),
+        ("Tensor", "int"): (x, 1),
+        ("Tensor", "int", "int"): (x, 1, 2),
+        ("Tensor", "int", "Optional[int]"): (x, 1),
+        ("Tensor", "number"): (x, 2.0),
+        ("Tensor", "List[int]"): (x, [1, 2, 1]),
+        ("Tensor", "Optional[number]", "Optional[number]"): (x, 0.3, 0.6),
+    }
+    found = set()
+    for name in torch._C._dispatch_get_all_op_names():
+        packet, _, overload = name.removeprefix("aten::").partition(".")
+        operation = getattr(getattr(aten, packet, None), overload or "default", None)
+        if operation is None or packet.startswith("_") or packet.endswith("_") or operation in RULES:
+            continue
+        kinds = tuple(str(a.type) for a in operation._schema.arguments if not a.kwarg_only or a.name == "alpha")
+        with contextlib.suppress(Exception), Dispatched() as dispatched:
+            operation(*samples[kinds])
+        if len(dispatched.found) == 1 and dispatched.found[0] in RULES.keys() - {operation}:
+            found.add(".".join(filter(None, (packet, overload))))
+    assert len(found) > 20
+    assert found - set(OTHERWISE) <= SYNONYMS.keys()
+    for name, other in SYNONYMS.items():
+        (operation,), (spelling,) = overloads(name), overloads(other)
+        assert spelling in RULES
+        by_place = ([a.type for a in op._schema.arguments if not a.kwarg_only] for op in (operation, spelling))
+        assert next(by_place) == next(by_place)
+
+
+def test_synonyms_are_spelled_as_others():
+    functions = [
+        lambda x: torch.subtract(torch.multiply(x, 2), torch.divide(x, 3), alpha=2),
+        lambda x: torch.negative(torch.absolute(torch.clip(x, -0.5, 0.5))),
+        lambda x: torch.concat([torch.max(x, x.flip(1)), torch.min(x, x + 1)], 1),
+        lambda x: torch.special.expit(torch.arctan(x)).tile(1, 2, 1).moveaxis(1, 2),
+    ]
+    assert without_rule(engine_of(Branches(*map(simple, functions)))) == []
 
 
 def test_what_has_no_rule():

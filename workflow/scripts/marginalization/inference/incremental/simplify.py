@@ -9,20 +9,43 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from .rules.base import aten, bound_arguments
+from .rules.base import aten, bound_arguments, overloads
 from .rules.reductions import ADAPTIVE_MAXIMA
 
 SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
 
 
-def simplify(graph: Graph) -> None:
-    """Replace, in place, what gives several tensors by what gives the one that is used, and views by reshapes.
+SYNONYMS = {
+    **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh", "tan2")},
+    **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
+    "absolute": "abs",
+    "broadcast_to": "expand",
+    "clip": "clamp",
+    "concat": "cat",
+    "concatenate": "cat",
+    "divide.Tensor": "div.Tensor",
+    "fix": "trunc",
+    "mH": "mT",
+    "max.other": "maximum",
+    "min.other": "minimum",
+    "moveaxis.int": "movedim.int",
+    "multiply.Tensor": "mul.Tensor",
+    "negative": "neg",
+    "special_expit": "sigmoid",
+    "subtract.Tensor": "sub.Tensor",
+    "tile": "repeat",
+    "true_divide.Tensor": "div.Tensor",
+    "view": "reshape",  # what is put together does not lie in memory as that for which a view was possible
+}
+"""Operations that do what others do, by name and overload."""
 
-    Tensors that are put together do not lie in memory as those do for which a view was possible.
-    """
+_SPELLINGS = {op: other for pair in SYNONYMS.items() for op, other in zip(*map(overloads, pair), strict=False)}
+
+
+def simplify(graph: Graph) -> None:
+    """Replace, in place, what gives several tensors by what gives the one that is used, and synonyms by one name."""
     for node in list(graph.nodes):
-        if node.target is aten.view.default:
-            node.target = aten.reshape.default
+        node.target = _SPELLINGS.get(node.target, node.target)
         if node.target is not operator.getitem or not isinstance(node.args[0], Node):
             continue
         source, index = node.args

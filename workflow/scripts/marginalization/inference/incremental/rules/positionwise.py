@@ -180,3 +180,29 @@ class BatchNorm(Rule):
         if self.args["weight"] is not None:
             scale = scale * run.constant(self.args["weight"])
         return fit(delta, have, out.lo, out.hi) * scale.view(-1, *[1] * (delta.ndim - 2))
+
+
+class Unchanged(Rule):
+    """Operations that leave the values as they are, such as dropout in evaluation mode."""
+
+    flat = True
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        return None if op.args.get("train") else cls(op.node, window)
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        return fit(delta, have, out.lo, out.hi)
+
+
+class Cast(Unchanged):
+    """Another floating-point type."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        floats = all(node.meta["val"].is_floating_point() for node in (op.node, op.source))
+        return cls(op.node, window) if floats else None
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        return super().apply(run, deltas, out).to(self.node.meta["val"].dtype)

@@ -9,9 +9,20 @@ from torch.fx import Node
 from .base import Inputs, Operation, Rule, overloads
 from .convolution import Convolution
 from .pooling import AveragePool, MaxPool
-from .positionwise import BatchNorm, Positionwise, Relu, Scale, Sum
+from .positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
 from .reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
-from .shapes import PERMUTATIONS, Cast, Concatenation, Flip, Pad, Repeat, Reshape, Select, Slice, Unchanged
+from .shapes import (
+    PERMUTATIONS,
+    Concatenation,
+    Flip,
+    Merge,
+    Pad,
+    Repeat,
+    Reshape,
+    Select,
+    Slice,
+    Split,
+)
 
 
 def _rules(rule: type[Rule], names: str) -> dict[Any, list[type[Rule]]]:
@@ -40,7 +51,8 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules(Reduction, "sum.dim_IntList mean.dim"),
     **_rules(Extreme, "amax amin"),
     **{target: [Reshape] for target in PERMUTATIONS},
-    **_rules(Reshape, "view reshape flatten.using_ints unflatten.int squeeze.dim squeeze.dims unsqueeze"),
+    **_rules(Reshape, "squeeze.dim squeeze.dims unsqueeze"),
+    **{target: [Reshape, Split, Merge] for target in overloads("view reshape flatten.using_ints unflatten.int")},
     **_rules(Unchanged, "dropout clone contiguous detach alias dropout_ feature_dropout alpha_dropout"),
     **_rules(Cast, "to.dtype to.dtype_layout to.device to.other _to_copy type_as"),
     **_rules(Slice, "slice.Tensor"),

@@ -44,36 +44,67 @@ class Reshape(Rule):
         return fit(delta, have._replace(axis=out.axis), out.lo, out.hi)
 
 
+@dataclass(frozen=True, eq=False)
+class Split(Rule):
+    """A reshape that splits the positions into stretches, each of which is a position from there on."""
+
+    size: int
+    """How many positions a stretch is."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        before = shape_of(op.source)
+        ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
+        for axis, n in enumerate(op.shape, 1):
+            if math.prod(op.shape[: axis - 1]) == ahead and 1 < n < length and length % n == 0:
+                size = length // n
+                window = window._replace(axis=axis, lo=window.lo // size, hi=-(-window.hi // size))
+                return cls(op.node, window, size)
+        return None
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        return out.lo * self.size, out.hi * self.size
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        shape = list(self.shape)
+        shape[out.axis - 1] = out.width
+        return fit(delta, have, *self.need(self.source, out)).reshape(len(delta), *shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Merge(Rule):
+    """A reshape that merges positions with dimensions behind theirs, so that each is a stretch from there on."""
+
+    size: int
+    """How many positions a stretch is."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        before = shape_of(op.source)
+        ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
+        for axis, n in enumerate(op.shape, 1):
+            if math.prod(op.shape[: axis - 1]) == ahead and n > length and n % length == 0:
+                size = n // length
+                return cls(op.node, window._replace(axis=axis, lo=window.lo * size, hi=window.hi * size), size)
+        return None
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        return out.lo // self.size, -(-out.hi // self.size)
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        lo, hi = self.need(self.source, out)
+        shape = list(self.shape)
+        shape[out.axis - 1] = (hi - lo) * self.size
+        delta = fit(delta, have, lo, hi).reshape(len(delta), *shape)
+        return delta.narrow(out.axis, out.lo - lo * self.size, out.width)
+
+
 def _order(op: Operation, ndim: int) -> list[int]:
     """Which dimension a permutation puts at each place, found by moving dimensions of different sizes."""
     sizes = torch.empty([2 + i for i in range(ndim)], device="meta")
     return [size - 2 for size in op.target(sizes, *op.node.args[1:], **op.node.kwargs).shape]
-
-
-class Unchanged(Rule):
-    """Operations that leave the values as they are, such as dropout in evaluation mode."""
-
-    flat = True
-
-    @classmethod
-    def on(cls, op: Operation, window: Window) -> Self | None:
-        return None if op.args.get("train") else cls(op.node, window)
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        have, delta = deltas[self.source]
-        return fit(delta, have, out.lo, out.hi)
-
-
-class Cast(Unchanged):
-    """Another floating-point type."""
-
-    @classmethod
-    def on(cls, op: Operation, window: Window) -> Self | None:
-        floats = all(node.meta["val"].is_floating_point() for node in (op.node, op.source))
-        return cls(op.node, window) if floats else None
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        return super().apply(run, deltas, out).to(self.node.meta["val"].dtype)
 
 
 @dataclass(frozen=True, eq=False)
