@@ -94,7 +94,7 @@ def test_a_flipped_bit_changes_nothing_or_is_refused_by_name(screen, part):
     expected = screen.merged()
     draw = random.Random(0)
     refused = 0
-    for _ in range(150):
+    for _ in range(40):
         path = draw.choice(screen.paths)
         content = bytearray(Path(path).read_bytes())
         kept = bytes(content)
@@ -106,7 +106,7 @@ def test_a_flipped_bit_changes_nothing_or_is_refused_by_name(screen, part):
             assert str(error).startswith(f"{path} is damaged or not of this screen: ")  # noqa: PT017
             refused += 1
         part(path, kept)
-    assert refused > 30
+    assert refused > 10
 
 
 def test_a_missing_file_is_named(screen, part):
