@@ -91,7 +91,7 @@ def test_effects_equal_brute_force(results, expected):
 
 def test_files_of_effects_are_sorted_and_of_several_shards(results):
     files = sorted((results / "effects/model=letters/readout=prediction").iterdir())
-    assert len(files) == 6
+    assert len(files) == 4
     assert not [file for file in files if file.suffix != ".parquet"]
     for file in files:
         table = pq.read_table(file).to_pandas()
