@@ -120,12 +120,11 @@ def test_a_missing_file_is_named(screen, part):
 
 
 def test_a_file_of_another_place_is_refused_by_name(screen, part, tmp_path):
-    """Each file in the place of each other, and of a screen with other elements of the same number."""
+    """Each file in the place of each other, and in its own one of a screen with other elements of the same number."""
     other = Merge(tmp_path, motifs=("GG", "TTT"))
     kept = {path: Path(path).read_bytes() for path in screen.paths}
-    contents = [*kept.values(), *(Path(path).read_bytes() for path in other.paths)]
-    for path, ours in kept.items():
-        for content in contents:
+    for (path, ours), theirs in zip(kept.items(), other.paths, strict=True):
+        for content in [*kept.values(), Path(theirs).read_bytes()]:
             if content != ours:
                 part(path, content)
                 with pytest.raises(InputError) as error:
