@@ -85,8 +85,9 @@ def _constant(item: dict[str, Any], place: str) -> torch.Tensor:
 
 def _load_array(item: dict[str, Any], place: str) -> np.ndarray:
     try:
-        loaded = np.load(item["file"], allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.get("key"))
+        with open(item["file"], "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.get("key"))
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"config: {place}: {item['file']} is no .npy or .npz file of numbers: {error}") from error
     if array is None:
