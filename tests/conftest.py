@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from coverage_summary import coverage_lines
 from hypothesis import HealthCheck, settings
 from lab_folder import make_config, make_lab
 from workflows import run
@@ -14,6 +15,15 @@ UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=25, **UNTIMED)
 settings.register_profile("thorough", max_examples=100, **UNTIMED)
 settings.load_profile("quick")
+
+torch.set_num_threads(1)  # several processes test at once, and small networks gain nothing by more
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell what is covered before the last line, which counts the tests."""
+    if lines := coverage_lines():
+        terminalreporter.section("covered by tests in their own processes")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +65,5 @@ def config():
 def finished(tmp_path_factory):
     """The lab's folder with the screen of `config` run in it; tests must leave it as it is."""
     folder = make_lab(tmp_path_factory.mktemp("finished"))
-    torch.manual_seed(0)
     run(folder, make_config())
     return folder

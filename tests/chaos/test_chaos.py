@@ -24,7 +24,7 @@ from marginalization.store.files import sha256
 from marginalization.store.paths import Results
 from workflows import snakemake, start
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 4))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 2))
 FIRST = int(os.environ.get("CHAOS_SEED", 0))
 RESULTS = Path("results/known")
 RUNS = 4

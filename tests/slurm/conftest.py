@@ -39,15 +39,15 @@ class Slurm:
         """Begin a run in a folder; what it prints goes to `snakemake.log` there."""
         command = ["snakemake", "--profile", "slurm", "--snakefile", PROJECT / "Snakefile", "--nocolor"]
         command += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5", *options]
-        log = open(folder / "snakemake.log", "a")  # noqa: SIM115, the run outlives this function
-        return subprocess.Popen(
-            list(map(str, command)),
-            cwd=folder,
-            env={**self.environment, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with open(folder / "snakemake.log", "a") as log:
+            return subprocess.Popen(
+                list(map(str, command)),
+                cwd=folder,
+                env={**self.environment, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def run(self, folder: Path, *options: str, **environment: str) -> str:
         """A run that must succeed; returns all that runs in this folder have printed."""

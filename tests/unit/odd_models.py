@@ -256,4 +256,4 @@ def module(function):
 
 def read_x(outputs):
     """A readout of something that no model here returns."""
-    return outputs["x"]
+    return outputs.x

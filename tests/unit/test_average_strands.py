@@ -33,7 +33,7 @@ def test_outputs(letters, order):
         np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(sequences, st.data(), st.none() | st.permutations(range(2)))
 def test_profiles(letters, data, order):
     """The reverse complement's profile is turned round: its strands unless an order is given, its positions always."""

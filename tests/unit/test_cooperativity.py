@@ -67,9 +67,9 @@ def merged(folder, run, groups=None, readouts=READOUTS):
     return pd.read_parquet(paths[0]).astype(dict.fromkeys(names, str))
 
 
-@pytest.fixture(scope="module", params=[(1000, 10**6, 150), (2, 200, 10), (3, 20, 150)], ids=str)
+@pytest.fixture(scope="module", params=[(1000, 10**6, 150), (3, 100, 25)], ids=["one shard", "many"])
 def folds(request, tmp_path_factory):
-    """Three models, in one or many shards, in row groups smaller than a shard, or than a placement."""
+    """Three models, in one or many shards, in row groups smaller than a shard, or than a placement's of all targets."""
     folder = tmp_path_factory.mktemp("folds")
     (folder / "model.py").write_text(MODEL)
     models = {name: {"factory": f"{folder / 'model.py'}:Fold", "kwargs": {"seed": i}} for i, name in enumerate(FOLDS)}

@@ -109,7 +109,7 @@ def test_files_of_a_package():
 
 
 def test_reads_of_the_lab_are_noted(folder):
-    write(dynamic="import json\nvalues = json.load(open('values.json'))")
+    write(dynamic="import json\nwith open('values.json') as file:\n    values = json.load(file)")
     for name in ("values.json", "before.txt", "after.txt"):
         Path(name).write_text("[1]")
     Path("lab.egg-info").mkdir()

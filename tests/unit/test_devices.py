@@ -34,7 +34,7 @@ def hold(tmp_path):
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_each_process_gets_its_own(hold, tmp_path):
@@ -49,8 +49,8 @@ def test_waits_until_the_other_ends(hold, tmp_path, end, monkeypatch, caplog):
     caplog.set_level("INFO")
     process, _ = hold("a")
     begin = time.monotonic()
-    subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -{int(end)} {process.pid}"])
-    with claim(["a"], str(tmp_path)) as i:
+    killer = subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -{int(end)} {process.pid}"])
+    with killer, claim(["a"], str(tmp_path)) as i:
         assert i == 0
         assert time.monotonic() - begin > 0.4
     assert "waiting for a free device: other jobs hold a" in caplog.text

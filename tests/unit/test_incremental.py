@@ -60,7 +60,7 @@ def assert_full(engine, model, inputs, motif, lo, rows, tolerance=1e-10):
     assert_same(engine.after(delta, lo, rows), reference, tolerance)
 
 
-@settings(max_examples=settings.default.max_examples // 3, **EXPORTING)
+@settings(max_examples=settings.default.max_examples // 5, **EXPORTING)
 @given(networks(), st.data())
 def test_random_networks_equal_full_forward_passes(network, data):
     model, X, args = network
@@ -230,7 +230,7 @@ def test_a_rule_that_fails_is_caught(caplog, monkeypatch):
     assert_same(ours, joined(stream_motifs(model, X, [("ACG", 0)], incremental=False, **options)), 0)
 
 
-@pytest.mark.parametrize("good", [1, 2, 3])
+@pytest.mark.parametrize("good", [1, 3])
 def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
     right, calls = Convolution.apply, itertools.count()
 

@@ -177,6 +177,7 @@ class Malicious:
         return open, (self.path, "w")
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file")  # the harm
 def test_no_pickle_is_unpickled_unasked(lab, tmp_path):
     harm = tmp_path / "harm"
     torch.save(Malicious(harm), tmp_path / "model.pt")

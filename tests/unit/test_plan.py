@@ -216,7 +216,7 @@ def test_tables_that_do_not_name_jobs_have_a_digest_too(folder):
     assert after.elements_digest != before.elements_digest
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20))
 @example(n=1, copies=30, size=8, other_size=9)  # four shards of the same original either way
 def test_jobs_of_one_name_have_the_same_backgrounds(folder, n, copies, size, other_size):
@@ -232,7 +232,7 @@ def test_jobs_of_one_name_have_the_same_backgrounds(folder, n, copies, size, oth
             assert ranges.setdefault(job, cut[job_labels(job)[1]]) == cut[job_labels(job)[1]]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(
     distinct,
     st.integers(1, 60),

@@ -318,7 +318,8 @@ table = importlib.import_module("".join(["ta", "bles"]))
 class Scaled(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.scale = json.load(open("scale.json"))
+        with open("scale.json") as file:
+            self.scale = json.load(file)
     def forward(self, X):
         return X[:, :1].sum(dim=2) * self.scale
 """

@@ -9,6 +9,7 @@ from brute_force import WEIGHTS, expected_effects, substitute
 from lab_folder import make_config, make_lab
 from marginalization.config.resolving import resolve
 from marginalization.design.plan import make_plan
+from marginalization.probing import rate as measured
 from marginalization.sequences.letters import reverse_complement
 from marginalization.stages.attributions import attribute, attributions
 from marginalization.stages.inputs import backgrounds, elements
@@ -104,6 +105,7 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MARGINALIZATION_COMMAND", "by hand")
+        patch.setattr(measured, "SECONDS", 0.1)
         resolve(config, str(SCHEMA))
         logs = run_all(config)
     return folder / HERE, logs

@@ -107,7 +107,7 @@ KEYS = ["readout", "target", "element_id", "strand", "start"]
 LETTERS = ["ACGTACGTACGT", "AAAACCGCGGGT", "TTTTTTGTTTTA", "ACACACGTGTGT", "GGGGGGGATTTT"]
 
 
-@pytest.fixture(scope="module", params=[(1000, 10**6), (2, 20), (1, 1)], ids=str)
+@pytest.fixture(scope="module", params=[(1000, 10**6), (2, 20)], ids=str)
 def tables(request, tmp_path_factory):
     """Effects and summary of a screen on all scales, of three models and two groups, in one shard or several."""
     folder = tmp_path_factory.mktemp("scales")
@@ -136,12 +136,12 @@ def test_effects_are_on_their_scale(tables):
 
 def test_the_summary_equals_scipy_on_the_effects(tables):
     effects, summary = tables
+    of_place = dict(list(effects.groupby(KEYS)))
     compared = 0
     for row in summary.to_dict("records"):
         models = GROUPS.get(row["model"], [row["model"]])
-        these = effects[effects["model"].isin(models)]
-        for key in KEYS:
-            these = these[these[key] == row[key]]
+        these = of_place[tuple(row[key] for key in KEYS)]
+        these = these[these["model"].isin(models)]
         before, after = (
             these.pivot(index="model", columns="background_id", values=side).to_numpy("f8")
             for side in ("before", "after")
@@ -175,7 +175,7 @@ def test_the_summary_equals_scipy_on_the_effects(tables):
         else:
             assert row["effect_mean"] == neutral
         for name, value in expected.items():
-            np.testing.assert_allclose(row[name], value, rtol=1e-9, atol=1e-12, err_msg=f"{row} {name}")
+            np.testing.assert_allclose(row[name], value, rtol=1e-9, atol=1e-12, err_msg=f"{row['name']} {name}")
     assert compared == 4 * len(summary) / 5 > 0  # all but G
     for (_, readout, _), rows in summary.groupby(["model", "readout", "target"]):
         sizes = (rows["effect_mean"] - SCALES[readout][0]).abs()

@@ -95,7 +95,7 @@ def test_a_flipped_bit_changes_nothing_or_is_refused_by_name(screen, part):
     expected = screen.merged()
     draw = random.Random(0)
     refused = 0
-    for _ in range(150):
+    for _ in range(40):
         path = draw.choice(screen.paths)
         content = bytearray(Path(path).read_bytes())
         kept = bytes(content)
@@ -107,7 +107,7 @@ def test_a_flipped_bit_changes_nothing_or_is_refused_by_name(screen, part):
             assert str(error).startswith(f"{path} is damaged or not of this screen: ")  # noqa: PT017
             refused += 1
         part(path, kept)
-    assert refused > 30
+    assert refused > 10
 
 
 def test_a_missing_file_is_named(screen, part):
@@ -121,12 +121,11 @@ def test_a_missing_file_is_named(screen, part):
 
 
 def test_a_file_of_another_place_is_refused_by_name(screen, part, tmp_path):
-    """Each file in the place of each other, and of a screen with other elements of the same number."""
+    """Each file in the place of each other, and in its own one of a screen with other elements of the same number."""
     other = Merge(tmp_path, motifs=("GG", "TTT"))
     kept = {path: Path(path).read_bytes() for path in screen.paths}
-    contents = [*kept.values(), *(Path(path).read_bytes() for path in other.paths)]
-    for path, ours in kept.items():
-        for content in contents:
+    for (path, ours), theirs in zip(kept.items(), other.paths, strict=True):
+        for content in [*kept.values(), Path(theirs).read_bytes()]:
             if content != ours:
                 part(path, content)
                 with pytest.raises(InputError) as error:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 from marginalization.sequences.letters import reverse_complement
-from workflows import run, snakemake
+from workflows import run
 
 PAIRS = [
     {"first": "M1 first", "second": "spaced", "distances": [0, 4], "orientations": ["+-", "-+"]},
@@ -90,11 +90,3 @@ def test_pairs_on_both_strands(lab, config):
     assert not (results / "cooperativity.parquet").exists()
     assert (results / "superseded" / "cooperativity.parquet").exists()
     assert pd.read_parquet(results / "pairs.parquet").empty
-
-
-def test_a_name_that_no_motif_has(lab, config):
-    config["elements"]["pairs"] = [{"first": "M1 frist", "second": "single", "distances": [3]}]
-    done = snakemake(lab, config, "--dry-run")
-    assert done.returncode != 0
-    assert "elements.pairs[0].first: there is no motif M1 frist; did you mean M1 first?" in done.stdout
-    assert "Traceback" not in done.stdout

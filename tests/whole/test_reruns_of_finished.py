@@ -23,18 +23,18 @@ def test_a_new_motif_runs_its_own_shard_and_the_merge(finished, config):
     shown = jobs(run(finished, config, *QUIET))
     assert shown == {
         "elements": 1,
-        "screen": 3,
+        "screen": 2,
         "merge": 1,
         "provenance": 1,
         "report": 1,
         "all": 1,
-    }  # 1 of 2 x 3 background shards
+    }  # 1 of 2 x 2 background shards
     run(finished, config)
     assert "Nothing to be done" in run(finished, config, *QUIET)
     results = finished / "results" / "known"
     assert "new" in pd.read_parquet(results / "summary.parquet")["name"].tolist()
     assert len(pd.read_parquet(results / "effects")) == 9 * 4 * 2 * 16
-    assert len(list((results / "superseded").rglob("*.parquet"))) == 3
+    assert len(list((results / "superseded").rglob("*.parquet"))) == 2
 
 
 def test_a_name_alone_runs_no_shard(finished, config):
@@ -46,14 +46,14 @@ def test_a_table_and_a_readout_changed_at_once_are_both_noticed(finished, config
     """Snakemake looks for no changes in jobs below one that is run again; names that hold digests do."""
     (finished / "motifs.tsv").write_text((finished / "motifs.tsv").read_text() + "new\tTTTTT\t.\n")
     readouts = {"readouts": {"left": {"output": 0, "targets": ["left", "right"]}}}
-    assert jobs(run(finished, config | readouts, *QUIET))["screen"] == 6
+    assert jobs(run(finished, config | readouts, *QUIET))["screen"] == 4
 
 
 def test_a_changed_model_runs_its_shards_and_a_touched_one_does_not(finished, config):
     (finished / "lab.py").touch()
     assert "screen" not in jobs(run(finished, config, *QUIET))
     (finished / "lab.py").write_text((finished / "lab.py").read_text().replace("8.0)", "9.0)"))
-    assert jobs(run(finished, config, *QUIET))["screen"] == 6
+    assert jobs(run(finished, config, *QUIET))["screen"] == 4
 
 
 def test_a_damaged_file_is_named_and_only_it_is_computed_again(finished, config):
@@ -71,34 +71,16 @@ def test_a_damaged_file_is_named_and_only_it_is_computed_again(finished, config)
     assert (results / "summary.parquet").read_bytes() == before
 
 
-def test_profiles_of_an_earlier_plan_do_not_stay(lab, config):
-    config["models"] = {"heads": {"factory": "lab.py:TwoHeads"}}
-    config["elements"] = {"motifs": [{"file": "motifs.tsv"}]}
-    config["shards"] = {}
-    run(lab, config | {"readouts": {"counts": {"profile": {"logits": 0, "counts": 1}}}})
-    results = lab / "results" / "known"
-    assert (results / "profiles.parquet").exists()
-    run(lab, config | {"readouts": {"log_counts": {"output": 1}}})
-    assert not (results / "profiles.parquet").exists()
-    assert (results / "superseded" / "profiles.parquet").exists()
-
-
-def test_rates_that_were_measured_size_the_jobs(lab, config):
-    config["shards"]["minutes"] = 5
+def test_rates_that_were_measured_size_the_jobs_which_changes_no_number(finished, lab, config):
+    config["shards"] = {"backgrounds": 100, "marginals": 150, "minutes": 5}
     assert "shards.minutes needs the rate of letters" in run(lab, config, *QUIET)
     run(lab, config, "measure")
-    assert jobs(run(lab, config, *QUIET))["screen"] == 3  # one for each background shard
-    run(lab, config)
+    assert jobs(run(lab, config))["screen"] == 1
     assert "Nothing to be done" in run(lab, config, *QUIET)
-    assert len(pd.read_parquet(lab / "results" / "known" / "effects")) == 8 * 4 * 2 * 16
-
-
-def test_sharding_changes_no_number(finished, lab, config):
-    run(lab, config | {"shards": {"backgrounds": 100, "marginals": 10_000}})
-    whole = lab / "results" / "known"
-    assert len(list((whole / "effects").rglob("*.parquet"))) == 1
+    sized = lab / "results" / "known"
+    assert len(list((sized / "effects").rglob("*.parquet"))) == 1
     pd.testing.assert_frame_equal(
-        *(pd.read_parquet(of / "summary.parquet") for of in (whole, finished / "results" / "known")), check_exact=True
+        *(pd.read_parquet(of / "summary.parquet") for of in (sized, finished / "results" / "known")), check_exact=True
     )
 
 

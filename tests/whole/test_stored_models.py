@@ -1,4 +1,4 @@
-"""Every way to store a model, and to give it further inputs, in whole runs."""
+"""Every way to store a model, and to give it further inputs, in whole screens; those of a folder by the workflow."""
 
 import sys
 
@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from marginalization.config.resolving import resolve
 from safetensors.torch import save_file
 from scipy.spatial.distance import jensenshannon
-from workflows import run, snakemake
+from screens import SCHEMA, finish, run_screen
+from workflows import run
 
 
 @pytest.fixture
@@ -22,13 +24,20 @@ def lab_module(lab, monkeypatch):
 
 
 @pytest.fixture
-def screen(lab):
-    """A small screen, to be completed by models."""
+def screen(lab, monkeypatch):
+    """A small screen, to be completed by models, in whose folder the test runs."""
+    monkeypatch.chdir(lab)
     return {
         "screen": "models",
         "elements": {"motifs": [{"file": "motifs.tsv"}]},
         "backgrounds": {"length": 40, "random": {"n": 6, "gc": 0.4}},
     }
+
+
+def run_here(lab, config):
+    """Run all jobs of a screen in this process; the folder of its results."""
+    resolve(config, str(SCHEMA))
+    return finish(config, run_screen(config, lab), lab)
 
 
 def test_all_ways_to_store_a_model_give_the_same(lab, lab_module, screen):
@@ -40,22 +49,16 @@ def test_all_ways_to_store_a_model_give_the_same(lab, lab_module, screen):
     torch.save(model.state_dict(), lab / "weights.pt")
     save_file(model.state_dict(), lab / "weights.safetensors")
     torch.save(model, lab / "pickled.pt")
-    run(
-        lab,
-        screen
-        | {
-            "models": {
-                "scripted": {"file": "scripted.pt"},
-                "exported": {"file": "exported.pt2"},
-                "weights": {"factory": "lab.py:Letters", "weights": "weights.pt"},
-                "safetensors": {"factory": "lab.py:Letters", "weights": "weights.safetensors"},
-                "kwargs": {"factory": "lab.py:Letters", "kwargs": {"weights": [3.0, 1.0, 4.0, 1.5]}},
-                "pickled": {"file": "pickled.pt", "trust_pickle": True},
-            },
-            "readouts": {"halves": {"targets": ["left", "right"]}, "own": {"function": "lab.py:halves"}},
-        },
-    )
-    summary = pd.read_parquet(lab / "results/models/summary.parquet")
+    models = {
+        "scripted": {"file": "scripted.pt"},
+        "exported": {"file": "exported.pt2"},
+        "weights": {"factory": "lab.py:Letters", "weights": "weights.pt"},
+        "safetensors": {"factory": "lab.py:Letters", "weights": "weights.safetensors"},
+        "kwargs": {"factory": "lab.py:Letters", "kwargs": {"weights": [3.0, 1.0, 4.0, 1.5]}},
+        "pickled": {"file": "pickled.pt", "trust_pickle": True},
+    }
+    readouts = {"halves": {"targets": ["left", "right"]}, "own": {"function": "lab.py:halves"}}
+    summary = pd.read_parquet(run_here(lab, screen | {"models": models, "readouts": readouts}) / "summary.parquet")
     assert summary["model"].unique().tolist() == sorted(summary["model"].unique())
     assert summary["model"].nunique() == 6
     by_model = {model: rows.drop(columns="model").reset_index(drop=True) for model, rows in summary.groupby("model")}
@@ -72,9 +75,9 @@ def test_further_inputs_go_along_with_their_backgrounds(lab, screen):
     np.savez(lab / "numbers.npz", number=number, other=number + 1)
     inputs = [{"constant": 0.5, "shape": [2, 7]}, {"file": "numbers.npz", "key": "number"}]
     model = {"factory": "lab.py:Controlled", "inputs": inputs}
-    run(lab, screen | {"models": {"controlled": model}, "shards": {"backgrounds": 4}})
-    effects = pd.read_parquet(lab / "results/models/effects")
-    backgrounds = pd.read_parquet(lab / "results/models/backgrounds.parquet").set_index("background_id")
+    results = run_here(lab, screen | {"models": {"controlled": model}, "shards": {"backgrounds": 4}})
+    effects = pd.read_parquet(results / "effects")
+    backgrounds = pd.read_parquet(results / "backgrounds.parquet").set_index("background_id")
     sequences = backgrounds.loc[effects["background_id"], "sequence"]
     expected = sequences.str.count("A").to_numpy() + 7 + 10 * effects["background_id"]
     assert (effects["before"] == expected).all()
@@ -84,10 +87,9 @@ def test_profiles_and_their_counts_averaged_over_strands(lab, lab_module, screen
     profile = {"profile": {"logits": 0, "counts": 1}, "positions": 10}
     scaled = {"profile": {"logits": 0, "counts": 1, "keep": False}, "effect": "log2_fold_change", "pseudocount": 0.5}
     placement = {"strands": "both", "average_strands": True}
-    run(lab, screen | {"models": {"heads": {"factory": "lab.py:TwoHeads"}},
-                       "readouts": {"counts": profile, "folds": {**scaled, "positions": 10}},
-                       "placement": placement, "shards": {"backgrounds": 4}})  # fmt: skip
-    results = lab / "results/models"
+    sections = {"models": {"heads": {"factory": "lab.py:TwoHeads"}}, "placement": placement}
+    sections |= {"readouts": {"counts": profile, "folds": {**scaled, "positions": 10}}, "shards": {"backgrounds": 4}}
+    results = run_here(lab, screen | sections)
     profiles = pd.read_parquet(results / "profiles.parquet")
     columns = ["model", "readout", "target", "element_id", "strand", "start", "name", "before", "after"]
     columns += ["log2_fold_change", "jensen_shannon", "footprint_before", "footprint_after", "largest_change"]
@@ -164,11 +166,3 @@ def test_a_folder_of_chrombpnet_folds_needs_no_more_than_its_path(lab, screen):
     group = summary.drop_duplicates("element_id").set_index("element_id")["effect_mean"]
     np.testing.assert_allclose(group.sort_index(), (means[0] + means[1]).sort_index() / 2, rtol=0, atol=1e-5)
     assert set(pd.read_parquet(results / "profiles.parquet")["model"]) == {"atac", "atac.fold_0", "atac.fold_1"}
-
-
-def test_a_dry_run_tells_what_a_file_is_that_is_no_chrombpnet(lab, screen):
-    kf.write(lab / "bias.h5", kf.branch(9, without_bias=False))
-    screen |= {"models": {"atac": {"chrombpnet": "bias.h5"}}, "backgrounds": {"random": {"n": 6}}}
-    done = snakemake(lab, screen, "--dry-run")
-    assert done.returncode != 0
-    assert "config: models.atac: bias.h5 is a network of other layers (bpnet_1st_conv" in done.stdout

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import re
 
+import keras_files
 import pytest
 import torch
 from marginalization.config.resolving import resolve
@@ -121,14 +122,27 @@ def test_a_pickle_without_permission(lab, config):
     assert "trust_pickle: true" in printed
 
 
-def test_an_infinite_output_names_the_background_and_the_element(lab, config):
-    (lab / "motifs.tsv").write_text("name\tsequence\nfine\tACGT\nguilty\tGGGGG\n")
-    config["models"] = {"overflows": {"factory": "lab.py:Overflows"}}
-    config["elements"] = {"motifs": [{"file": "motifs.tsv"}]}
-    config["backgrounds"] = {"length": 40, "random": {"n": 3, "gc": 0.0}}
-    done = snakemake(lab, config)
-    assert done.returncode != 0
-    message = r"Error: readout prediction is inf for background 0 \(random_0\) with element \w{16} \(GGGGG\)"
-    assert re.search(message, done.stdout)
-    assert not list((lab / "results").rglob("summary.parquet"))
-    assert not list((lab / "results").rglob("effects/**/*.parquet"))
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"readouts": ["predictoin"]}, "readouts: there is no readout predictoin; did you mean prediction?"),
+        ({"window": 41}, "window: 41 positions are more than the backgrounds' 40"),
+        ({"function": "lap.py:own"}, "function: no file lap.py; did you mean lab.py?"),
+    ],
+)
+def test_attributions(lab, config, section, message):
+    config["attributions"] = {"function": "saturation_mutagenesis", "window": 9, **section}
+    assert f"config: attributions.{message}" in refused(lab, config)
+
+
+def test_a_pair_of_a_name_that_no_motif_has(lab, config):
+    config["elements"]["pairs"] = [{"first": "M1 frist", "second": "single", "distances": [3]}]
+    message = "elements.pairs[0].first: there is no motif M1 frist; did you mean M1 first?"
+    assert message in refused(lab, config)
+
+
+def test_a_file_that_is_no_chrombpnet(lab, config):
+    keras_files.write(lab / "bias.h5", keras_files.branch(9, without_bias=False))
+    config |= {"models": {"atac": {"chrombpnet": "bias.h5"}}, "backgrounds": {"random": {"n": 6}}}
+    message = "config: models.atac: bias.h5 is a network of other layers (bpnet_1st_conv"
+    assert message in refused(lab, config)

@@ -91,7 +91,7 @@ def test_effects_equal_brute_force(results, expected):
 
 def test_files_of_effects_are_sorted_and_of_several_shards(results):
     files = sorted((results / "effects/model=letters/readout=prediction").iterdir())
-    assert len(files) == 6
+    assert len(files) == 4
     assert not [file for file in files if file.suffix != ".parquet"]
     for file in files:
         table = pq.read_table(file).to_pandas()
@@ -145,7 +145,7 @@ def test_summary_equals_brute_force(results, expected):
             "effect_max": effect.max(),
             "fraction_positive": effect.apply(lambda values: (values > 0).mean()),
             "effect_size": effect.mean() / effect.std().where(effect.std() > 0),
-            "p_value": effect.apply(lambda values: scipy.stats.wilcoxon(values, method="asymptotic").pvalue).fillna(1),
+            "p_value": effect.apply(lambda x: scipy.stats.wilcoxon(x, method="asymptotic").pvalue if x.any() else 1),
         }
     )
     found = summary.astype({"target": str, "strand": str}).set_index(["target", "element_id", "strand", "start"])

@@ -24,14 +24,6 @@ NOT_RUN = {
 """Those that the package does not run yet, and what it says."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def effects(network, X, placements):
     """What each motif does in each background, by full passes: tensors (n_motifs, n_backgrounds, ...)."""
     before, afters = leaves(network(X)), []

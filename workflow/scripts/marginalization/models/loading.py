@@ -87,8 +87,9 @@ def _constant(item: Input, place: str) -> torch.Tensor:
 def _load_array(item: Input, place: str) -> np.ndarray:
     assert item.file is not None
     try:
-        loaded = np.load(item.file, allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.key)
+        with open(item.file, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            array = loaded if isinstance(loaded, np.ndarray) else loaded.get(item.key)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"config: {place}: {item.file} is no .npy or .npz file of numbers: {error}") from error
     if array is None:
