@@ -253,7 +253,10 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ({"elements": {"pairs": [{**PAIR, "distances": []}]}}, r"pairs\[0\].distances: \[\] should be non-empty"),
         ({"elements": {"pairs": [{**PAIR, "orientations": ["+"]}]}}, r"orientations\[0\]: '\+' is not one of"),
         ({"placement": {"strands": "x"}}, r"strands: 'x' is not one of \['\+', '-', 'both'\]"),
-        ({"readouts": {"r": {"positions": "al"}}}, "readouts.r.positions: 'al' is none of .*a number of central ones"),
+        (
+            {"readouts": {"r": {"positions": "al"}}},
+            "readouts.r.positions: 'al' is not allowed here .*a number of central ones",
+        ),
         ({"readouts": {"r": {"effect": "fold"}}}, "readouts.r.effect: 'fold' is not one of .*'log2_fold_change'"),
         (
             {"readouts": {"r": {"effect": "ratio", "pseudocount": -1}}},

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
@@ -48,7 +49,9 @@ class Cost:
                     uses = max(1, numbers // max(1, channels))
                     counted[id(weight)] = counted.get(id(weight), 0) + uses * weight.numel()
 
-        modules = [module for module in model.modules() if not isinstance(module, ParametrizationList)]
+        # A parametrization gives the weight itself, and TorchScript has no hooks.
+        silent = ParametrizationList, torch.jit.ScriptModule
+        modules = [module for module in model.modules() if not isinstance(module, silent)]
         handles = [module.register_forward_hook(count) for module in modules]
         try:
             yield
