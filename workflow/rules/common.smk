@@ -38,9 +38,7 @@ try:
         check_reads(WHERE, list(SCREEN.models))
         check_all(WHERE)
     PLAN = make_plan(config)
-    MODEL_FILES = {
-        model: checks.model_files(SCREEN, model) for model in SCREEN.models
-    }
+    MODEL_FILES = {model: checks.model_files(SCREEN, model) for model in SCREEN.models}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
