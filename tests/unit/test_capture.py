@@ -12,6 +12,7 @@ from marginalization.inference import cost
 from marginalization.inference.cost import Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
+from marginalization.inference.incremental.saving import saving
 from marginalization.sequences.letters import named_generator
 from marginalization.sequences.onehot import one_hot_encode
 from torch import nn
@@ -216,3 +217,24 @@ def test_costs_are_counted():
     assert not counted.pays(cost.PAYS_FROM // each)
     recurrent = Cost(nn.LSTM(4, 4), 40)
     assert not recurrent.pays(cost.PAYS_FROM // sum(recurrent.of_weights.values()) + 1)
+
+
+FIRST = nn.Conv1d(4, 8, 5, padding=2), (40 * 8 * 4 * 5, 8 / 40)
+"""A layer; its operations, and the part that differs where its input does from 20 to 24: from 18 to 26."""
+
+SAVINGS = [
+    ([FIRST, (nn.ReLU(), (8 * 40, 8 / 40)), (nn.Conv1d(8, 2, 3, padding=1), (40 * 2 * 8 * 3, 10 / 40))], None),
+    ([FIRST, (nn.Flatten(), (8 * 40, 8 / 40)), (nn.Linear(8 * 40, 6), (6 * 8 * 40, 8 / 40))], None),
+    ([FIRST, (nn.Softmax(2), (8 * 40, 1))], "aten.softmax.int at 1"),
+]
+
+
+@pytest.mark.parametrize(("layers", "whole_from"), SAVINGS)
+@torch.no_grad()
+def test_what_is_saved_is_counted(layers, whole_from):
+    """Of each layer the part of the positions that differ, of a dense one that of its inputs, or all."""
+    engine = Incremental(nn.Sequential(*(layer for layer, _ in layers)).eval(), [X.float()])
+    found = saving(engine.nodes, engine.program(20, 24))
+    full, left = (sum(figures) for figures in zip(*((n, n * part) for _, (n, part) in layers), strict=True))
+    assert found.share == pytest.approx(1 - left / full, rel=1e-12)
+    assert found.whole_from == whole_from

@@ -244,6 +244,7 @@ def test_records_and_warnings_are_those_of_this_plan(tmp_path):
         record = json.loads(path.read_text())
         record |= {"marginals_per_second": 1000 * (i + 1), "incremental": i > 0, "largest_difference": 2e-7 * i}
         record |= {"reason": "too little"} if i == 0 else {}
+        record |= {"share": 0.7 + i / 10} if i > 1 else {}  # of which earlier versions told nothing
         path.write_text(json.dumps({**record, "warnings": ["out of memory"] if i else []}))
         # What a job of an earlier plan left, that was faster.
         earlier = {**record, "job": "earlier", "marginals_per_second": 10**9, "warnings": ["earlier"]}
@@ -255,11 +256,11 @@ def test_records_and_warnings_are_those_of_this_plan(tmp_path):
     found = contents.gather(Results(folder))["quality"]
     assert [rate["rate"] for rate in found["rates"]] == [1000, 2000, 3000, 4000]
     assert [(rate["model"], rate["job"]) for rate in found["rates"]] == [(p.parent.name, p.stem) for p in jobs]
-    differ = "incremental inference; the first results differ from full forward passes by"
+    differ = "the first results differ from full forward passes by"
     assert found["checks"] == [
         "a: full forward passes: too little (1 of 2 jobs)",
-        f"a: {differ} 2e-07 of an effect (1 of 2 jobs)",
-        f"b: {differ} 6e-07 of an effect (2 of 2 jobs)",
+        f"a: incremental inference; {differ} 2e-07 of an effect (1 of 2 jobs)",
+        f"b: incremental inference, which leaves out 90% of a forward pass; {differ} 6e-07 of an effect (2 of 2 jobs)",
     ]
     assert found["warnings"] == [
         "logs/probe/a.log: strands?",

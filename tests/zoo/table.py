@@ -13,8 +13,7 @@ running     how many times as fast as the package's own full passes, and as `tan
 first       the same of the first call with the network: 16 motifs in 8 backgrounds, which chooses itself how to run
 ready       seconds until the first group of the stream is there, less what such a group takes once running
 memory      peak MiB of a stream of 400 motifs less that of 100
-without     the first operation without a rule on what differs, and the module it is in; of a sum or a product
-            with what differs everywhere, as squeeze and excitation give, that is said
+without     the first operation without a rule on what differs, and the module it is in
 """
 
 import argparse
@@ -30,6 +29,7 @@ import torch
 from architectures import ARCHITECTURES, WIDTH, make, one_hot, starts
 from marginalization import marginalize_motifs, stream_motifs
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import leaves
 from marginalization.sequences.constructs import constructs
 from tangermeme.marginalize import marginalize
@@ -126,15 +126,7 @@ class Subject:
         with FlopCounterMode(display=False) as full:
             self.network(X[:1])
         saved = 1 - ours.get_total_flops() / len(delta) / max(1, full.get_total_flops())
-        steps = engine.program(lo, lo + WIDTH).steps
-        whole = {step.node for step in steps if step.out is None}
-        for step in steps:
-            if step.rule is None and step.inputs:
-                stack = list(step.node.meta.get("nn_module_stack", {}).values())
-                path = stack[-1][0].removeprefix("model").lstrip(".") if stack else ""
-                beside = ", beside what differs everywhere" if whole.intersection(step.node.all_input_nodes) else ""
-                return {"saved": saved, "without": f"{step.node.target} at {path or 'the model itself'}{beside}"}
-        return {"saved": saved, "without": None}
+        return {"saved": saved, "without": saving(engine.nodes, engine.program(lo, lo + WIDTH)).whole_from}
 
     @torch.no_grad()
     def errors(self):

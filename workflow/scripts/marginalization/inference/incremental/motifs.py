@@ -15,6 +15,7 @@ from torch.nn import functional
 from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs
 from .engine import Incremental
+from .saving import saving
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +85,11 @@ def checked_engine(
             logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
             return None
         largest = max(largest, miss.item() / max(scale.item(), 1e-30))
+    saved = saving(engine.nodes, engine.program(*next(iter(_windows(outermost[:1], X.shape[2])))))
     logger.info(
-        "incremental inference: the first results differ from a full forward pass by %.1g of an effect",
-        largest,
-        extra={"facts": {"incremental": True, "largest_difference": largest}},
+        "incremental inference: %s; the first results differ from a full forward pass by %.1g of an effect",
+        *(saved, largest),
+        extra={"facts": {"incremental": True, **saved._asdict(), "largest_difference": largest}},
     )
     return engine
 

@@ -203,13 +203,13 @@ def size_of(node: Node, window: Window | None) -> int:
     if not isinstance(value, torch.Tensor):
         return 1
     if window is None:
-        return math.prod(_of_one_row(n) for n in value.shape)
+        return math.prod(of_one_row(n) for n in value.shape)
     shape = list(window.flat or value.shape[1:])
     shape[window.axis - 1] = window.width
     return math.prod(shape)
 
 
-def _of_one_row(n: int | torch.SymInt) -> int:
+def of_one_row(n: int | torch.SymInt) -> int:
     """A size, for a batch of one row."""
     if not isinstance(n, torch.SymInt):
         return n

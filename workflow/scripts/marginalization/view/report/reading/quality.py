@@ -53,16 +53,19 @@ def _how_run(rule: str, records: list[dict[str, Any]]) -> list[str]:
     for model in dict.fromkeys(record["model"] for record in records):
         of_model = [record for record in records if record["model"] == model]
         what = model if rule == "screen" else f"{model}, attributions"
-        ways: dict[str, list[float]] = defaultdict(list)
+        ways: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for record in of_model:
             if "incremental" in record:
                 way = "incremental inference" if record["incremental"] else f"full forward passes: {record['reason']}"
-                ways[way].append(record.get("largest_difference", 0.0) if record["incremental"] else 0.0)
-        for way, differences in sorted(ways.items()):
+                ways[way].append(record)
+        for way, jobs in sorted(ways.items()):
             line = f"{what}: {way}"
-            if way == "incremental inference":
-                line += f"; the first results differ from full forward passes by {max(differences):.1g} of an effect"
-            lines.append(line + (f" ({len(differences)} of {len(of_model)} jobs)" if len(of_model) > 1 else ""))
+            if jobs[0]["incremental"]:
+                if shares := [job["share"] for job in jobs if "share" in job]:
+                    line += f", which leaves out {min(shares):.0%} of a forward pass"
+                furthest = max(job["largest_difference"] for job in jobs)
+                line += f"; the first results differ from full forward passes by {furthest:.1g} of an effect"
+            lines.append(line + (f" ({len(jobs)} of {len(of_model)} jobs)" if len(of_model) > 1 else ""))
     return lines
 
 
