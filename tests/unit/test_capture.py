@@ -12,6 +12,7 @@ from marginalization.inference import cost
 from marginalization.inference.cost import Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
+from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.sequences.letters import named_generator
 from marginalization.sequences.onehot import one_hot_encode
@@ -149,9 +150,13 @@ def test_what_is_changed_is_seen(change):
     assert not torch.equal(before.y_afters, after.y_afters)
 
 
-def test_a_model_of_unknown_parts_is_captured_each_time(captures):
+@pytest.mark.parametrize("of_what", ["partial", "many"])
+def test_a_model_of_unknown_parts_is_captured_each_time(of_what, captures):
     model = made()
-    model.last = functools.partial(torch.mul, other=1.5)  # of which nothing tells whether it changes
+    if of_what == "partial":
+        model.last = functools.partial(torch.mul, other=1.5)  # of which nothing tells whether it changes
+    else:
+        model.names = list(map(str, range(MOST_PARTS)))
     for _ in range(2):
         assert_as_in_full(model)
     assert len(captures) == 2

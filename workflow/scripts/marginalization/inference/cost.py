@@ -29,7 +29,8 @@ class Cost:
     """
 
     def __init__(self, model: nn.Module, length: int):
-        self.of_weights = {id(weight): weight.numel() * length for weight in model.parameters()}
+        known = (weight for weight in model.parameters() if not nn.parameter.is_lazy(weight))
+        self.of_weights = {id(weight): weight.numel() * length for weight in known}
         self.pays_from = PAYS_FROM * (RECURRENT if any(isinstance(m, nn.RNNBase) for m in model.modules()) else 1)
 
     def pays(self, marginals: int) -> bool:

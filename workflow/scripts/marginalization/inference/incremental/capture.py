@@ -57,7 +57,7 @@ def captured(model: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
         inputs: of the shapes but for the batch, dtypes and devices of all that follow.
     """
     made_of = identity(model)
-    key = made_of, [(x.shape[1:], x.dtype, x.device) for x in inputs]
+    key = made_of, torch.get_default_dtype(), [(x.shape[1:], x.dtype, x.device) for x in inputs]
     known = _captured.get(model)
     if made_of is None or known is None or known[0] != key:
         known = _captured[model] = key, _capture(model, tuple(inputs))

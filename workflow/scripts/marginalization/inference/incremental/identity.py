@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -16,6 +17,9 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None), Enum, torch.dtype, t
 ARRAY_BYTES = 2**20
 """The largest NumPy array that is looked at."""
 
+MOST_PARTS = 2**18
+"""The most values that are looked at, which takes about as long as capturing a model."""
+
 
 def identity(model: nn.Module) -> list[Any] | None:
     """What tells a model from another, and from itself once it has changed: the same model while it is equal.
@@ -27,7 +31,8 @@ def identity(model: nn.Module) -> list[Any] | None:
         None for a model that holds something of which it is not known when it is the same.
     """
     try:
-        return list(_told(model, set()))
+        told = list(islice(_told(model, set()), MOST_PARTS))
+        return told if len(told) < MOST_PARTS else None
     except Exception:  # whatever the objects of others do when they are looked at
         return None
 
@@ -47,7 +52,9 @@ def _told(value: Any, seen: set[int]) -> Iterator[Any]:
 def _parts(value: Any) -> Iterator[Any]:
     """What an object consists of."""
     if isinstance(value, torch.Tensor):
-        yield from (id(value), value.shape, value.dtype, value.device, 0 if value.is_inference() else value._version)
+        version = 0 if value.is_inference() else value._version
+        # What is captured shares its memory, so no other tensor has it.
+        yield from (id(value), value.data_ptr(), version, value.shape, value.dtype, value.device)
     elif isinstance(value, nn.Module):
         yield from (type(value), type(value).forward, vars(value))
     elif isinstance(value, dict):
