@@ -210,7 +210,7 @@ def standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
 def _moderated(
     distance: np.ndarray, bulk: np.ndarray, n: np.ndarray, pooled: np.ndarray, pooled_df: np.ndarray
 ) -> np.ndarray:
-    """t from the variance of the bulk of n controls, and the sum of squares in the stratum; NaN where n or a df is 0."""
+    """t from the variance of n controls' bulk, and the sum of squares in the stratum; NaN where n or a df is 0."""
     prior = pooled / np.where(pooled_df > 0, pooled_df, np.nan)
     variance = (PRIOR_DF * prior + (n - 1) * bulk) / (PRIOR_DF + n - 1) * (1 + 1 / n)
     t = distance / np.sqrt(variance)
