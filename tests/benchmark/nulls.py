@@ -11,15 +11,26 @@ motif (an effect of 10 with standard deviation 3 more). Each row is of many scre
 - p < 0.05, p < 0.001: the shares of elements with such an element_p.
 - found at 50, 211: the share in which one element that does act, by so many standard deviations of its controls, is
   significant. CTCF's motif does by 211 in a BPNet of CTCF.
+
+Below are screens of pairs that are like one kind of their controls at least, with 20 of each: p < 0.05 and p < 0.01 are
+the shares of pairs with such a pair_p. All pairs of some first with some second motifs have interactions that are
+
+- independent: of each pair and control by itself;
+- one acts: products of two parts, of which the first is large for the motif and not for its shuffles;
+- saturated: what two such parts do together to the hyperbolic tangent, less what each does;
+- both weak: products of two parts that are like those of their shuffles.
 """
 
 import argparse
 
 import numpy as np
+from marginalization.design.control_pairs import Arranged
+from marginalization.merging.verdicts import against_control_pairs
 from marginalization.statistics.families import Families
 from marginalization.statistics.nulls import compare
 
 ACTS = (50, 211)
+SHUFFLES_OF_PAIRS = 20
 
 
 def draw(rng, n, shuffles, kind):
@@ -60,14 +71,43 @@ def screen(seed, n, shuffles, kind):
     return shares
 
 
+def cooperativity(rng, first, second, kind):
+    """Of parts of one shape."""
+    if kind == "independent":
+        return rng.normal(size=first.shape)
+    if kind == "saturated":
+        return 100 * (np.tanh((first + second) / 10) - np.tanh(first / 10) - np.tanh(second / 10))
+    return first * second
+
+
+def screen_of_pairs(seed, n, kind):
+    """The pair_p of n pairs, of as many first as second motifs; each motif's shuffles are the same in all its pairs."""
+    rng = np.random.default_rng([seed, n])
+    side = int(np.sqrt(n))
+    parts = rng.normal(size=(2, side, 1 + SHUFFLES_OF_PAIRS))
+    parts[0, :, 0] += 10 * (kind in ("one acts", "saturated"))
+    first, second = parts[0].repeat(side, axis=0), np.tile(parts[1], (side, 1))
+    own = np.broadcast_to(first[:, :1], first.shape), np.broadcast_to(second[:, :1], second.shape)
+    scale = rng.lognormal(sigma=0.5, size=(n, 1))
+    pairs = scale * cooperativity(rng, first[:, :1], second[:, :1], kind)
+    controls = [
+        scale * cooperativity(rng, *both, kind)
+        for both in ((first[:, 1:], own[1][:, 1:]), (own[0][:, 1:], second[:, 1:]))
+    ]
+    rows = np.arange(2 * n * SHUFFLES_OF_PAIRS).reshape(2, -1, 1)
+    of = np.repeat(np.arange(n), SHUFFLES_OF_PAIRS)
+    alike = Arranged(np.arange(n)[:, None], {"first": (rows[0], of), "second": (rows[1], of)})
+    return against_control_pairs(pairs, np.reshape(controls, (-1, 1)), [alike])[1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="more sizes and more screens: ten minutes")
+    parser.add_argument("--full", action="store_true", help="more sizes and numbers of shuffles: ten minutes")
     full = parser.parse_args().full
     print("effects  elements  shuffles  screens  any             p < 0.05   p < 0.001   found at 50  at 211")
     for kind in ("normal", "heavy", "motifs"):
         for n in (100, 700, 5000) if full else (100, 700):
-            screens = (400 if n < 5000 else 50) if full else 100
+            screens = 100 if n < 5000 else 10
             for shuffles in (5, 10, 20, 30) if full else (5, 20):
                 rows = np.array([screen(seed, n, shuffles, kind) for seed in range(screens)], dtype=float)
                 called, often, seldom, *found = rows.mean(axis=0)
@@ -77,6 +117,13 @@ def main():
                     f"{seldom:.5f}     {found[0]:.3f}        {found[1]:.3f}",
                     flush=True,
                 )
+    print("\ninteractions  pairs  screens  p < 0.05   p < 0.01")
+    for kind in ("independent", "one acts", "saturated", "both weak"):
+        for n, screens in ((1, 2000), (9, 500), (100, 100)):
+            p = np.concatenate([screen_of_pairs(seed, n, kind) for seed in range(screens if full else screens // 5)])
+            print(
+                f"{kind:12s}  {n:5d}  {len(p) // n:7d}  {(p < 0.05).mean():.4f}     {(p < 0.01).mean():.4f}", flush=True
+            )
 
 
 if __name__ == "__main__":

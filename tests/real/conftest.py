@@ -46,6 +46,16 @@ def folder(real_data):
     return folder
 
 
+@pytest.fixture(scope="session")
+def apart(folder, real_data):
+    """A folder beside the others', where Snakemake can run at the same time."""
+    own = folder / "nulls"
+    own.mkdir(exist_ok=True)
+    if not (own / "published").is_symlink():
+        (own / "published").symlink_to(real_data)
+    return own
+
+
 def write_once(path: Path, text: str) -> None:
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

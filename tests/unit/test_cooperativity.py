@@ -264,7 +264,8 @@ JUDGED = [
 def moderated(x, own, squares, df):
     """The t of docs/statistics.md, step 1, of x against the effects of controls."""
     m, n = own.mean(), len(own)
-    v = (10 * squares / df + ((own - m) ** 2).sum()) / (10 + n - 1)
+    spread = 1.4826 * np.median(np.abs(own - np.median(own)))
+    v = (10 * squares / df + (n - 1) * spread**2) / (10 + n - 1)
     return (x - m) / np.sqrt(v * (1 + 1 / n))
 
 

@@ -1,15 +1,16 @@
 """Elements among each other: what their effects are against those of their controls, which is the null.
 
-For an element with effect x (its mean over backgrounds) and n controls of mean m and variance s2, all placed alike,
+For an element with effect x (its mean over backgrounds) and n controls of mean m and spread r, all placed alike,
 
-    t = (x - m) / sqrt(v (1 + 1/n)),    v = (d0 s0 + (n - 1) s2) / (d0 + n - 1)
+    t = (x - m) / sqrt(v (1 + 1/n)),    v = (d0 s0 + (n - 1) r^2) / (d0 + n - 1)
 
-is how far it lies from where another draw from its controls is expected, in units of that draw's standard deviation. v
-is the controls' variance moderated by s0, the variance within the families (an element's controls) of the same stratum
-and placement, as Smyth has it (Stat. Appl. Genet. Mol. Biol. 3:3, 2004), so that a few controls that happen to agree do
-not make a large t; the weight d0 is `PRIOR_DF`.
+is how far it lies from where another draw from its controls is expected, in units of that draw's standard deviation. r
+is that of the `bulk` of the controls, which a shuffle that holds a motif does not widen. It is moderated by s0, the
+variance within the families (an element's controls) of the same stratum and placement, as Smyth has it (Stat. Appl.
+Genet. Mol. Biol. 3:3, 2004), so that a few controls that happen to agree do not make a large t; the weight d0 is
+`PRIOR_DF`.
 
-Each control is put on the same scale, left out of m, s2 and s0: it is compared with its siblings, n - 1 of them. If the
+Each control is put on the same scale, left out of m, r and s0: it is compared with its siblings, n - 1 of them. If the
 element is exchangeable with its controls, which is the null hypothesis, its t is one more draw from what the t of the
 controls are drawn from, and `tails.tail_p` says how rare so large a one is. v needs not be right for that, only alike
 for both: it sets the power. The one difference, n against n - 1 controls, is what 1 + 1/n stands for.
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from .bulk import bulk_variance, difference
 from .families import Families
 from .tails import tail_p
 
@@ -154,7 +156,7 @@ def control_spread(effect: np.ndarray, among: Families) -> float:
     n = np.bincount(of, minlength=len(among.stratum))
     mean = sums / np.maximum(n, 1)[:, None]
     df = x.shape[1] * (n[n > 0] - 1).sum()
-    return float(np.sqrt((_difference(x, mean[of]) ** 2).sum() / df)) if df else np.nan
+    return float(np.sqrt((difference(x, mean[of]) ** 2).sum() / df)) if df else np.nan
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -173,26 +175,27 @@ def standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         n = np.bincount(of, minlength=n_families).astype(np.float64)
         mean = np.bincount(of, x[among.is_control], n_families) / n
-        deviation = _difference(x[among.is_control], mean[of])
+        deviation = difference(x[among.is_control], mean[of])
         squares = np.bincount(of, deviation**2, n_families)
         df = np.maximum(n - 1, 0)
+        bulk, bulk_of_siblings = bulk_variance(x[among.is_control], of, n_families)
         pooled, pooled_df = (np.bincount(among.stratum, values, n_strata) for values in (squares, df))
 
         # Elements against all controls of their family.
         mine = among.family[among.compared]
         std = np.sqrt(squares / np.where(df > 0, df, np.nan))[mine]
-        distance = _difference(x[among.compared], mean[mine])
+        distance = difference(x[among.compared], mean[mine])
         stratum = among.stratum[mine]
-        t = _moderated(distance, squares[mine], n[mine], pooled[stratum], pooled_df[stratum])
+        t = _moderated(distance, bulk[mine], n[mine], pooled[stratum], pooled_df[stratum])
 
         # Controls against their siblings, with the sums that leaving one out gives.
         less = deviation**2 * n[of] / (n[of] - 1)
         stratum = among.stratum[of]
         t_control = _moderated(
             deviation * n[of] / (n[of] - 1),
-            np.maximum(_difference(squares[of], less), 0),
+            bulk_of_siblings,
             n[of] - 1,
-            np.maximum(_difference(pooled[stratum], less), 0),
+            np.maximum(difference(pooled[stratum], less), 0),
             pooled_df[stratum] - 1,
         )
         z = distance / std
@@ -204,17 +207,12 @@ def standardised(x: np.ndarray, among: Families) -> dict[str, np.ndarray]:
     return found
 
 
-def _difference(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """x - mean, zero where that is rounding alone: effects that are all equal have no spread."""
-    return np.where(np.isclose(x, mean, rtol=1e-12, atol=0), 0.0, x - mean)
-
-
 def _moderated(
-    distance: np.ndarray, squares: np.ndarray, n: np.ndarray, pooled: np.ndarray, pooled_df: np.ndarray
+    distance: np.ndarray, bulk: np.ndarray, n: np.ndarray, pooled: np.ndarray, pooled_df: np.ndarray
 ) -> np.ndarray:
-    """t from the sums of squares within a family of n controls and within its stratum; NaN where n or a df is 0."""
+    """t from the variance of n controls' bulk, and the sum of squares in the stratum; NaN where n or a df is 0."""
     prior = pooled / np.where(pooled_df > 0, pooled_df, np.nan)
-    variance = (PRIOR_DF * prior + squares) / (PRIOR_DF + n - 1) * (1 + 1 / n)
+    variance = (PRIOR_DF * prior + (n - 1) * bulk) / (PRIOR_DF + n - 1) * (1 + 1 / n)
     t = distance / np.sqrt(variance)
     t[(variance == 0) & (distance == 0)] = 0.0
     t[n < 1] = np.nan

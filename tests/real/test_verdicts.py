@@ -1,0 +1,63 @@
+"""What the published ExplaiNN and DeepSTARR say of JASPAR, against controls."""
+
+import os
+
+import pandas as pd
+from workflows import run
+
+JASPAR_BACKGROUNDS = int(os.environ.get("JASPAR_BACKGROUNDS", 6))
+
+MODELS = {
+    "explainn": ("explainn.py:ExplaiNN", "explainn.pt", 200, {"targets": ["MAX", "FOXA1", "JUND"]}),
+    "deepstarr": ("deepstarr.py:DeepSTARR", "deepstarr.pt", 249, {"targets": ["dev", "hk"]}),
+}
+JASPAR = {"file": "published/JASPAR2022_CORE_vertebrates.meme"}
+
+
+def screen(folder, model, name, elements, n_backgrounds):
+    """Run a screen of elements in random backgrounds; returns the folder of its results."""
+    factory, weights, length, readout = MODELS[model]
+    config = {
+        "screen": name,
+        "models": {model: {"factory": f"published/models/{factory}", "weights": f"published/models/{weights}"}},
+        "readouts": {"readout": readout},
+        "elements": {"controls": {}, **elements},
+        "backgrounds": {"length": length, "random": {"n": n_backgrounds}},
+        "compute": {"threads": 2},
+    }
+    run(folder, config)
+    return folder / "results" / name
+
+
+def called(results, target):
+    """The factors of the significant motifs, with their mean effects, by falling effect."""
+    summary = pd.read_parquet(results / "summary.parquet").drop(columns="name")
+    rows = summary[(summary["target"] == target) & summary["significant"].fillna(False)]
+    named = pd.read_parquet(results / "motifs.parquet")[["name", "element_id"]].merge(rows)
+    named = named.sort_values("effect_mean", ascending=False)
+    effects = pd.Series(named["effect_mean"].to_numpy(), index=named["name"].str.split().str[-1].str.upper())
+    print(f"significant of {target}: " + ", ".join(f"{name} {effect:+.2f}" for name, effect in effects.items()))
+    return effects
+
+
+def test_explainn_calls_the_families_of_its_factors(apart):
+    """MAX binds E-boxes, FOXA1 what FOX factors bind, JUND what AP-1 and ATF do."""
+    results = screen(apart, "explainn", "explainn_verdicts", {"motifs": [JASPAR]}, JASPAR_BACKGROUNDS)
+    e_box, fox, ap1 = (called(results, target) for target in ("MAX", "FOXA1", "JUND"))
+    assert {"MAX", "MYCN", "MAX::MYC"} <= set(e_box[:8].index)
+    raised = fox[fox > 0].index
+    assert "FOXA1" in raised
+    assert len(raised) >= 15
+    assert all("FOX" in name for name in raised)
+    assert ap1.index[:10].str.contains("JUN|FOS|ATF|BATF|BACH|NFE2").all()
+
+
+def test_deepstarr_calls_what_activates_in_s2_cells(apart):
+    elements = {"motifs": [{"jaspar": {"release": "JASPAR2022", "tax_group": "insects"}}]}
+    results = screen(apart, "deepstarr", "deepstarr_verdicts", elements, max(20, JASPAR_BACKGROUNDS))
+    dev, hk = (called(results, target) for target in ("dev", "hk"))
+    assert {"DREF", "M1BP", "BEAF-32"} <= set(hk[:4].index)  # of housekeeping promoters
+    assert {"GATAD", "PNR"} <= set(dev.index)  # GATA factors
+    assert (dev > 0).all()
+    assert (hk > 0).all()
+    assert max(len(dev), len(hk)) <= 10
