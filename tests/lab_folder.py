@@ -41,5 +41,5 @@ def make_config() -> dict:
             "copies": 2,
         },
         "placement": {"start": [20, 5], "strands": "both"},
-        "shards": {"backgrounds": 9, "marginals": 150},
+        "shards": {"backgrounds": 9, "marginals": 200},
     }
