@@ -19,7 +19,7 @@ from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import check_one_hot, substitute
 from .prediction import BATCH_SIZE, Options, check_rows, predict
-from .session import session
+from .session import LOOK_AHEAD, session
 
 
 class Marginals(NamedTuple):
@@ -173,7 +173,9 @@ def marginalize_motifs(
 
     with (
         tqdm(total=len(motifs) * len(X), disable=not verbose, unit="marginal") as progress,
-        session(model, X, placements, incremental=incremental, precision=precision, **options) as opened,
+        session(
+            model, X, placements[:LOOK_AHEAD], len(placements), incremental=incremental, precision=precision, **options
+        ) as opened,
     ):
         y_before = opened.before()
         y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)

@@ -71,7 +71,7 @@ def saturation_mutagenesis(
     one_hot = torch.eye(letters + 1, letters, dtype=torch.int8)
     placed = ((one_hot[edit].unsqueeze(2), int(p)) for edit, p in zip(edited, positions, strict=True))
     first = list(islice(placed, LOOK_AHEAD))
-    with session(model, X, first, incremental=incremental, **options) as opened:
+    with session(model, X, first, len(edited), incremental=incremental, **options) as opened:
         y0 = opened.before()
         if not raw_outputs and not isinstance(y0, torch.Tensor):
             raise ValueError("the model gives several tensors: set raw_outputs, or choose one with func")

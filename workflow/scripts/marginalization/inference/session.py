@@ -41,6 +41,7 @@ def session(
     model: Callable[..., Any],
     X: torch.Tensor,
     first: Sequence[Placement],
+    n_motifs: int,
     args: Sequence[torch.Tensor] | None = None,
     func: Callable[[Any], Any] | None = None,
     batch_size: int = BATCH_SIZE,
@@ -52,8 +53,9 @@ def session(
     """Hold a model on a device in evaluation mode, ready for motifs in backgrounds, and give it back as it was.
 
     Args:
-        first: the first motifs that streams will bring: by `LOOK_AHEAD` of these, and by nothing that differs from run
-            to run, it is chosen how to run.
+        first: the first motifs that streams will bring, up to `LOOK_AHEAD`.
+        n_motifs: how many they will bring in all, as far as is known: by this, and by nothing that differs from run to
+            run, it is chosen how to run.
         model, X, args, func, batch_size, dtype, device, incremental, precision: as for `stream_motifs`.
 
     Raises:
@@ -65,7 +67,7 @@ def session(
         inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
         opened = Session(model, inputs, func, batch_size, dtype)
         if first and incremental is not False:
-            opened.capture(first[:LOOK_AHEAD], state, precision, asked=incremental is True)
+            opened.capture(first, n_motifs, state, precision, asked=incremental is True)
         yield opened
 
 
@@ -90,11 +92,11 @@ class Session:
         self.first: Sequence[Placement] = ()
         self.engine: Incremental | None = None
 
-    def capture(self, first: Sequence[Placement], state: State, precision: str, asked: bool) -> None:
+    def capture(self, first: Sequence[Placement], n_motifs: int, state: State, precision: str, asked: bool) -> None:
         """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
         X = self.inputs[0]
         if (reason := _not_capturable(self.model, self.dtype)) is None:
-            cost, marginals = Cost(self.model, X.shape[2]), len(first) * len(X)
+            cost, marginals = Cost(self.model, X.shape[2]), n_motifs * len(X)
             reason = None if asked or cost.pays(marginals) else TOO_LITTLE
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.

@@ -59,7 +59,7 @@ def stream_motifs(
     first = list(islice(placed, LOOK_AHEAD))
     with (
         tqdm(disable=not verbose, unit="marginal") as progress,
-        session(model, X, first, incremental=incremental, precision=precision, **options) as opened,
+        session(model, X, first, len(first), incremental=incremental, precision=precision, **options) as opened,
     ):
         for y in opened.after(itertools.chain(first, placed)):
             progress.update(row_count(y) * len(X))

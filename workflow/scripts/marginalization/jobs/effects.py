@@ -133,7 +133,7 @@ def run_effects(
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
     placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
     # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
-    with session(model, X, placed, args=shard.args, device=device, **options) as opened:
+    with session(model, X, placed, len(shard.placed), args=shard.args, device=device, **options) as opened:
 
         def before() -> Outputs:
             return {key: y.unsqueeze(0) for key, y in opened.before().items()}
