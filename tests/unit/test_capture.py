@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from marginalization import marginalize_motifs, predict, saturation_mutagenesis
-from marginalization.inference import cost
+from marginalization.inference import cost, marginals
 from marginalization.inference.cost import Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
@@ -222,6 +222,17 @@ def test_costs_are_counted():
     assert not counted.pays(cost.PAYS_FROM // each)
     recurrent = Cost(nn.LSTM(4, 4), 40)
     assert not recurrent.pays(cost.PAYS_FROM // sum(recurrent.of_weights.values()) + 1)
+
+
+def test_all_motifs_of_a_call_count(captures, monkeypatch):
+    """Not only those that are looked at first."""
+    monkeypatch.setattr(marginals, "LOOK_AHEAD", 2)
+    model = made()
+    monkeypatch.setattr(cost, "PAYS_FROM", 2.5 * len(X) * sum(Cost(model, 40).of_weights.values()))
+    for motifs in (MOTIFS[:2], MOTIFS):
+        captures.clear()
+        marginalize_motifs(model, X, motifs, device="cpu")
+        assert len(captures) == (len(motifs) > 2)
 
 
 FIRST = nn.Conv1d(4, 8, 5, padding=2), (40 * 8 * 4 * 5, 8 / 40)
