@@ -171,18 +171,13 @@ def marginalize_motifs(
     # All motifs are checked before any is computed.
     placements = [place_motif(X, motif, start, alphabet) for motif in motifs]
 
-    with (
-        tqdm(total=len(motifs) * len(X), disable=not verbose, unit="marginal") as progress,
-        session(
-            model, X, placements[:LOOK_AHEAD], len(placements), incremental=incremental, precision=precision, **options
-        ) as opened,
-    ):
+    first = placements[:LOOK_AHEAD]
+    with session(model, X, first, len(placements), incremental=incremental, precision=precision, **options) as opened:
         y_before = opened.before()
         y_afters = map_tree(lambda y: y.new_empty((len(motifs), *y.shape)), y_before)
         done = 0
-        for y in opened.after(placements):
+        for y in tqdm(opened.after(placements), disable=not verbose, unit="group"):
             done += _fill(y_afters, y, done)
-            progress.update(row_count(y) * len(X))
     return MotifMarginals(y_before, y_afters)
 
 

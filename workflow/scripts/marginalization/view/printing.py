@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..config.sections import Config
+from ..config.substitutions import Range
 from ..design.placement import starts
 from .results import KEYS
 
@@ -33,7 +34,7 @@ def placed_columns(config: Config, rows: pd.DataFrame) -> dict[str, Sequence[str
     """Name and strand, and the start where the screen has several."""
     names = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..." for name in rows["name"]]
     columns = {"name": names, "strand": rows["strand"]}
-    if len(starts(config.placement)) > 1:
+    if isinstance(config.placement.start, Range) or len(starts(config.placement)) > 1:
         columns["start"] = numbers(rows["start"])
     return columns
 
