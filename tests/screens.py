@@ -140,10 +140,10 @@ class Run(NamedTuple):
 
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
-    results = folder / "results"
-    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(Config.of(config))
+    results, screen = folder / "results", Config.of(config)
+    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(screen)
     spec = config["backgrounds"]
-    selected, _ = select_backgrounds(Config.of(config))
+    selected, _ = select_backgrounds(screen)
     backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
     paths = SimpleNamespace(**{key: str(results / f"{key}.parquet") for key in ("elements", "backgrounds")})
     write_table(elements, paths.elements, ELEMENTS, {})
@@ -153,27 +153,27 @@ def run_screen(config: dict, folder: Path) -> Run:
     plan = make_plan(config, folder / "cache")
     targets, effects, profiles = {}, [], []
     for name, jobs in plan.jobs.items():
-        found = probe(Config.of(config), name, plan.n_backgrounds)
+        found = probe(screen, name, plan.n_backgrounds)
         paths.probe = str(results / "models" / f"{name}.json")
         write_json(found, paths.probe)
         targets[name] = found["targets"]
-        model = load_readout_model(Config.of(config), name)
+        model = load_readout_model(screen, name)
         for job in jobs:
-            kinds = {key: ("effects", key) for key in readouts_of(Config.of(config))}
-            kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(Config.of(config))}
+            kinds = {key: ("effects", key) for key in readouts_of(screen)}
+            kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(screen)}
             outputs = {
                 key: str(results / kind / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
                 for key, (kind, readout) in kinds.items()
             }
-            shard = read_shard(Config.of(config), name, job, paths)
+            shard = read_shard(screen, name, job, paths)
             device, pieces = torch.device("cpu"), results / "unfinished" / name / job
             facts = {"model": name, "job": job}
-            ran = run_effects(model, shard, Config.of(config), device, outputs, pieces, facts)
+            ran = run_effects(model, shard, screen, device, outputs, pieces, facts)
             record = {**facts, **ran, "warnings": []}
             write_json(record, results / "jobs" / "screen" / name / f"{job}.json")
             effects += [path for key, path in outputs.items() if not isinstance(key, Profile)]
             profiles += [path for key, path in outputs.items() if isinstance(key, Profile)]
-    placed = placed_table(elements, Config.of(config).placement, spec["length"])
+    placed = placed_table(elements, screen.placement, spec["length"])
     return Run(plan, elements, pairs, placed, backgrounds, targets, effects, profiles, control_pairs)
 
 

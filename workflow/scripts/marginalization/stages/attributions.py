@@ -49,7 +49,7 @@ def attributions(snakemake: Any) -> None:
         placed = motifs_and_annotations(placed_table(elements, config.placement, config.length)).reset_index(drop=True)
         set_parts_aside(results, "attribution_sums", sums)
         merge_attributions(
-            parts_of(snakemake, sums, placed),
+            parts_of(snakemake, config, sums, placed),
             placed,
             config.length,
             config.attributions.window,

@@ -28,10 +28,10 @@ from ..store.schemas import CONTROL_PAIRS, ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
 
 
-def parts_of(snakemake: Any, parts: list[str], placed: pd.DataFrame) -> list[Screened]:
+def parts_of(snakemake: Any, config: Config, parts: list[str], placed: pd.DataFrame) -> list[Screened]:
     """The parts of all models and groups, of targets as the first looks at the models found them."""
     targets = {model_of(path): json.loads(Path(path).read_text())["targets"] for path in snakemake.input.probes}
-    return find_parts(parts, placed, targets, Config.of(snakemake.config).groups)
+    return find_parts(parts, placed, targets, config.groups)
 
 
 def _families(config: Config, elements: pd.DataFrame) -> Families:
@@ -49,7 +49,7 @@ def merge(snakemake: Any) -> None:
         set_parts_aside(results, "effects", effects)
         set_parts_aside(results, "profile_sums", profiles)
         merge_effects(
-            parts_of(snakemake, effects, placed),
+            parts_of(snakemake, config, effects, placed),
             placed,
             _families(config, elements),
             readouts_of(config),
@@ -57,7 +57,9 @@ def merge(snakemake: Any) -> None:
             made_from,
         )
         if profiles:
-            merge_profiles(parts_of(snakemake, profiles, placed), placed, config.length, snakemake.output[1], made_from)
+            merge_profiles(
+                parts_of(snakemake, config, profiles, placed), placed, config.length, snakemake.output[1], made_from
+            )
 
 
 def cooperativity(snakemake: Any) -> None:
@@ -67,7 +69,7 @@ def cooperativity(snakemake: Any) -> None:
         elements = read_table(snakemake.input.elements, ELEMENTS)
         placed = placed_table(elements, config.placement, config.length)
         merge_pairs(
-            parts_of(snakemake, effects, placed),
+            parts_of(snakemake, config, effects, placed),
             placed,
             read_table(snakemake.input.pairs, PAIRS),
             read_table(snakemake.input.control_pairs, CONTROL_PAIRS),
@@ -86,7 +88,7 @@ def differential(snakemake: Any) -> None:
         placed = placed_table(elements, config.placement, config.length)
         merge_differential(
             config.compare,
-            parts_of(snakemake, effects, placed),
+            parts_of(snakemake, config, effects, placed),
             placed,
             _families(config, elements),
             readouts_of(config),
