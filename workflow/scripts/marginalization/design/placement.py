@@ -47,10 +47,15 @@ def steps(spec: Range, place: str, last: int | None = None) -> range:
 
 
 def starts(placement: Placement) -> list[int | None]:
-    """The starts of a config's section `placement`, a range of them written out, sorted; None for the centre."""
+    """The starts of a section `placement` that is `written_out`, sorted; None for the centre."""
     start = placement.start
     assert not isinstance(start, Range)
     return [None] if start == "centre" else [*sorted(start if isinstance(start, tuple) else [start])]
+
+
+def several_starts(placement: Placement) -> bool:
+    """Whether a section `placement` asks for more than one start, or for a range of them."""
+    return isinstance(placement.start, Range) or len(starts(placement)) > 1
 
 
 def last_start(placement: Placement, last: int) -> int:
