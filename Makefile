@@ -3,12 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
-SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/local
 
 .PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures bench zoo config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
-	$(SNAKEMAKE)
+	$(BIN)/marginalization run config/config.yaml
 	$(BIN)/python config/demo/recovery.py results/demo
 
 test: $(VENV)/.installed  ## Run the fast tests.

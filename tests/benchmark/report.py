@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from marginalization.commands.cli import main as command_line
 from marginalization.store.paths import Results
-from marginalization.view.cli import main as command_line
 from marginalization.view.report.contents import gather
 from marginalization.view.report.figures import write_figures
 from marginalization.view.report.page import render, write_report

@@ -25,6 +25,7 @@ ORDER = [
     "view",
     "view.report.reading",
     "view.report",
+    "commands",
     "stages",
 ]
 """Each may import from those before it, from its own modules, and from the package's own modules."""

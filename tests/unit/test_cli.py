@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from marginalization.commands import cli
+from marginalization.commands.cli import main
 from marginalization.errors import InputError
 from marginalization.store.files import write_table
 from marginalization.store.paths import Results
 from marginalization.store.schemas import ANNOTATIONS, MOTIFS, SUMMARY
-from marginalization.view import cli, results
-from marginalization.view.cli import main
+from marginalization.view import results
 from screens import finish, run_screen, screen_of
 
 PACKAGE = Path(cli.__file__).parents[2]
@@ -451,14 +452,14 @@ def test_as_a_program():
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr == "marginalization: there is no folder nowhere; give a screen's results, such as results/demo\n"
     helped = subprocess.run([*module, "--help"], capture_output=True, text=True, env=environment, check=True)
-    assert all(command in helped.stdout for command in ("summary", "show", "compare"))
+    assert all(command in helped.stdout for command in ("init", "check", "run", "summary", "show", "compare"))
 
 
 def test_no_command_imports_torch(folds):
     calls = [["summary"], ["show", "motif_0"], ["compare", "fold_0", "fold_1"]]
     code = f"""
 import sys
-from marginalization.view.cli import main
+from marginalization.commands.cli import main
 for command, *rest in {calls!r}:
     assert main([command, {str(folds)!r}, *rest]) == 0
 assert "torch" not in sys.modules
@@ -473,16 +474,3 @@ def test_piped_output_is_plain(folds):
     out = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
     assert "\x1b" not in out
     assert "…" not in out
-
-
-@pytest.mark.parametrize(
-    ("text", "status", "said"),
-    [("a: 1\n", 0, "is well-formed"), ("a: {b\nc: 1\n", 2, ", line 2: "), (None, 2, "no file")],
-)
-def test_the_text_of_a_config_is_checked(tmp_path, capsys, text, status, said):
-    path = tmp_path / "screen.yaml"
-    if text:
-        path.write_text(text)
-    assert main(["check", str(path)]) == status
-    printed = capsys.readouterr()
-    assert said in (printed.err if status else printed.out)

@@ -135,7 +135,12 @@ def test_the_digest_of_the_code_is_that_of_what_makes_numbers(folder):
     copy = shutil.copytree(PACKAGE, folder / "copy", ignore=shutil.ignore_patterns("__pycache__"))
     expected = code_digest()
     assert code_digest.__wrapped__(copy) == expected
-    for name, same in (("view/cli.py", True), ("store/files.py", False), ("errors.py", False)):
+    for name, same in (
+        ("view/printing.py", True),
+        ("commands/cli.py", True),
+        ("store/files.py", False),
+        ("errors.py", False),
+    ):
         text = (copy / name).read_text()
         (copy / name).write_text(f"{text}\n")
         assert (code_digest.__wrapped__(copy) == expected) == same

@@ -94,7 +94,10 @@ def test_the_version_is_one_everywhere():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
     newest = re.search(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
-    assert {project["version"], str(cited["version"]), newest} == {marginalization.__version__}
+    workflow = re.search(
+        r'^VERSION = "(.+?)"', (PROJECT / "workflow/rules/common.smk").read_text(), re.MULTILINE
+    ).group(1)
+    assert {project["version"], str(cited["version"]), newest, workflow} == {marginalization.__version__}
     assert cited["license"] == project["license"]
 
 

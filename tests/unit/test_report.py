@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 import torch
+from marginalization.commands.cli import main
 from marginalization.store.paths import Results
 from marginalization.view import results as reading
-from marginalization.view.cli import main
 from marginalization.view.report import contents, figures, page
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.views import against_uniform

@@ -21,7 +21,7 @@ def test_a_first_dry_run_shows_every_job_and_a_remedy_for_too_many(lab, config):
         "report": 1,
         "all": 1,
     }
-    assert "512 marginals: 1 models x 8 elements x 4 placements x 16 backgrounds, in 4 jobs" in printed
+    assert "512 marginals: 1 model x 8 elements x 4 placements x 16 backgrounds, in 4 jobs" in printed
     assert not (lab / "results").exists()
     assert "takes 4 jobs, more than shards.max_jobs (2)" in printed
 

@@ -9,8 +9,22 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
-sys.path.insert(0, str(HERE.parent / "scripts"))
+VERSION = "0.5.0"  # of this workflow, and so of the package that it calls
+HERE = workflow.current_basedir
+sys.path.insert(0, str(Path(HERE.get_path_or_uri(secret_free=True)).parent / "scripts"))
+
+try:
+    from marginalization import __version__ as installed
+except ImportError:
+    installed = "none"
+if installed != VERSION:
+    # Where Snakemake fetches the workflow from a repository, the package is not among what it fetches.
+    fetched = hasattr(HERE, "repo")
+    source = f" @ git+https://{HERE.host}/{HERE.repo}@v" if fetched else "=="
+    raise WorkflowError(
+        f"this workflow needs the package marginalization of version {VERSION}, and the environment of Snakemake has "
+        f"{installed}: pip install 'marginalization[workflow]{source}{VERSION}'"
+    )
 
 from marginalization.config import checks
 from marginalization.config.attributions import attribution_files, attribution_readouts
@@ -46,9 +60,16 @@ except InputError as error:
 os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 if workflow.is_main_process:
-    logger.info(f"Screen {SCREEN.screen}: {PLAN.describe()}.")
+    # By this the workflow's logger plugin knows of the screen (see the core's commands.progress).
+    of_screen = {
+        "marginals": PLAN.n_marginals,
+        "shards": PLAN.n_jobs,
+        "report": str(WHERE.report),
+    }
+    about = {"screen": of_screen}
+    logger.info(f"Screen {SCREEN.screen}: {PLAN.describe()}.", extra=about)
     if PLAN.verdicts:
-        logger.info(f"Verdicts: {PLAN.verdicts}.")
+        logger.info(f"Verdicts: {PLAN.verdicts}.", extra=about)
     warnings = [PLAN.warning(SCREEN.shards), other_code(WHERE)]
     for warning in filter(None, [*PLAN.input_warnings, *warnings]):
         logger.warning(warning)

@@ -1,5 +1,5 @@
 """`python -m marginalization`."""
 
-from .view.cli import main
+from .commands.cli import main
 
 raise SystemExit(main())

@@ -19,17 +19,17 @@ from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 
-VIEW = "view"
-"""The subpackage that shows results, and makes none."""
+NUMBERLESS = ("bundled", "commands", "view")
+"""The folders of the package in which no number is made: they call the workflow, or show its results."""
 
 
 @cache
 def code_digest(package: Path = PACKAGE) -> str:
-    """12 hex digits of this package's code, without what only shows results: the same for the same code anywhere."""
+    """12 hex digits of this package's code, without what makes no number: the same for the same code anywhere."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package)
-        if name.parts[0] != VIEW:
+        if name.parts[0] not in NUMBERLESS:
             digest.update(f"{name}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -81,8 +81,9 @@ class Plan(NamedTuple):
                 f" ({self.n_controls:,} of them controls{of_pairs}, which make it {share:.3g} times as many marginals)"
             )
         return (
-            f"{self.n_marginals:,} marginals: {len(self.jobs)} models x {self.n_elements:,} elements{controls} x "
-            f"{self.n_placements} placements x {self.n_backgrounds:,} backgrounds, in {self.n_jobs:,} jobs"
+            f"{self.n_marginals:,} marginals: {_counted(len(self.jobs), 'model')} x "
+            f"{_counted(self.n_elements, 'element')}{controls} x {_counted(self.n_placements, 'placement')} x "
+            f"{_counted(self.n_backgrounds, 'background')}, in {_counted(self.n_jobs, 'job')}"
             + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
         )
 
@@ -280,6 +281,10 @@ def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
     """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
     n_shards = math.ceil(n / size)
     return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _digest(values: Iterable[str]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -79,3 +81,29 @@ def _logging_to(log: TextIO, said: Said) -> Iterator[None]:
 def _one_line(message: str) -> str:
     """A message without line breaks, so that the log's last line is all of it."""
     return " ".join(message.split())
+
+
+TAIL = 4096
+"""Bytes at the end of a log in which its last bar of progress stands."""
+
+
+def marginals_done(log: str) -> int | None:
+    """How many marginals a shard has, as its log's bar of progress says; None before there is one."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, os.stat(log).st_size - TAIL))
+            found = re.findall(rb" (\d+)/\d+ \[", file.read())
+    except OSError:
+        return None
+    return int(found[-1]) if found else None
+
+
+def reason(log: str) -> str:
+    """Why a job failed: the last line of its log."""
+    try:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().split("\n")
+    except OSError:
+        return f"{log} can not be read"
+    last = next((line for line in reversed(lines) if line.strip()), "its log is empty")
+    return f"{last.rpartition(chr(13))[2].removeprefix('Error: ')} ({log})"

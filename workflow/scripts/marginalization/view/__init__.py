@@ -3,5 +3,5 @@
 It reads the folder of results as any reader of the tables could. It runs no model and imports no torch, so that a
 command answers at once.
 
-Open first: `results.py`, which reads; `cli.py`, which prints.
+Open first: `results.py`, which reads; `printing.py`, which lays out tables in the terminal.
 """

@@ -1,22 +1,19 @@
-"""The command line: a finished screen's results as tables in the terminal, and a look at the text of a config."""
+"""`summary`, `show` and `compare`: a finished screen's results as tables in the terminal."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import pandas as pd
 from rich.console import Console
 
-from ..config.checks import readouts_of, require_file
+from ..config.checks import readouts_of
 from ..config.sections import Config
-from ..config.text import check_text
 from ..errors import InputError
-from .comparison import agreement, joined
-from .printing import intervals, numbers, placed_columns, print_table, text_of
-from .results import (
+from ..view.comparison import agreement, joined
+from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
+from ..view.results import (
     KEYS,
     KINDS,
     PARTITIONS_CODE,
@@ -33,36 +30,12 @@ from .results import (
     strongest,
     summary_keys,
 )
+from .options import Commands, positive
 
 MOST_TABLES = 6
-PIPED_WIDTH = 10_000
-"""Columns of a line that is not for a terminal: more than any table has, so that no cell is cut or folded."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command, given by `argv` or the process's arguments; its exit status, 2 after an error told in one line."""
-    arguments = _parser().parse_args(argv)
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    # Names are data: their brackets and colons are no markup.
-    console = Console(markup=False, emoji=False, highlight=False, width=width)
-    try:
-        arguments.command(console, arguments)
-    except InputError as error:
-        print(f"marginalization: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Tell it in one line, where argparse would print the usage too."""
-        self.exit(2, f"marginalization: {message}; see {self.prog} --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="marginalization", description="Look at a screen's results, or its config.")
-    commands = parser.add_subparsers(required=True, metavar="command")
-
+def add_to(commands: Commands) -> None:
     about = "how many elements are significant, and the strongest"
     more = "Each element is listed once, where its rank is best; rank is of each strand and start."
     summary = commands.add_parser("summary", help=about, description=f"For each target: {about}. {more}")
@@ -93,31 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     others.add_argument("--target", help="compare models, on this target")
     _add_top(compare)
 
-    about = "on which line the text of a config is wrong"
-    more = "Snakemake itself only says that it is no YAML. All else in a config is checked by Snakemake's dry run."
-    check = commands.add_parser("check", help=about, description=f"Say {about}: no YAML, or a key twice. {more}")
-    check.set_defaults(command=_check)
-    check.add_argument("config", help="the file, such as my-screen.yaml")
-    return parser
-
-
-def _check(console: Console, arguments: argparse.Namespace) -> None:
-    check_text(require_file(arguments.config, "check"))
-    console.print(f"{arguments.config} is well-formed; `snakemake --dry-run` checks what it says")
-
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", help="the screen's folder, such as results/demo")
 
 
 def _add_top(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--top", type=_positive, default=20, help="how many elements to list (default: 20)")
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
+    parser.add_argument("--top", type=positive, default=20, help="how many elements to list (default: 20)")
 
 
 def _summary(console: Console, arguments: argparse.Namespace) -> None:

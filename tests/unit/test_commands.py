@@ -1,0 +1,186 @@
+"""`init` and `check`: configs that are written, and what is said of a screen before it is run."""
+
+import re
+
+import keras_files
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from lab_folder import make_config, make_lab
+from marginalization import __version__
+from marginalization.commands.check import check_screen
+from marginalization.commands.cli import main
+from marginalization.commands.init import _text
+from marginalization.store.files import write_json
+from marginalization.store.paths import Results
+from marginalization.view.quantities import duration, size
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_lab(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def screen(lab):
+    """The config of the lab's screen, in a file."""
+    path = lab / "known.yaml"
+    path.write_text(yaml.safe_dump(make_config()))
+    return path
+
+
+def call(capsys, *arguments):
+    """The exit status of a command, and what it printed."""
+    status = main(list(map(str, arguments)))
+    printed = capsys.readouterr()
+    assert not (printed.err if status == 0 else printed.out)
+    return status, printed.out or printed.err
+
+
+def lines_of(printed):
+    """What `check` says, by what it is about."""
+    return dict(re.findall(r"^  (\w+) +(.+)$", printed, re.MULTILINE))
+
+
+def test_check_says_what_the_screen_will_be(capsys, screen):
+    status, printed = call(capsys, "check", screen)
+    assert status == 0
+    said = lines_of(printed)
+    assert said["elements"] == "8"
+    assert said["placements"] == "4: + and -, at 2 starts"
+    assert said["backgrounds"] == "16 of 40 bases"
+    assert said["marginals"] == "512"
+    assert said["jobs"] == "4 of marginals; 0 of them done"
+    assert said["verdicts"].startswith("none")
+    assert len(said) <= 10
+
+
+def test_check_knows_what_is_done_and_how_fast(capsys, screen):
+    checked = check_screen(str(screen))
+    results, (job, *_) = Results.of_screen("known"), checked.plan.jobs["letters"]
+    part = results.part("effects", "letters", "prediction", job)
+    part.parent.mkdir(parents=True)
+    part.write_text("")
+    record = results.record("screen", "letters", job)
+    record.parent.mkdir(parents=True)
+    write_json({"marginals_per_second": 2.0}, record)
+    probe = results.probe("letters")
+    probe.parent.mkdir(parents=True)
+    write_json({"targets": {"prediction": ["0", "1"]}}, probe)
+    said = lines_of(call(capsys, "check", screen)[1])
+    assert said["jobs"] == "4 of marginals; 1 of them done"
+    assert said["time"] == "3 min of one job at a time, at 2 marginals per second as measured"  # of 384 marginals
+    assert "1,024 rows" in said["disk"]
+
+
+def test_check_tells_of_bad_input_in_one_line(capsys, screen):
+    config = make_config()
+    config["elements"]["motifs"][1]["file"] = "motif.tsv"
+    screen.write_text(yaml.safe_dump(config))
+    status, told = call(capsys, "check", screen)
+    assert (status, told) == (2, "marginalization: config: elements: no file motif.tsv; did you mean motifs.tsv?\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a: {b\nc: 1\n", ", line 2: "), (None, "no file"), ("a: 1\n", "unknown key 'a'")]
+)
+def test_the_text_of_a_config_is_checked(lab, capsys, text, said):
+    if text:
+        (lab / "screen.yaml").write_text(text)
+    status, told = call(capsys, "check", "screen.yaml")
+    assert status == 2
+    assert said in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(("key", "keras"), [("chrombpnet", keras_files.branch(0)), ("bpnet", keras_files.bpnet(0))])
+def test_a_config_for_what_keras_wrote_needs_its_path_alone(lab, capsys, key, keras):
+    keras_files.write(lab / "atac.h5", keras)
+    status, printed = call(capsys, "init", "mine.yaml", "--model", "atac.h5", "--motifs", "motifs.tsv")
+    assert status == 0
+    assert lines_of(printed)["backgrounds"] == f"100 of {keras_files.LENGTH} bases"
+    config = yaml.safe_load((lab / "mine.yaml").read_text())
+    assert config["models"] == {"atac": {key: "atac.h5"}}
+    assert config["screen"] == "mine"
+    assert call(capsys, "check", "mine.yaml")[0] == 0
+
+
+def test_a_config_for_a_class_in_loci(lab, capsys):
+    (lab / "w.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    model = ["--model", "lab.py:Letters", "--weights", "w.safetensors", "--length", 40]
+    paths = ["--genome", "genome.fa", "--peaks", "loci.bed", "--motifs", "motifs.meme"]
+    status, printed = call(capsys, "init", "configs/mine.yaml", *model, *paths)
+    assert status == 0, printed
+    config = yaml.safe_load((lab / "configs/mine.yaml").read_text())
+    assert config["models"] == {"Letters": {"factory": "lab.py:Letters", "weights": "w.safetensors"}}
+    assert config["backgrounds"]["loci"] == {"file": "loci.bed", "genome": "genome.fa"}
+    assert config["backgrounds"]["length"] == 40
+
+    (lab / "loci.narrowPeak").write_text("chr1\t100\t150\tp\t0\t.\t1\t1\t1\t25\n")
+    paths[3] = "loci.narrowPeak"
+    assert call(capsys, "init", "summits.yaml", *model, *paths)[0] == 0
+    assert yaml.safe_load((lab / "summits.yaml").read_text())["backgrounds"]["loci"]["summits"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give --model"),
+        (["--model", "nothing.h5"], "there is no nothing.h5"),
+        (["--model", "lab.py:Letters"], "give --weights"),
+        (["--model", "lab.py:Letters", "--weights", "genome.fa"], "is a text file"),
+        (["--model", "w.safetensors"], "give --model path/to/file.py:Class --weights w.safetensors"),
+        (["--model", "lab.py:Letters", "--weights", "w.safetensors"], "give --length"),
+        (["--model", "lab.py:Letters", "--weights", "w.safetensors", "--genome", "genome.fa"], "go together"),
+        (["--model", "genome.fa"], "is a text file"),
+        (["--model", "genome.fa", "--weights", "w.safetensors"], "go with a class"),
+    ],
+)
+def test_what_init_can_not_use_is_told_in_one_line(lab, capsys, arguments, said):
+    (lab / "w.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    status, told = call(capsys, "init", "mine.yaml", *arguments)
+    assert status == 2
+    assert said in told
+    assert told.count("\n") == 1
+    assert not (lab / "mine.yaml").exists()
+
+
+def test_init_writes_over_nothing(screen, capsys):
+    before = screen.read_bytes()
+    assert "is there already" in call(capsys, "init", screen, "--model", "lab.py:Letters")[1]
+    assert screen.read_bytes() == before
+
+
+def test_the_demo_can_be_made_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, printed = call(capsys, "init", "demo.yaml", "--demo")
+    assert status == 0
+    assert int(lines_of(printed)["marginals"].replace(",", "")) > 100_000
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_path_is_read_back_from_a_config(path):
+    written = yaml.safe_load(
+        f"loci: {{file: {_text(path)}, genome: {_text('hg38.fa')}}}\nother: {_text(path)} # this\n"
+    )
+    assert written == {"loci": {"file": path, "genome": "hg38.fa"}, "other": path}
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_times_and_sizes():
+    assert [duration(s) for s in (0, 89, 90, 5399, 5400, 360_000)] == [
+        "0 s",
+        "89 s",
+        "2 min",
+        "90 min",
+        "1.5 h",
+        "100 h",
+    ]
+    assert [size(n) for n in (14, 2.5e6, 3e9, 4e12)] == ["0.014 kB", "2.5 MB", "3 GB", "4 TB"]

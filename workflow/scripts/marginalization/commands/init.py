@@ -1,0 +1,221 @@
+"""`init`: the config of a screen, written from a few paths, or the demo's files."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from ..config.models import check_reference
+from ..errors import InputError
+from ..inputs.intervals import NO_SUMMIT, read_intervals
+from ..inputs.model_formats import HDF5, SAFETENSORS, kind_of, require_model, require_weights
+from ..keras.packages import PACKAGES, brought_by, fold_files
+from .bundled import root
+from .check import check_screen, require_snakemake, show
+from .options import Commands, positive
+
+ASKED = {
+    "model": "the model: a ChromBPNet or BPNet (.h5, a folder or a tar of folds), a .pt2 or TorchScript file, or "
+    "path/to/file.py:Class",
+    "genome": "the genome, a FASTA file; empty for random backgrounds",
+    "peaks": "peaks, a BED or narrowPeak file, whose surroundings are shuffled to be the backgrounds",
+    "motifs": "a motif table (MEME, JASPAR, TSV or FASTA); empty for JASPAR 2026, vertebrates",
+}
+"""What `init` takes, in words, in the order that it asks."""
+
+DEMO = ("config/config.yaml", "config/demo")
+"""What of the project makes the demo."""
+
+
+def add_to(commands: Commands) -> None:
+    about = "write the config of a new screen"
+    more = "What is not given is asked for where there is a person to ask. Then it says what `check` says."
+    parser = commands.add_parser("init", help=about, description=f"{about.capitalize()}. {more}")
+    parser.set_defaults(command=_init)
+    parser.add_argument("config", help="the file to write, such as gata1.yaml; the screen is called after it")
+    for name, what in ASKED.items():
+        parser.add_argument(f"--{name}", help=what)
+    parser.add_argument("--weights", help="of a model that is a class: a state_dict")
+    parser.add_argument("--length", type=positive, help="of the model's input, in bases, where its files do not say it")
+    parser.add_argument("--demo", action="store_true", help="write the demo's config and its files, into config/demo")
+
+
+def _init(console: Console, arguments: argparse.Namespace) -> None:
+    require_snakemake()
+    path = Path(arguments.config)
+    if path.exists():
+        raise InputError(f"{path} is there already; give the new config another name, or take it away")
+    if arguments.demo:
+        _write_demo(path)
+    else:
+        _ask(arguments)
+        text = config_text(path, arguments)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    console.print(f"{path} is written.", soft_wrap=True)
+    try:
+        checked = check_screen(str(path))
+    except InputError as error:
+        raise InputError(f"{path} is written, and needs a look: {error}") from error
+    show(console, checked)
+    console.print(f"Change it to your liking, then: marginalization run {path}", soft_wrap=True)
+
+
+def _write_demo(path: Path) -> None:
+    """The demo's config at `path`, and its model and genome in config/demo, where the config says that they are."""
+    config, files = DEMO
+    if not Path(files).exists():
+        shutil.copytree(root() / files, files, ignore=shutil.ignore_patterns("data", "__pycache__"))
+    if not Path(files, "data").exists():
+        subprocess.run([sys.executable, str(Path(files, "genome.py"))], check=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(root() / config, path)
+
+
+def _ask(arguments: argparse.Namespace) -> None:
+    """Fill in what was not given, from a person; without one it is left out, but for the model."""
+    for name, what in ASKED.items():
+        needless = name == "peaks" and not arguments.genome
+        if getattr(arguments, name) is None and sys.stdin.isatty() and not needless:
+            setattr(arguments, name, input(f"{name} - {what}:\n> ").strip() or None)
+    if arguments.model is None:
+        raise InputError(f"give --model, {ASKED['model']}")
+    if (arguments.genome is None) != (arguments.peaks is None):
+        raise InputError("--genome and --peaks go together: backgrounds are cut from the genome around peaks")
+
+
+def config_text(path: Path, arguments: argparse.Namespace) -> str:
+    """The text of a config.
+
+    Raises:
+        InputError: one of the files is not what a screen can use; the message says what to give.
+    """
+    model, brings_length = _model_lines(arguments.model, arguments.weights)
+    if not brings_length and arguments.length is None:
+        raise InputError("give --length, that of the model's input in bases, which this model's file does not say")
+    motifs = f"file: {_text(arguments.motifs)}" if arguments.motifs else JASPAR
+    backgrounds = RANDOM
+    annotations = (
+        "# annotations: [{file: sites.bed, genome: genome.fa}] # sequences of a genome, such as hits of motifs"
+    )
+    if arguments.genome:
+        summits = _has_summits(arguments.peaks)
+        locus = f"file: {_text(arguments.peaks)}, genome: {_text(arguments.genome)}"
+        backgrounds = LOCI.format(locus=f"{locus}, summits: true" if summits else locus)
+        flank = ", summit_flank: 15" if summits else ", max_width: 30"
+        annotations = f"# annotations: [{{{locus}{flank}}}] # the middle of each peak as an element, too"
+    length = f"length: {arguments.length} # of the model's input, in bases\n  " if arguments.length else ""
+    return TEXT.format(
+        screen=_name(path.stem),
+        model_name=_name(re.split(r"[/:]", arguments.model.rstrip("/"))[-1].split(".")[0]),
+        model="\n    ".join(model),
+        readouts="" if brings_length else READOUTS,
+        motifs=motifs,
+        annotations=annotations,
+        backgrounds=length + backgrounds,
+    )
+
+
+def _model_lines(model: str, weights: str | None) -> tuple[list[str], bool]:
+    """The keys of a model, and whether its files say how long its input is."""
+    if ":" in model and not Path(model).exists():
+        check_reference(model, "--model")
+        if weights:
+            require_weights(weights, "--weights")
+        else:
+            raise InputError("give --weights, the state_dict of the model that this class makes")
+        return [f"factory: {_text(model)}", f"weights: {_text(weights)}"], False
+    if weights:
+        raise InputError(f"--weights go with a class, such as --model path/to/file.py:Class, and {model} is none")
+    if not Path(model).exists():
+        raise InputError(f"--model: there is no {model}")
+    kind = None if Path(model).is_dir() else kind_of(model)
+    if kind is SAFETENSORS:
+        raise InputError(f"--model: {model} {kind.what}; give --model path/to/file.py:Class --weights {model}")
+    if kind is HDF5 or kind is None or model.endswith((".tar", ".tar.gz", ".tgz")):
+        return [f"{_package(model)}: {_text(model)}"], True
+    require_model(model, False, "--model")
+    return [f"file: {_text(model)}"], False
+
+
+def _package(path: str) -> str:
+    """Which key takes a model that Keras wrote; an InputError as the first has it when none does."""
+    errors = []
+    for package in PACKAGES:
+        try:
+            for file in fold_files(path, package, False, "--model").values():
+                brought_by({package: file}, "--model")
+            return package
+        except InputError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _has_summits(peaks: str) -> bool:
+    """Whether a file of peaks says where in them their summits are."""
+    try:
+        return bool((read_intervals(peaks, summits=True)["summit"] != NO_SUMMIT).all())
+    except InputError:
+        read_intervals(peaks)
+        return False
+
+
+def _name(text: str) -> str:
+    """A name for a screen or a model, of letters that its folder may have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-") or "screen"
+
+
+def _text(path: str) -> str:
+    """A path as YAML reads it back, among others on a line."""
+    return yaml.safe_dump([path], default_flow_style=True, width=math.inf, allow_unicode=True).strip()[1:-1]
+
+
+JASPAR = "jaspar: {release: JASPAR2026, collection: CORE, tax_group: vertebrates} # or `file: motifs.meme`"
+
+RANDOM = "random: {n: 100} # better: loci of a genome, `loci: {file: peaks.bed, genome: genome.fa}` with a transform"
+
+LOCI = """loci: {{{locus}}}
+  maximum: 100 # of them, drawn by the seed
+  transform: dinucleotide_shuffle # so that no site of the loci acts; `none` takes them as they are
+  max_unknown: 0 # without an N"""
+
+READOUTS = """
+# What of the model's outputs is compared; without this each output is flattened, and each number is a target.
+# readouts:
+#   counts: {output: 1, targets: [log_counts]} # the second output, of one column
+#   strands: {profile: {logits: 0, counts: 1}} # expected counts, of a BPNet's two outputs
+"""
+
+TEXT = """\
+# A screen of marginal effects: `marginalization check` checks it, `marginalization run` runs it. Paths are relative
+# to the folder that these run in.
+
+screen: {screen} # its results go to results/{screen}
+
+models: # several, such as the folds of one assay, are screened alike
+  {model_name}:
+    {model}
+{readouts}
+elements: # what is substituted into the backgrounds
+  motifs:
+    - {motifs}
+      sequences: consensus # what a matrix becomes; or `informative`, or `sampled`
+  {annotations}
+  controls: {{shuffles: 20}} # of each element: the null that its verdict is against
+
+backgrounds: # what the elements are substituted into
+  {backgrounds}
+
+placement: {{start: centre, strands: both}}
+
+# compute: {{device: cpu}} # `auto` takes a GPU where there is one
+# shards: {{marginals: 500000}} # of each job, about
+"""
