@@ -1,0 +1,118 @@
+"""The package without a clone: from its wheel, in an environment of its own; and the workflow from GitHub beside it."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+
+import pytest
+import yaml
+from lab_folder import make_config, make_lab
+from marginalization import __version__
+from workflows import PROJECT
+
+MODULE = """
+configfile: "known.yaml"
+module marginalization:
+    snakefile: github("lab/screens", path="workflow/Snakefile", tag="{tag}")
+    config: config
+use rule * from marginalization
+"""
+
+
+def git(*arguments):
+    identity = ["-c", "user.name=lab", "-c", "user.email=lab@localhost"]
+    return subprocess.run(["git", *identity, *map(str, arguments)], check=True, stdout=PIPE, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """What is committed, alone; a test of an unpacked archive has no such thing."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("this is no clone")
+    folder = tmp_path_factory.mktemp("github") / "lab" / "screens"
+    git("clone", "-q", PROJECT, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(clone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(build, cwd=clone, check=True, stdout=PIPE, stderr=STDOUT)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The bin folder of an environment with the wheel, beside the packages of this one but without this clone."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    # A path in a .pth file gives its packages, and not what its own .pth files lead to, such as a clone.
+    (site / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel], check=True)
+    return folder / "bin"
+
+
+def call(folder, *command, **environment):
+    """The exit status of a command in a folder, and what it printed."""
+    variables = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHONPATH", "MARGINALIZATION"))
+    }
+    done = subprocess.run(command, cwd=folder, env={**variables, **environment}, stdout=PIPE, stderr=STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def test_the_wheel_holds_the_whole_workflow(clone, wheel):
+    names = {name.partition("bundled/")[2] for name in zipfile.ZipFile(wheel).namelist() if "/bundled/" in name}
+    tracked = git("-C", clone, "ls-files", "workflow", "envs", "config", "Snakefile").split()
+    core = ("workflow/scripts/marginalization", "workflow/scripts/snakemake_logger", "config/generate.py")
+    assert names == {name for name in tracked if not name.startswith(core)}
+
+
+def test_the_demo_runs_from_the_wheel(installed, tmp_path):
+    command = installed / "marginalization"
+    assert call(tmp_path, command, "--version") == (0, f"{__version__}\n")
+    assert call(tmp_path, command, "init", "demo.yaml", "--demo")[0] == 0
+    config = yaml.safe_load((tmp_path / "demo.yaml").read_text())
+    config["elements"] = {"motifs": [{"file": "few.tsv"}], "controls": {"shuffles": 5}}
+    config["backgrounds"]["maximum"] = 2
+    (tmp_path / "few.tsv").write_text("name\tsequence\nctcf\tGCCACCAGGGGGCGC\ngata\tAGATAAGA\n")
+    (tmp_path / "demo.yaml").write_text(yaml.safe_dump(config))
+    status, printed = call(tmp_path, command, "run", "demo.yaml", "--cores", "2")
+    assert status == 0, printed
+    assert re.search(r"^Done in .*: results/demo/report.html$", printed, re.MULTILINE)
+    where = "import marginalization; print(marginalization.__file__)"
+    assert str(installed.parent) in call(tmp_path, installed / "python", "-c", where)[1]
+    shown = call(tmp_path, command, "show", "results/demo", "ctcf")
+    assert shown[0] == 0
+
+
+def test_snakemake_fetches_the_workflow_from_github(clone, installed, tmp_path):
+    """From a folder in GitHub's place; a workflow that needs another version than is installed says which."""
+    rules = clone / "workflow" / "rules" / "common.smk"
+    git("-C", clone, "tag", f"v{__version__}")
+    rules.write_text(rules.read_text().replace(f'VERSION = "{__version__}"', 'VERSION = "99.0.0"'))
+    git("-C", clone, "commit", "-qam", "Another version")
+    git("-C", clone, "tag", "v99.0.0")
+    lab = make_lab(tmp_path)
+    (lab / "known.yaml").write_text(yaml.safe_dump(make_config()))
+    place = {"KEY": f"url.file://{clone.parents[1]}/.insteadOf", "VALUE": "https://github.com/"}
+    environment = {"GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": value for key, value in place.items()}}
+    snakemake = [installed / "python", "-m", "snakemake", "--cores", "2", "--nocolor"]
+
+    (lab / "Snakefile").write_text(MODULE.format(tag=f"v{__version__}"))
+    status, printed = call(lab, *snakemake, XDG_CACHE_HOME=str(tmp_path / "cache"), **environment)
+    assert status == 0, printed
+    assert Path(lab / "results/known/report.html").exists()
+
+    (lab / "Snakefile").write_text(MODULE.format(tag="v99.0.0"))
+    status, printed = call(lab, *snakemake, XDG_CACHE_HOME=str(tmp_path / "other"), **environment)
+    assert status == 1
+    remedy = "pip install 'marginalization[workflow] @ git+https://github.com/lab/screens@v99.0.0'"
+    assert f"of version 99.0.0, and the environment of Snakemake has {__version__}: {remedy}" in printed

@@ -1,0 +1,8 @@
+# Reads: nothing.
+# Writes: the demo's genome, once: not by a job, because the plan of jobs is made from it.
+import subprocess
+import sys
+from pathlib import Path
+
+if Path("config/demo/genome.py").exists() and not Path("config/demo/data").exists():
+    subprocess.run([sys.executable, "config/demo/genome.py"], check=True)
