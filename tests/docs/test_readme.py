@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras_files
 import pytest
 import yaml
 from lab_folder import make_config, make_lab
@@ -45,12 +46,17 @@ ELSEWHERE = ("make ", "pip install", ". .venv", "squeue", "python ")
 """What the test suite, its set-up or a SLURM runs."""
 
 TYPED = [line for line in commands() if not line.startswith(ELSEWHERE)]
-OF_A_SCREEN = [line for line in TYPED if "my-screen" in line or "--report" in line or line.startswith("mkdir")]
+OF_A_NEWCOMER = [line for line in TYPED if line.startswith("marginalization init")]
+OF_A_SCREEN = [
+    line
+    for line in TYPED
+    if line not in OF_A_NEWCOMER and ("my-screen" in line or "--report" in line or line.startswith("mkdir"))
+]
 PLACEHOLDERS = re.compile(r"\.\.\.|RESULTS|ELEMENT\b")
 
 
 def test_every_command_is_run_here_or_is_a_pattern():
-    others = [line for line in TYPED if line not in OF_A_SCREEN and "results/demo" not in line]
+    others = [line for line in TYPED if line not in [*OF_A_NEWCOMER, *OF_A_SCREEN] and "results/demo" not in line]
     assert all(PLACEHOLDERS.search(line) for line in others), others
     targets = (PROJECT / "Makefile").read_text()
     for text in TEXTS.values():
@@ -87,6 +93,24 @@ def test_commands_of_a_screen_of_ones_own(clone, line):
         line += " --dry-run"  # of a cluster, which its own tests have
     status, printed = typed(line, clone)
     assert status == 0, printed
+
+
+def test_a_newcomers_first_commands(tmp_path):
+    """With files of the README's names, small ones: of a ChromBPNet of two folds, a genome and peaks with summits."""
+    make_lab(tmp_path)
+    for fold in range(2):
+        path = tmp_path / f"models/ENCSR467RSV/fold_{fold}/model.chrombpnet_nobias.fold_{fold}.h5"
+        keras_files.write(path, keras_files.branch(fold))
+    (tmp_path / "genome.fa").rename(tmp_path / "hg38.fa")
+    peaks = [f"chr1\t{400 + 50 * i}\t{450 + 50 * i}\tpeak{i}\t0\t.\t1\t1\t1\t20\n" for i in range(8)]
+    (tmp_path / "peaks.narrowPeak").write_text("".join(peaks))
+    (block,) = [code for _, code in blocks("bash") if "marginalization init" in code]
+    lines = [line for line in block.splitlines() if line.startswith("marginalization")]
+    assert [line.split()[1] for line in lines] == ["init", "check", "run"]
+    for line in lines:
+        status, printed = typed(line + " --dry-run" * (" run " in line), tmp_path)
+        assert status == 0, printed
+    assert "jobs are left to run" in printed
 
 
 @needs_demo
