@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 import yaml
 from marginalization.config.checks import profile_readouts, readouts_of
-from marginalization.config.keys import read
 from marginalization.config.sections import Config
+from marginalization.config.sections.keys import read
 from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.design.elements import read_elements
 from marginalization.design.placement import placed_table

@@ -19,8 +19,8 @@ from ..errors import InputError
 from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
-from .keys import section
 from .sections import Config, Readout
+from .sections.keys import section
 
 DEFAULT_READOUT = "prediction"
 """The name of the readout of a config without any."""

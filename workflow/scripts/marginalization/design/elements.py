@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..config.sections import Config
-from ..config.substitutions import Motifs
+from ..config.sections.substitutions import Motifs
 from ..errors import InputError
 from ..inputs.annotations import read_annotations
 from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar, read_motifs, trim

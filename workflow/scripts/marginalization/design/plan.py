@@ -28,7 +28,7 @@ from ..config.attributions import attribution_callable, attribution_files, calla
 from ..config.checks import background_files, element_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
 from ..config.sections import Config, Shards
-from ..config.substitutions import Controls, Placement
+from ..config.sections.substitutions import Controls, Placement
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from ..inputs import intervals, motifs
+from ...inputs import intervals, motifs
 from .keys import DISTINCT, NotNegative, key, one_of, optional, section
 
 BITS: dict[str, Any] = {"minimum": 0, "maximum": 2}
