@@ -1,7 +1,8 @@
 """Write what the sections of the config say into the files that repeat it.
 
-They are in workflow/scripts/marginalization/config/sections; the files are workflow/schemas/config.schema.yaml; in README.md the tables after `<!-- keys of SECTION -->`; and in
-config.yaml the comment behind a key, where there is one. `make config` runs this.
+The sections are in workflow/scripts/marginalization/config/sections. The files are workflow/schemas/config.schema.yaml;
+in README.md the tables after `<!-- keys of SECTION -->`; and in config.yaml the comment behind a key, where there is
+one. `make config` runs this.
 """
 
 from __future__ import annotations

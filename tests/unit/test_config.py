@@ -26,6 +26,7 @@ FULL = {
     "readouts": {
         "some": {
             "output": "head",
+            "layout": ["positions", "tracks"],
             "positions": [2, 5],
             "reduce": "sum",
             "targets": ["a", "b"],

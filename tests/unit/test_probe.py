@@ -279,12 +279,6 @@ def test_only_what_is_read_has_to_be_a_function():
 @pytest.mark.parametrize(
     ("name", "readout", "message"),
     [
-        ("strands last", {"profile": {"logits": 0, "counts": 1}}, "have 40 strands and 2 positions: they should be"),
-        (
-            "strands last",
-            {"profile": {"logits": 0, "counts": 1, "keep": False}},
-            "have 40 strands and 2 positions: they should be (batch, strands, positions), and look like",
-        ),
         ("constant", {}, "readouts.a: models.toy gives the same for 3 random sequences: does it have its weights"),
         (
             "infinite",
@@ -295,8 +289,7 @@ def test_only_what_is_read_has_to_be_a_function():
 )
 def test_warnings(caplog, name, readout, message):
     caplog.set_level(logging.WARNING)
-    kept = {"a": 2} if readout.get("profile", {"keep": False}).get("keep", True) else {}
-    assert found(function(name), readouts={"a": readout})["profile_length"] == kept
+    assert found(function(name), readouts={"a": readout})["profile_length"] == {}
     (record,) = caplog.records
     assert message in record.message
 

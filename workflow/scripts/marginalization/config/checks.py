@@ -45,6 +45,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error is None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
+            _check_layout(name, readout)
             _check_pseudocount(name, readout)
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
@@ -79,6 +80,17 @@ def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
     kinds = [key for key in ("output", "profile", "function") if readout.get(key, 0) != 0]
     if len(kinds) > 1:
         raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
+
+
+def _check_layout(name: str, readout: dict[str, Any]) -> None:
+    layout = readout.get("layout")
+    if layout and "function" in readout:
+        raise InputError(f"config: readouts.{name}: a function takes outputs as they are; leave out layout")
+    if layout and layout.count("positions") != 1:
+        raise InputError(
+            f"config: readouts.{name}.layout: {layout.count('positions')} of its axes are of positions; give the one "
+            f"that is, such as [positions, tracks]"
+        )
 
 
 def _check_pseudocount(name: str, readout: dict[str, Any]) -> None:

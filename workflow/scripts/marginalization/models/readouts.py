@@ -17,6 +17,7 @@ from ..config.checks import Everything
 from ..config.sections import Readout
 from ..errors import InputError
 from .factories import import_callable
+from .layouts import described, positions_last
 
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
@@ -93,7 +94,7 @@ class ReadoutModel(nn.Module):
                 values[name] = value
             elif readout.profile:
                 both = [pick(outputs, key, name, n) for key in (readout.profile.logits, readout.profile.counts)]
-                profile = expected_profile(*both)
+                profile = expected_profile(positions_last(both[0], readout, name), both[1])
                 profile = profile.flip(-1) if reverse else profile
                 values[name] = taken(profile, readout.positions, name).sum(dim=-1)
                 if readout.profile.keep:
@@ -101,8 +102,8 @@ class ReadoutModel(nn.Module):
             elif isinstance(readout, Everything):
                 values[name] = _everything(outputs, name, n)
             else:
-                y = pick(outputs, readout.output, name, n)
-                if reverse and readout.positions != "all":
+                y = positions_last(pick(outputs, readout.output, name, n), readout, name)
+                if reverse and (readout.layout or readout.positions != "all"):
                     y = y.flip(-1)
                 value = _REDUCTIONS[readout.reduce](taken(y, readout.positions, name))
                 values[name] = value.reshape(value.shape[0], -1)
@@ -162,9 +163,10 @@ def taken(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], na
         return y
     start, end = ((length - positions) // 2, (length + positions) // 2) if isinstance(positions, int) else positions
     if not 0 <= start < end <= length:
+        axes = f"; it is {described(y)}, and where the last axis is not of positions `layout` says so"
         raise InputError(
             f"config: readouts.{name}.positions: {list(positions) if isinstance(positions, tuple) else positions} does "
-            f"not lie within the output's {length} positions"
+            f"not lie within the output's {length} positions{axes if y.ndim > 2 else ''}"
         )
     return y[..., start:end]
 
@@ -257,6 +259,4 @@ def _known(outputs: Any, name: str) -> dict[int | str, Any]:
 
 
 def _describe(value: Any) -> str:
-    return (
-        f"(batch, {', '.join(map(str, value.shape[1:]))})" if isinstance(value, torch.Tensor) else type(value).__name__
-    )
+    return described(value) if isinstance(value, torch.Tensor) else type(value).__name__

@@ -120,7 +120,7 @@ def of_failure(error: Exception, trial: Trial, n: int, place: str) -> str:
     if _takes_other_inputs(model, message, 1 + len(trial.args)):
         return f"List in {place}.inputs what it takes after the sequence, in its order"
     for length in _lengths(message, trial.X.shape[2]):
-        if trial.runs(n, X=_of_length(trial.X, length)):
+        if trial.runs(n, X=of_length(trial.X, length)):
             return (
                 f"It runs on sequences of {length} bases: set backgrounds.length to the length that the model was "
                 f"trained on"
@@ -192,7 +192,7 @@ def _lengths(message: str, length: int) -> list[int]:
     ]
 
 
-def _of_length(X: torch.Tensor, length: int) -> torch.Tensor:
+def of_length(X: torch.Tensor, length: int) -> torch.Tensor:
     """Sequences cut or repeated to a length."""
     return X.repeat(1, 1, -(-length // X.shape[2]))[:, :, :length]
 

@@ -22,8 +22,14 @@ class Readout:
     """Scalars from a model's outputs."""
 
     output: int | str = key("Which output, by its index or its key.", 0)
+    layout: tuple[Literal["positions", "tracks"], ...] | None = optional(
+        "What the output's axes after the batch are: one of `positions`, the others of `tracks`.",
+        without="`[tracks, positions]`, where the model shows that it is so; else it is asked for",
+        more="Such as `[positions, tracks]` for Enformer.",
+        minItems=2,
+    )
     positions: Literal["all"] | Positive | Annotated[tuple[NotNegative, ...], Bounds(minItems=2, maxItems=2)] = key(
-        "Of the output's last axis: `all`, a number of central ones, or [start, end].", "all"
+        "Of the output's positions: `all`, a number of central ones, or [start, end].", "all"
     )
     reduce: Literal["none", "sum", "mean", "max", "logsumexp"] = key(
         "What to do with those positions.", "none", more="With `none` each is a target."
