@@ -29,6 +29,7 @@ FULL = {
             "layout": ["positions", "tracks"],
             "positions": [2, 5],
             "reduce": "sum",
+            "channels": ["b", "a"],
             "targets": ["a", "b"],
             "reverse_order": [1, 0],
             "effect": "ratio",
@@ -36,6 +37,7 @@ FULL = {
         },
         "profile": {"profile": {"logits": 0, "counts": "c", "keep": False}},
         "own": {"function": "own.py:read"},
+        "table": {"targets": {"file": "targets.txt", "where": {"genome": 0}, "name": "description"}},
     },
     "elements": {
         "motifs": [
@@ -104,7 +106,10 @@ OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
     "backgrounds.random": {"length": 100, "random": {"n": 2, "gc": 0.4}},
 }
-NAMED = {"models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"}
+NAMED = {
+    *("models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"),
+    "readouts.table.targets.where",
+}
 """Where the keys are names that the person chooses."""
 
 

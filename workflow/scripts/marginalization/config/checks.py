@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
-from .sections import Config, Readout
+from .sections import Config, Readout, TargetTable
 from .sections.keys import section
 
 DEFAULT_READOUT = "prediction"
@@ -45,7 +45,7 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error is None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
-            _check_layout(name, readout)
+            _check_tracks(name, readout)
             _check_pseudocount(name, readout)
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
@@ -82,15 +82,26 @@ def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
         raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
 
 
-def _check_layout(name: str, readout: dict[str, Any]) -> None:
-    layout = readout.get("layout")
+def _check_tracks(name: str, readout: dict[str, Any]) -> None:
+    """What a readout says of its output's axes and tracks."""
+    place, layout, targets = f"config: readouts.{name}", readout.get("layout"), readout.get("targets")
     if layout and "function" in readout:
-        raise InputError(f"config: readouts.{name}: a function takes outputs as they are; leave out layout")
+        raise InputError(f"{place}: a function takes outputs as they are; leave out layout")
     if layout and layout.count("positions") != 1:
         raise InputError(
-            f"config: readouts.{name}.layout: {layout.count('positions')} of its axes are of positions; give the one "
-            f"that is, such as [positions, tracks]"
+            f"{place}.layout: {layout.count('positions')} of its axes are of positions; give the one that is, such as "
+            f"[positions, tracks]"
         )
+    table = targets if isinstance(targets, dict) else {}
+    for key, given in (("channels", "channels" in readout), ("a table of targets", table)):
+        if given and ("function" in readout or "profile" in readout):
+            raise InputError(f"{place}: {key} goes only with an output; leave it out, or give `output`")
+    if "where" in table and "channels" in readout:
+        raise InputError(f"{place}: channels and targets.where both say which tracks to take; give one of them")
+    if len({type(channel) for channel in readout.get("channels", [])}) > 1:
+        raise InputError(f"{place}: channels are numbers and names; give all as the one or the other")
+    if isinstance(readout.get("channels", [0])[0], str) and not targets:
+        raise InputError(f"{place}: channels are names; give `targets`, which names all tracks of the output")
 
 
 def _check_pseudocount(name: str, readout: dict[str, Any]) -> None:
@@ -117,11 +128,19 @@ def _check_comparison(place: str, comparison: dict[str, Any], config: dict[str, 
     if "readout" in comparison:
         readouts = config.get("readouts") or {DEFAULT_READOUT: {}}
         _check_known(comparison["readout"], list(readouts), "readout", place)
-        known, what = readouts[comparison["readout"]].get("targets", []), "target"
+        known, what = _named_targets(readouts[comparison["readout"]]), "target"
     else:
         known, what = [*config["models"], *config.get("groups", {})], "model or group"
     for side in sides if known else []:
         _check_known(side, known, what, place)
+
+
+def _named_targets(readout: dict[str, Any]) -> list[str]:
+    """The names that a readout gives its targets itself; those of a table are looked at when it is read."""
+    channels, targets = readout.get("channels", [0]), readout.get("targets", [])
+    if not isinstance(targets, list):
+        return []
+    return channels if isinstance(channels[0], str) else targets
 
 
 def _check_known(name: str, known: list[str], what: str, place: str) -> None:
@@ -200,6 +219,8 @@ def model_files(config: Config, model: str) -> list[str]:
     files |= code_files(spec.factory or "", f"models.{model}")
     for name, readout in config.readouts.items():
         files |= code_files(readout.function or "", f"readouts.{name}")
+        if isinstance(readout.targets, TargetTable):
+            files.add(require_file(readout.targets.file, f"readouts.{name}.targets"))
     return sorted(files | named_files(spec.kwargs))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
 from .matrices import normalised, read_jaspar_text, read_meme
-from .text import fasta_records, numbered_lines
+from .text import fasta_records, table_rows
 
 Format = Literal["meme", "jaspar", "tsv", "fasta"]
 Sequences = Literal["consensus", "informative", "sampled"]
@@ -222,36 +221,12 @@ def _from_sequence(path: Path, line: int, name: str, sequence: str) -> Motif:
 
 def _tsv_rows(path: Path) -> list[tuple[int, str, str]]:
     """The line number, name and upper-case sequence of each row of a table with a header, blank lines skipped."""
-    rows = [(number, _fields(line)) for number, line in numbered_lines(path)]
-    rows = [(number, fields) for number, fields in rows if any(fields)]
-    if len(rows) < 2:
-        raise InputError(f"{path} has no motifs; give a header with the columns name and sequence, and rows")
-    number, header = rows[0]
-    if not {"name", "sequence"} <= set(header):
-        raise InputError(
-            f"{path}, line {number}: the header has {', '.join(header)}; it needs the columns name and sequence, "
-            "separated by tabs"
-        )
-    if len(set(header)) < len(header):
-        raise InputError(f"{path}, line {number}: the header names a column twice; give each its own name")
     motifs = []
-    for number, fields in rows[1:]:
-        if any(fields[len(header) :]):
-            raise InputError(
-                f"{path}, line {number}: {len(fields)} columns where the header has {len(header)}; name every column, "
-                "row names too"
-            )
-        row = dict(zip(header, fields, strict=False))
+    for number, row in table_rows(path, ["name", "sequence"], "motifs"):
         if not row.get("name") or not row.get("sequence"):
             raise InputError(f"{path}, line {number}: no name or no sequence; give both, separated by a tab")
         motifs.append((number, row["name"], row["sequence"].upper()))
     return motifs
-
-
-def _fields(line: str) -> list[str]:
-    """The columns of a line of a table, without the quotation marks that R and spreadsheets put around them."""
-    fields = [field.strip() for field in line.split("\t")]
-    return [field[1:-1].replace('""', '"') if re.fullmatch('".*"', field) else field for field in fields]
 
 
 def _check_known(what: str, value: str, known: list[str], where: str) -> None:

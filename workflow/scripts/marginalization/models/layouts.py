@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ..config.sections import Readout
+from ..config.targets import Tracks
 from ..errors import InputError
 
 
@@ -23,6 +25,43 @@ def positions_last(y: torch.Tensor, readout: Readout, name: str) -> torch.Tensor
             f"{described(y)}; leave it out for an output without positions"
         )
     return y.movedim(1 + layout.index("positions"), -1)
+
+
+class ChosenTracks(nn.Module):
+    """Takes some tracks of an output, (batch, tracks) or (batch, tracks, positions), in the order of their numbers."""
+
+    def __init__(self, tracks: Tracks, name: str):
+        super().__init__()
+        self.name, self.tracks = name, tracks
+        # Made here, because what makes a tensor as it runs can not be captured as it stands.
+        for which in ("numbers", "reverse"):
+            self.register_buffer(which, torch.tensor(getattr(tracks, which)), persistent=False)
+
+    def forward(self, y: torch.Tensor, reverse: bool) -> torch.Tensor:
+        """The tracks of an output, or those that take their places for a reverse complement.
+
+        Raises:
+            InputError: the output has other axes, another number of tracks, or too few.
+        """
+        place, n = f"config: readouts.{self.name}", y.shape[1]
+        if y.ndim > 3:
+            raise InputError(
+                f"{place}: channels are of one axis of tracks, and the output is {described(y)}; take them by a "
+                f"`function`"
+            )
+        if self.tracks.total not in (None, n):
+            raise InputError(
+                f"{place}.targets names {self.tracks.total} tracks, and the output has {n}: it is {described(y)}"
+            )
+        numbers = (self.tracks.reverse if reverse else self.tracks.numbers) or ()
+        if max(numbers) >= n:
+            raise InputError(
+                f"{place}: there is no track {max(numbers)}: the output is {described(y)}, with the tracks 0 to {n - 1}"
+            )
+        first, end = numbers[0], numbers[0] + len(numbers)
+        if numbers == tuple(range(first, end)):
+            return y[:, first:end]
+        return y.index_select(1, self.get_buffer("reverse" if reverse else "numbers"))
 
 
 def described(y: torch.Tensor) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import torch
 
 from ..config.sections import Readout
+from ..config.targets import tracks_of
 from ..errors import InputError
 from ..inference.prediction import predict
 from ..models.layouts import described, positions_last
@@ -65,7 +66,8 @@ def _matters(readout: Readout, y: torch.Tensor) -> bool:
     """Whether a readout's numbers depend on which axis is of positions, and it does not say it."""
     if readout.layout or y.ndim < 3:
         return False
-    return bool(readout.profile) or readout.positions != "all" or readout.reduce != "none"
+    taken_apart = readout.positions != "all" or readout.reduce != "none" or tracks_of(readout, "").numbers
+    return bool(readout.profile or taken_apart)
 
 
 def _require_last(axis: int | None, y: torch.Tensor, readout: Readout, name: str) -> None:

@@ -9,6 +9,7 @@ from .models import Input as Input
 from .models import Model as Model
 from .readouts import Profile as Profile
 from .readouts import Readout as Readout
+from .readouts import TargetTable as TargetTable
 from .screens import DEEP_LIFT_SHAP as DEEP_LIFT_SHAP
 from .screens import SATURATION_MUTAGENESIS as SATURATION_MUTAGENESIS
 from .screens import Attributions as Attributions

@@ -18,6 +18,23 @@ class Profile:
 
 
 @section
+class TargetTable:
+    """What each of an output's tracks is."""
+
+    file: str = key(
+        "A table with a header, columns separated by tabs, and a row for each track.",
+        more="Such as `targets_human.txt` of Enformer, Basenji and Borzoi. The number of a track is in the column "
+        "`index`, or in a first column without a name, or is that of its row.",
+    )
+    where: dict[str, str | int] | None = optional(
+        "Which tracks to take: a value for each of some columns, where `*` stands for any letters.",
+        without="all",
+        minProperties=1,
+    )
+    name: str = key("The column with their names.", "identifier")
+
+
+@section
 class Readout:
     """Scalars from a model's outputs."""
 
@@ -45,8 +62,16 @@ class Readout:
         more="It takes the model's outputs, and gives a tensor `(batch, targets)`.",
         **REFERENCE,
     )
-    targets: tuple[Annotated[str, Bounds(minLength=1)], ...] | None = optional(
-        "Names of the readout's columns; by default their numbers.", without="numbers, or `+` and `-`", **DISTINCT
+    channels: tuple[NotNegative | Annotated[str, Bounds(minLength=1)], ...] | None = optional(
+        "Which of the output's tracks to take, all by number or all by name.",
+        without="all",
+        more="Numbers count from 0 along the axis of tracks. Names are some of `targets`, which then names all tracks.",
+        **DISTINCT,
+    )
+    targets: Annotated[tuple[Annotated[str, Bounds(minLength=1)], ...], DISTINCT] | TargetTable | None = optional(
+        "Names of the readout's columns, or a table of what each of the output's tracks is.",
+        without="numbers, or `+` and `-`",
+        more="With names in `channels`, of all tracks of the output. For a table see below.",
     )
     reverse_order: tuple[NotNegative, ...] | None = optional(
         "With average_strands, the order of the targets that a reverse complement's readout has.",
