@@ -58,3 +58,18 @@ class Steep(nn.Module):
     def forward(self, X):
         logits = X[:, :2].transpose(1, 2)
         return logits[:, self.crop : logits.shape[1] - self.crop], X[:, 2].sum(dim=1, keepdim=True).log1p()
+
+
+class LettersLast(nn.Module):
+    """As Keras's models are: sequences (n, length, 4), which may be flattened as they lie in memory, and bins first."""
+
+    def __init__(self, flat=False):
+        super().__init__()
+        self.binned, self.flat = Binned(), flat
+
+    def forward(self, X):
+        n, length, letters = X.shape
+        if letters != 4:
+            raise ValueError(f"sequences of {letters} letters")
+        X = X.view(n, length * 4).view(n, length, 4) if self.flat else X
+        return self.binned(X.permute(0, 2, 1))

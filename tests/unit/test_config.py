@@ -16,6 +16,7 @@ FULL = {
             "factory": "package.module:Class.make",
             "kwargs": {"width": 3},
             "weights": "weights.pt",
+            "input_layout": ["positions", "letters"],
             "inputs": [{"constant": 1, "shape": [2]}, {"constant": [[1, 2.5]]}, {"file": "input.npz", "key": "x"}],
         },
         "file": {"file": "model.pt", "trust_pickle": True},

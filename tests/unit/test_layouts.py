@@ -5,14 +5,15 @@ import logging
 import numpy as np
 import pytest
 import torch
-from binned_models import Binned, Steep, by_hand
-from marginalization.config.checks import check_config
+from binned_models import Binned, LettersLast, Steep, by_hand
+from marginalization.config.resolving import resolve
 from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.marginals import marginalize_motifs
 from marginalization.models.readouts import Profile, ReadoutModel
-from marginalization.probing.probe import probe
-from screens import resolved, schema
+from marginalization.probing.probe import load_readout_model, probe
+from screens import MINIMAL, SCHEMA, resolved
 
 LENGTH = 48
 BINS_FIRST = ["positions", "tracks"]
@@ -202,7 +203,7 @@ def test_layouts_that_do_not_fit():
         ({"layout": BINS_FIRST, "function": "a.b:c"}, "a function takes outputs as they are; leave out layout"),
     ]:
         with pytest.raises(InputError, match=message):
-            check_config({**resolved(), "readouts": {"r": readout}}, schema())
+            resolve({**MINIMAL, "readouts": {"r": readout}}, str(SCHEMA))
 
 
 def test_a_window_that_is_longer_than_the_last_axis():
@@ -229,3 +230,47 @@ def test_it_is_computed_by_windows(readout):
     torch.testing.assert_close(after, reference, rtol=0, atol=1e-12)
     rules = [type(step.rule).__name__ for step in engine.program(20, 25).steps]
     assert "NoneType" not in rules[: rules.index("Reduction")]
+
+
+LETTERS_LAST = {"factory": "binned_models:LettersLast", "input_layout": ["positions", "letters"]}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_models_of_letters_last(flat):
+    X, readout = sequences(), {**SUMS, "layout": BINS_FIRST}
+    config = config_of(readout, {**LETTERS_LAST, "kwargs": {"flat": flat}})
+    model = load_readout_model(config, "m").double()
+    y = model(torch.from_numpy(X))["r"]
+    np.testing.assert_allclose(y, by_hand(X)[:, 5:7].sum(axis=1), rtol=1e-6)
+    assert refusal(SUMS, LETTERS_LAST) == SEEN.format("12, 3", 12)
+    said = refusal(readout, {"factory": "binned_models:LettersLast"})
+    assert said.endswith("as (batch, length, 4): write `input_layout: [positions, letters]` in models.m")
+
+
+def test_a_stored_program_of_letters_last(tmp_path):
+    path, batch = str(tmp_path / "model.pt2"), torch.export.Dim("batch", min=1)
+    example = torch.zeros(2, LENGTH, 4)
+    program = torch.export.export(LettersLast().eval(), (example,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, path)
+    readout = {**SUMS, "layout": BINS_FIRST}
+    assert targets(readout, {"file": path, "input_layout": ["positions", "letters"]}) == ["0", "1", "2"]
+
+
+def test_letters_last_are_computed_by_windows():
+    model = load_readout_model(config_of({**SUMS, "layout": BINS_FIRST}, LETTERS_LAST), "m").double().eval()
+    X = torch.from_numpy(sequences(2))
+    motif = "ACGTA"
+    _, after = marginalize_motifs(model, X.float(), [motif], incremental=True, dtype="float64")
+    Z = X.clone()
+    Z[:, :, 22:27] = torch.eye(4, dtype=torch.float64)[:, ["ACGT".index(letter) for letter in motif]]
+    torch.testing.assert_close(after["r"][0], model(Z)["r"], rtol=0, atol=1e-12)
+    engine = Incremental(model, [X])
+    rules = [type(step.rule).__name__ for step in engine.program(22, 27).steps]
+    assert "NoneType" not in rules[: rules.index("Reduction")]
+
+
+@pytest.mark.parametrize("package", ["chrombpnet", "bpnet"])
+def test_packages_bring_their_input_layout(package):
+    models = {"m": {package: "model.h5", "input_layout": ["positions", "letters"]}}
+    with pytest.raises(InputError, match=r"models\.m: input_layout goes only with file or factory; leave it out"):
+        resolve({**MINIMAL, "models": models}, str(SCHEMA))

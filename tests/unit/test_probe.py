@@ -178,7 +178,17 @@ class Two(torch.nn.Module):
             "(3x160 and 120x1). It runs on sequences of 30 bases: set backgrounds.length to the length",
         ),
         (of("pooled"), 160, "(3x40 and 60x1). It runs on sequences of 240 bases: set backgrounds.length to"),
-        (of("positions_last"), 40, "(12x40 and 4x2). It takes sequences as (batch, length, 4): have a factory return"),
+        (
+            of("positions_last"),
+            40,
+            "(12x40 and 4x2). It takes sequences as (batch, length, 4): write `input_layout: [positions, letters]` in "
+            "models.toy",
+        ),
+        (
+            of("Net", input_layout=["positions", "letters"]),
+            40,
+            "It takes sequences as (batch, 4, length): leave out models.toy.input_layout",
+        ),
         (of("as_images"), 40, "but got 3 channels instead. It takes sequences as (batch, 4, 1, length): have"),
         (of("closure_in_float64"), 40, "should be the same. It runs in float64: set compute.dtype to that"),
         (of("alone"), 40, "is invalid for input of size 480. It runs on 1 of them, and must take any number at a time"),

@@ -45,8 +45,10 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     if error is None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
-            _check_tracks(name, readout)
             _check_pseudocount(name, readout)
+        for name, model in config["models"].items():
+            if "input_layout" in model and package_of(model):
+                raise InputError(f"config: models.{name}: input_layout goes only with file or factory; leave it out")
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
         for i, comparison in enumerate(config.get("compare", [])):
@@ -80,28 +82,6 @@ def _check_one_kind(name: str, readout: dict[str, Any]) -> None:
     kinds = [key for key in ("output", "profile", "function") if readout.get(key, 0) != 0]
     if len(kinds) > 1:
         raise InputError(f"config: readouts.{name}: {' and '.join(kinds)} exclude each other; give one of them")
-
-
-def _check_tracks(name: str, readout: dict[str, Any]) -> None:
-    """What a readout says of its output's axes and tracks."""
-    place, layout, targets = f"config: readouts.{name}", readout.get("layout"), readout.get("targets")
-    if layout and "function" in readout:
-        raise InputError(f"{place}: a function takes outputs as they are; leave out layout")
-    if layout and layout.count("positions") != 1:
-        raise InputError(
-            f"{place}.layout: {layout.count('positions')} of its axes are of positions; give the one that is, such as "
-            f"[positions, tracks]"
-        )
-    table = targets if isinstance(targets, dict) else {}
-    for key, given in (("channels", "channels" in readout), ("a table of targets", table)):
-        if given and ("function" in readout or "profile" in readout):
-            raise InputError(f"{place}: {key} goes only with an output; leave it out, or give `output`")
-    if "where" in table and "channels" in readout:
-        raise InputError(f"{place}: channels and targets.where both say which tracks to take; give one of them")
-    if len({type(channel) for channel in readout.get("channels", [])}) > 1:
-        raise InputError(f"{place}: channels are numbers and names; give all as the one or the other")
-    if isinstance(readout.get("channels", [0])[0], str) and not targets:
-        raise InputError(f"{place}: channels are names; give `targets`, which names all tracks of the output")
 
 
 def _check_pseudocount(name: str, readout: dict[str, Any]) -> None:

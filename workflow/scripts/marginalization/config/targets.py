@@ -67,12 +67,36 @@ def _read(table: TargetTable, place: str) -> Targets:
 
 
 def check_targets(config: Config) -> None:
-    """Raise an InputError for the first readout whose tracks are not there, or a comparison of others than these."""
+    """Raise an InputError for the first readout whose axes or tracks are not there, or a comparison of others."""
+    for name, readout in config.readouts.items():
+        _check(readout, f"config: readouts.{name}")
     names = {name: tracks_of(readout, name).names for name, readout in config.readouts.items()}
     for i, comparison in enumerate(config.compare):
         known = names.get(comparison.readout or "")
         for side in (comparison.first, comparison.second) if known else ():
             _index(side, known or (), f"{comparison.readout}, which compare[{i}] is of")
+
+
+def _check(readout: Readout, place: str) -> None:
+    """What a readout says of its output's axes and tracks."""
+    layout, channels, targets = readout.layout, readout.channels or (), readout.targets
+    if layout and readout.function:
+        raise InputError(f"{place}: a function takes outputs as they are; leave out layout")
+    if layout and layout.count("positions") != 1:
+        raise InputError(
+            f"{place}.layout: {layout.count('positions')} of its axes are of positions; give the one that is, such as "
+            f"[positions, tracks]"
+        )
+    table = targets if isinstance(targets, TargetTable) else None
+    for key, given in (("channels", channels), ("a table of targets", table)):
+        if given and (readout.function or readout.profile):
+            raise InputError(f"{place}: {key} goes only with an output; leave it out, or give `output`")
+    if table and table.where and channels:
+        raise InputError(f"{place}: channels and targets.where both say which tracks to take; give one of them")
+    if len({type(channel) for channel in channels}) > 1:
+        raise InputError(f"{place}: channels are numbers and names; give all as the one or the other")
+    if channels and isinstance(channels[0], str) and not targets:
+        raise InputError(f"{place}: channels are names; give `targets`, which names all tracks of the output")
 
 
 def _index(item: int | str, known: Sequence[int | str], name: str) -> int:

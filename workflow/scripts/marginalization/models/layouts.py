@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 
 from ..config.sections import Readout
 from ..config.targets import Tracks
 from ..errors import InputError
+
+
+class LettersLast(nn.Module):
+    """A model of sequences (batch, length, 4), as one of (batch, 4, length)."""
+
+    def __init__(self, model: Callable[..., Any]):
+        super().__init__()
+        self.model = model
+
+    def forward(self, X: torch.Tensor, *args: torch.Tensor) -> Any:
+        # In its own memory, as its data were when it was trained: a view that is turned round not all code can reshape.
+        return self.model(X.transpose(1, 2).contiguous(), *args)
 
 
 def positions_last(y: torch.Tensor, readout: Readout, name: str) -> torch.Tensor:

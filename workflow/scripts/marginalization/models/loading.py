@@ -21,6 +21,7 @@ from ..inputs.model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_mo
 from .checkpoints import load_weights
 from .factories import make
 from .keras import load_keras
+from .layouts import LettersLast
 from .process_state import state_kept
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,12 @@ def load_model(spec: Model, name: str) -> Callable[..., Any]:
     place = f"models.{name}"
     if spec.chrombpnet or spec.bpnet:
         return load_keras(spec, place)
+    model = _load_own(spec, place)
+    return LettersLast(model) if spec.input_layout == ("positions", "letters") else model
+
+
+def _load_own(spec: Model, place: str) -> Callable[..., Any]:
+    """The model of a file or a factory, as it is."""
     if spec.factory:
         model = _unwrapped(make(spec.factory, spec.kwargs or {}, place), place)
         if spec.weights:

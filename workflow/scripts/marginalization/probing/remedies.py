@@ -14,6 +14,7 @@ from torch import nn
 
 from ..inference.consistency import Fault, FaultError, find_fault
 from ..inference.prediction import predict
+from ..models.layouts import LettersLast
 from ..models.readouts import Key, ReadoutModel
 from .modes import CallsInTraining, exported_in_training, wrapped_modules
 
@@ -22,6 +23,9 @@ USUAL_LENGTHS = (200, 249, 500, 600, 1000, 1344, 2000, 2048, 2114)
 
 LONGEST_TRIED = 20_000
 """The longest sequence to try whether a model takes it, unless the backgrounds are longer."""
+
+LETTERS_LAST = "(batch, length, 4)"
+"""The layout that `input_layout` says."""
 
 OTHER_INPUTS = (
     r"flatten user inputs with exported input tree spec",
@@ -119,15 +123,19 @@ def of_failure(error: Exception, trial: Trial, n: int, place: str) -> str:
         return _calls_hint(trial) or f"It runs on {other} of them, and must take any number at a time"
     if _takes_other_inputs(model, message, 1 + len(trial.args)):
         return f"List in {place}.inputs what it takes after the sequence, in its order"
+    for layout, X in _layouts(trial.X):
+        if trial.runs(n, X=X):
+            if layout == LETTERS_LAST and isinstance(model, LettersLast):
+                return f"It takes sequences as (batch, 4, length): leave out {place}.input_layout"
+            if layout == LETTERS_LAST:
+                return f"It takes sequences as {layout}: write `input_layout: [positions, letters]` in {place}"
+            return f"It takes sequences as {layout}: have a factory return a model that takes (batch, 4, length)"
     for length in _lengths(message, trial.X.shape[2]):
         if trial.runs(n, X=of_length(trial.X, length)):
             return (
                 f"It runs on sequences of {length} bases: set backgrounds.length to the length that the model was "
                 f"trained on"
             )
-    for layout, X in _layouts(trial.X):
-        if trial.runs(n, X=X):
-            return f"It takes sequences as {layout}: have a factory return a model that takes (batch, 4, length)"
     for dtype in ("float64", "float32"):
         if trial.runs(n, dtype=dtype):
             return f"It runs in {dtype}: set compute.dtype to that"
@@ -200,7 +208,7 @@ def of_length(X: torch.Tensor, length: int) -> torch.Tensor:
 def _layouts(X: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
     """Sequences as other models have them."""
     return [
-        ("(batch, length, 4)", X.transpose(1, 2)),
+        (LETTERS_LAST, X.transpose(1, 2).contiguous()),
         ("(batch, 4, 1, length)", X.unsqueeze(2)),
         ("(batch, 4, length, 1)", X.unsqueeze(3)),
         ("(batch, 1, 4, length)", X.unsqueeze(1)),

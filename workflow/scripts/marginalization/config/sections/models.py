@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from .keys import REFERENCE, Numbers, Positive, key, one_of, optional, section
 
@@ -62,6 +62,13 @@ class Model:
     )
     trust_pickle: bool = key(
         "Unpickle a whole module. A pickle can run any code, so say so only of files that you trust.", False
+    )
+    input_layout: tuple[Literal["positions", "letters"], ...] | None = optional(
+        "What the axes of its sequences after the batch are: `[positions, letters]` for a model of (batch, length, 4).",
+        without="`[letters, positions]`",
+        minItems=2,
+        maxItems=2,
+        uniqueItems=True,
     )
     inputs: tuple[Input, ...] = key(
         "The model's further inputs, in order, after the sequence.",
