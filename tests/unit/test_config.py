@@ -49,6 +49,7 @@ FULL = {
                 "min_information": 0.1,
                 "samples": 2,
                 "trim": 0.2,
+                "trim_contribution": 0.1,
             },
             {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants"}},
         ],
@@ -60,7 +61,8 @@ FULL = {
                 "stranded": False,
                 "summit_flank": 3,
                 "max_width": 9,
-            }
+            },
+            {"file": "hits.tsv", "patterns": "modisco.h5"},
         ],
         "pairs": [
             {"first": "a", "second": "b", "distances": [0, 7], "orientations": ["-+", "++"]},

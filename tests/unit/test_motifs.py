@@ -270,7 +270,7 @@ def test_fasta(write):
         ("x.fasta", ">a\nA C\n", "line 1: motif 'a' has the letter ' '; write"),
         ("x.fa", ">a\n>b\nACG\n", "line 1: record 'a' has no sequence"),
         ("x.fa", "", "is empty"),
-        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, tsv, fasta"),
+        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, modisco, tsv, fasta"),
     ],
 )
 def test_malformed_sequences_and_tables(write, name, text, message):
@@ -279,7 +279,9 @@ def test_malformed_sequences_and_tables(write, name, text, message):
 
 
 def test_an_unknown_format(write):
-    with pytest.raises(InputError, match=r"the format 'homer' of .*x\.tsv is not known; use one of meme, jaspar, tsv"):
+    with pytest.raises(
+        InputError, match=r"the format 'homer' of .*x\.tsv is not known; use one of meme, jaspar, modisco"
+    ):
         read_motifs(write("x.tsv", "name\tsequence\na\tACGT\n"), format="homer")
 
 

@@ -213,7 +213,8 @@ def model_callables(config: Config, model: str) -> list[str]:
 def element_files(config: Config) -> list[str]:
     """The files that the elements are read from; an InputError when one does not exist."""
     motifs = [table.file for table in config.elements.motifs if table.file is not None]
-    annotations = [path for table in config.elements.annotations for path in (table.file, table.genome)]
+    tables = config.elements.annotations
+    annotations = [path for table in tables for path in (table.file, table.genome, table.patterns) if path is not None]
     return sorted({require_file(path, "elements") for path in motifs + annotations})
 
 

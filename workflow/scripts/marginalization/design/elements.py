@@ -168,7 +168,7 @@ def _read_table(table: Motifs) -> list[Motif]:
     if table.jaspar:
         return read_jaspar(table.jaspar.release, table.jaspar.collection, table.jaspar.tax_group)
     assert table.file is not None
-    return read_motifs(table.file, table.format)
+    return read_motifs(table.file, table.format, table.trim_contribution)
 
 
 def _read_motifs(config: Config) -> pd.DataFrame:
@@ -204,6 +204,7 @@ def _read_annotations(config: Config) -> pd.DataFrame:
             summit_flank=table.summit_flank,
             max_width=table.max_width,
             stranded=table.stranded,
+            patterns=table.patterns,
         )
         for table in config.elements.annotations
     ]

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
-from .matrices import normalised, read_jaspar_text, read_meme
+from .matrices import normalised, read_jaspar_text, read_meme, read_modisco
 from .text import fasta_records, table_rows
 
-Format = Literal["meme", "jaspar", "tsv", "fasta"]
+Format = Literal["meme", "jaspar", "modisco", "tsv", "fasta"]
 Sequences = Literal["consensus", "informative", "sampled"]
 """What a matrix becomes."""
 
@@ -22,6 +22,8 @@ SUFFIXES: dict[str, Format] = {
     ".meme": "meme",
     ".jaspar": "jaspar",
     ".pfm": "jaspar",
+    ".h5": "modisco",
+    ".hdf5": "modisco",
     ".tsv": "tsv",
     ".fa": "fasta",
     ".fasta": "fasta",
@@ -35,7 +37,8 @@ class Motif(NamedTuple):
         name: its name; `distinct_names` makes the names of a screen unique.
         matrix: float64 (width, 4), the probabilities of A, C, G and T at each position; None for a sequence.
         sequence: upper-case letters A, C, G, T and N; empty for a matrix.
-        source: where it comes from: "motifs.meme:12", path and line, or "JASPAR2026:MA0139.2".
+        source: where it comes from: "motifs.meme:12", path and line, "JASPAR2026:MA0139.2" or
+            "modisco.h5:pos_patterns/pattern_0".
     """
 
     name: str
@@ -44,13 +47,20 @@ class Motif(NamedTuple):
     source: str
 
 
-def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
+TRIM_CONTRIBUTION = 0.3
+"""How TF-MoDISco's report and Fi-NeMo trim patterns."""
+
+
+def read_motifs(path: str | Path, format: str | None = None, trim_contribution: float | None = None) -> list[Motif]:
     """Read a table of motifs, in file order; names may be repeated, see `distinct_names`.
 
     Args:
         path: the table, gzipped or not.
-        format: "meme"; "jaspar" (with or without titles, letters and brackets); "tsv" (a header with the columns
-            name and sequence, in any place among others); "fasta". None goes by the suffix.
+        format: "meme"; "jaspar" (with or without titles, letters and brackets); "modisco" (TF-MoDISco's results,
+            .h5); "tsv" (a header with the columns name and sequence, in any place among others); "fasta". None goes
+            by the suffix.
+        trim_contribution: of TF-MoDISco's patterns, drop positions at the ends that contribute less than this share of
+            the largest; None drops those under 0.3.
 
     Raises:
         InputError: an unknown format, an empty table, or the first motif that is malformed.
@@ -59,6 +69,11 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
     if format is None:
         suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
         format = SUFFIXES.get(suffix)
+    if format == "modisco":
+        trim = TRIM_CONTRIBUTION if trim_contribution is None else trim_contribution
+        return [Motif(name, matrix, "", source) for source, name, matrix in read_modisco(path, trim)]
+    if trim_contribution is not None and format in get_args(Format):
+        raise InputError(f"{path} is read as {format}, which has no contributions; leave out trim_contribution")
     if format == "meme":
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_meme(path)]
     if format == "jaspar":

@@ -37,7 +37,8 @@ class Motifs:
     RULES: ClassVar = one_of("file", "jaspar")
     file: str | None = optional(
         "A table of motifs.",
-        more="MEME (minimal too), JASPAR text, TSV with the columns `name` and `sequence`, or FASTA.",
+        more="MEME (minimal too), JASPAR text, TF-MoDISco's results (.h5), TSV with the columns `name` and `sequence`, "
+        "or FASTA.",
     )
     format: motifs.Format | None = key("Of the file; null goes by its suffix.", None, without="by suffix")
     jaspar: Jaspar | None = optional(
@@ -55,17 +56,29 @@ class Motifs:
     trim: float | None = key(
         "Drop flanking columns of less information than this, in bits; null keeps all.", None, without="none", **BITS
     )
+    trim_contribution: float | None = optional(
+        "Of TF-MoDISco's patterns, drop flanking positions that contribute less than this share of the largest.",
+        without="`0.3`",
+        more="As its report and Fi-NeMo do it; 0 keeps all.",
+        minimum=0,
+        maximum=1,
+    )
 
 
 @section
 class Annotations:
     """A table of annotations."""
 
+    RULES: ClassVar = one_of("genome", "patterns")
     file: str = key("BED3 to BED12, narrowPeak, or Fi-NeMo's hits; may be gzipped.")
-    genome: str = key(
+    genome: str | None = optional(
         "FASTA file with the genome.",
         more="Plain, or compressed by bgzip. Its index (`.fai`) is used where it fits the file; where not, or there is "
         "none, the genome is read through, and the index written beside it if it can be.",
+    )
+    patterns: str | None = optional(
+        "TF-MoDISco's results (.h5): substitute the pattern that a hit of Fi-NeMo's is of, not the genome's letters.",
+        more="In place of `genome`. The patterns are trimmed as motifs are, and as TF-MoDISco turns them.",
     )
     format: intervals.Format | None = key(
         "Of the file; null goes by its content.",
