@@ -8,6 +8,7 @@ from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 
+TF = {"tf_class": "Homeo domain factors", "tf_family": "HOX*"}
 FULL = {
     "screen": "full",
     "seed": 1,
@@ -51,7 +52,7 @@ FULL = {
                 "trim": 0.2,
                 "trim_contribution": 0.1,
             },
-            {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants"}},
+            {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants", **TF}},
         ],
         "annotations": [
             {

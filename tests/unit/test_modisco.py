@@ -136,4 +136,5 @@ def test_a_screen_of_patterns_and_their_hits(results, hits):
     assert element_files(config) == sorted([results, hits])
     assert sorted(read.elements["sequence"]) == ["AA", "AGATAA", "AGCAC", "TACG"]
     ids = read.motifs.set_index("name")["element_id"]
+    assert read.motifs[["tf_class", "tf_family"]].isna().all(axis=None)
     assert read.annotations["element_id"].tolist() == [ids[name] for name in read.annotations["name"]]

@@ -373,6 +373,25 @@ def test_jaspar_database():
         np.testing.assert_allclose(motif.matrix.sum(axis=1), 1, rtol=1e-12)
 
 
+def test_factors_of_a_class_or_family_of_the_jaspar_database():
+    """Of a dimer one of the two is enough; which they are is kept."""
+    everything = read_jaspar("JASPAR2026", "CORE", "vertebrates")
+    homeo = read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factors")
+    expected = [motif.name for motif in everything if "Homeo domain factors" in motif.tf_class.split("; ")]
+    assert [motif.name for motif in homeo] == expected
+    dimer = next(motif for motif in homeo if motif.name == "MA0142.1 Pou5f1::Sox2")
+    assert dimer.tf_class == "Homeo domain factors; High-mobility group (HMG) domain factors"
+    assert dimer.tf_family == "POU domain factors; SOX-related factors"
+    hox = read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factors", "HOX*")
+    families = [motif.tf_family.split("; ") for motif in hox]
+    assert all(any(family.startswith("HOX") for family in of) for of in families)
+    assert len(everything) > len(homeo) > len(hox) > 20
+    with pytest.raises(InputError, match="the tf_class 'Homeo domain factor'; others are Homeo domain factors, "):
+        read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factor")
+    with pytest.raises(InputError, match="no motif of JASPAR2026 here has the tf_family 'HO'; others are "):
+        read_jaspar("JASPAR2026", "CORE", "vertebrates", None, "HO")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

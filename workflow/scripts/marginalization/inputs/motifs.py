@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from contextlib import closing
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -39,12 +41,15 @@ class Motif(NamedTuple):
         sequence: upper-case letters A, C, G, T and N; empty for a matrix.
         source: where it comes from: "motifs.meme:12", path and line, "JASPAR2026:MA0139.2" or
             "modisco.h5:pos_patterns/pattern_0".
+        tf_class, tf_family: of the factor, as JASPAR has them; those of a dimer's two are joined by "; ".
     """
 
     name: str
     matrix: np.ndarray | None
     sequence: str
     source: str
+    tf_class: str = ""
+    tf_family: str = ""
 
 
 TRIM_CONTRIBUTION = 0.3
@@ -88,20 +93,29 @@ def read_motifs(path: str | Path, format: str | None = None, trim_contribution: 
     raise InputError(f"the format '{format}' of {path} is not known; use one of {formats}")
 
 
-def read_jaspar(release: str, collection: str = "CORE", tax_group: str | None = None) -> list[Motif]:
+def read_jaspar(
+    release: str,
+    collection: str = "CORE",
+    tax_group: str | None = None,
+    tf_class: str | None = None,
+    tf_family: str | None = None,
+) -> list[Motif]:
     """The newest version of each matrix of a JASPAR release, from the database that pyjaspar carries.
 
     Args:
         release: such as "JASPAR2026".
         collection: such as "CORE".
         tax_group: such as "vertebrates"; None takes all.
+        tf_class, tf_family: of the factor, or of one of a dimer's, where `*` and `?` stand for any letters and any
+            letter; None takes all.
 
     Returns:
         Motifs sorted by matrix identifier, with names such as "MA0139.2 CTCF" and probabilities without
         pseudocounts.
 
     Raises:
-        InputError: an unknown release, collection or taxonomic group, or no motif in both of the latter.
+        InputError: an unknown release, collection or taxonomic group, no motif in both of the latter, or none of the
+            class and family.
     """
     import pyjaspar
 
@@ -119,11 +133,19 @@ def read_jaspar(release: str, collection: str = "CORE", tax_group: str | None = 
         records = database.fetch_motifs(collection=collection, tax_group=tax_group)
     if not records:
         raise InputError(f"{release} has no motif of {tax_group} in {collection}; choose another of the two")
+    for what, wanted in (("tf_class", tf_class), ("tf_family", tf_family)):
+        there = Counter(name for record in records for name in getattr(record, what))
+        if wanted is not None:
+            records = [record for record in records if any(fnmatchcase(of, wanted) for of in getattr(record, what))]
+        if not records:
+            near = difflib.get_close_matches(str(wanted), there, n=3) or [of for of, _ in there.most_common(5)]
+            raise InputError(f"no motif of {release} here has the {what} '{wanted}'; others are {', '.join(near)}")
     motifs = []
     for record in sorted(records, key=lambda record: record.matrix_id):
         source = f"{release}:{record.matrix_id}"
         counts = np.array([record.counts[letter] for letter in DNA], dtype=np.float64).T
-        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), "", source))
+        kinds = "; ".join(record.tf_class), "; ".join(record.tf_family)
+        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), "", source, *kinds))
     return motifs
 
 

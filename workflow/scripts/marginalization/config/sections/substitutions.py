@@ -28,6 +28,10 @@ class Jaspar:
     release: str = key("Such as JASPAR2026.")
     collection: str = key("Such as CORE.", "CORE")
     tax_group: str | None = key("Such as vertebrates; null takes all.", None)
+    tf_class: str | None = optional(
+        'Of the factor, such as "Homeo domain factors"; `*` stands for any letters.', without="all"
+    )
+    tf_family: str | None = optional('Of the factor, such as "HOX*".', without="all")
 
 
 @section
