@@ -244,6 +244,7 @@ FUNCTIONS = {
     "strands last": lambda X: (X[:, :2].transpose(1, 2), counts(X)[:, :1]),
     "two inputs": lambda X, track: counts(X) + track,
     "inputs summed": lambda X, track: counts(X) + track.sum(dim=(1, 2)).unsqueeze(1),
+    "inputs joined": lambda X, *rows: torch.cat([X[:, 2:3].sum(dim=2), *rows], dim=1),
     "half noise": lambda X: (counts(X), torch.rand(X.shape[0], 1)),
     "defect": lambda X: undefined,  # noqa: F821
 }

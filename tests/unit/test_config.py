@@ -9,6 +9,13 @@ from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 
 TF = {"tf_class": "Homeo domain factors", "tf_family": "HOX*"}
+INPUTS = [
+    {"constant": 1, "shape": [2]},
+    {"constant": [[1, 2.5]]},
+    {"file": "input.npz", "key": "x"},
+    {"one_hot": 3, "size": 10},
+    {"table": "x.tsv", "columns": ["a"]},
+]
 FULL = {
     "screen": "full",
     "seed": 1,
@@ -18,7 +25,7 @@ FULL = {
             "kwargs": {"width": 3},
             "weights": "weights.pt",
             "input_layout": ["positions", "letters"],
-            "inputs": [{"constant": 1, "shape": [2]}, {"constant": [[1, 2.5]]}, {"file": "input.npz", "key": "x"}],
+            "inputs": INPUTS,
         },
         "file": {"file": "model.pt", "trust_pickle": True},
         "atac": {"chrombpnet": "folds", "bias": True},
@@ -238,7 +245,7 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ),
         (
             {"models": {"m": {**TOY, "inputs": [{"shape": [1]}]}}},
-            r"models.m.inputs\[0\]: give exactly one of constant, file",
+            r"models.m.inputs\[0\]: give exactly one of constant, one_hot, table, file",
         ),
         ({"models": {"m": {**TOY, "inputs": [{"constant": [[1], "a"]}]}}}, r"models.m.inputs\[0\].constant"),
         ({"models": {"m": {**TOY, "inputs": [{"constant": []}]}}}, r"models.m.inputs\[0\].constant"),

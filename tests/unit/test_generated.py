@@ -29,6 +29,7 @@ def test_every_section_with_a_table_has_it_in_the_readme():
     for name in (
         "Config",
         "Model",
+        "Input",
         "Readout",
         "TargetTable",
         "Motifs",

@@ -9,7 +9,7 @@ from marginalization.config.resolving import resolve
 from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
-from marginalization.inputs.targets import read_targets
+from marginalization.inputs.model_tables import read_targets
 from marginalization.models.readouts import ReadoutModel, target_names
 from marginalization.probing.probe import probe
 from screens import MINIMAL, SCHEMA, resolved

@@ -194,7 +194,7 @@ def model_files(config: Config, model: str) -> list[str]:
     """
     spec = config.models[model]
     packed = stored_file(path) if (path := spec.chrombpnet or spec.bpnet) else None
-    named = [spec.file, spec.weights, packed, *(item.file for item in spec.inputs)]
+    named = [spec.file, spec.weights, packed, *(item.file or item.table for item in spec.inputs)]
     files = {require_file(path, f"models.{model}") for path in named if path}
     files |= code_files(spec.factory or "", f"models.{model}")
     for name, readout in config.readouts.items():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..inputs.targets import Targets, read_targets
+from ..inputs.model_tables import Targets, read_targets
 from .checks import require_file
 from .sections import Config, Readout, TargetTable
 

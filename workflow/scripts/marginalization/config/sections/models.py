@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from .keys import REFERENCE, Numbers, Positive, key, one_of, optional, section
+from .keys import DISTINCT, REFERENCE, NotNegative, Numbers, Positive, key, one_of, optional, section
 
 
 @section
 class Input:
     """A further input of a model."""
 
-    RULES: ClassVar = one_of("constant", "file") | {
+    RULES: ClassVar = one_of("constant", "one_hot", "table", "file") | {
         "if": {"required": ["constant"], "properties": {"constant": {"type": "number"}}},
         "then": {"required": ["shape"]},
+        "dependentRequired": {"one_hot": ["size"], "size": ["one_hot"], "columns": ["table"]},
     }
     constant: Numbers | None = optional(
         "The same for each background: a number, which fills a tensor of `shape`, or the numbers themselves, as a list "
@@ -22,6 +23,16 @@ class Input:
     shape: tuple[Positive, ...] | None = optional(
         "Shape of the constant, without the batch; of a list, its own when left out."
     )
+    one_hot: NotNegative | None = optional(
+        "The same for each background: zeros, and a one at this place, counted from 0, such as that of a cell type."
+    )
+    size: Positive | None = optional("How many numbers `one_hot` has.")
+    table: str | None = optional(
+        "A table with a row for each background: a header, columns separated by tabs, and the backgrounds' names in "
+        "the column `name`.",
+        more="The names are those of `backgrounds.parquet`, or for shuffles those of their originals.",
+    )
+    columns: Annotated[tuple[str, ...], DISTINCT] | None = optional("Columns of the table.", without="all but `name`")
     file: str | None = optional("An .npy file, or an .npz file and its `key`, with a row for each background.")
     key: str | None = optional("Name of the array in an .npz file.")
 
@@ -75,6 +86,7 @@ class Model:
         (),
         more="`{constant: number, shape: [...]}`, the same for each background, such as zeros for a control track; "
         "`{constant: [[0.5, 1], [0, 2]]}`, the numbers themselves, as a list or a nested list (with a `shape`, one "
-        "list holds them row by row); or `{file: x.npy}` or `{file: x.npz, key: name}` with a row for each background, "
+        "list holds them row by row); `{one_hot: 3, size: 10}`, zeros and a one; `{table: x.tsv, columns: [a, b]}`, "
+        "numbers by the name of each background; or `{file: x.npy}` or `{file: x.npz, key: name}` with a row for each, "
         "in the order of `backgrounds.parquet` (float64 becomes float32).",
     )

@@ -1,15 +1,19 @@
-"""Tables of targets: what each track of a model's output is, as Basenji, Enformer and Borzoi ship it.
+"""Tables that belong to a model: what each track of its output is, and what it takes beside each background.
 
-Their columns are index, genome, identifier, file, clip, scale, sum_stat, strand_pair and description, or some of these.
+The tables of targets that Basenji, Enformer and Borzoi come with have the columns index, genome, identifier, file,
+clip, scale, sum_stat, strand_pair and description, or some of these.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from ..errors import InputError
 from .text import table_rows
@@ -55,11 +59,7 @@ def read_targets(path: str | Path, name: str, where: Mapping[str, str | int]) ->
         if "" in row:
             row.setdefault(INDEX, row.pop(""))
     header = list(rows[0][1])
-    for column in (name, *where):
-        if column not in header:
-            near = difflib.get_close_matches(column, header, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(header)}"
-            raise InputError(f"{path} has no column {column}; {hint}")
+    _check_columns(path, (name, *where), header)
     numbers = list(range(len(rows)))
     if INDEX in header:
         numbers = [_number(row, INDEX, f"{path}, line {line}") for line, row in rows]
@@ -83,6 +83,62 @@ def read_targets(path: str | Path, name: str, where: Mapping[str, str | int]) ->
         ),
         total=len(rows) if sorted(numbers) == list(range(len(rows))) else None,
     )
+
+
+def read_numbers(path: str | Path, columns: Sequence[str] | None, names: Sequence[str] | None) -> np.ndarray:
+    """Read what a model takes beside each background from a table with the backgrounds' names.
+
+    Args:
+        path: the table, with a header, columns separated by tabs, and the backgrounds' names in the column `name`.
+        columns: those to take; None takes all others.
+        names: of the backgrounds. A shuffled copy, "chr1:5-9(+)/0", has the row of its name or of "chr1:5-9(+)". None
+            takes all rows, in their order.
+
+    Returns:
+        float32 (backgrounds, columns).
+
+    Raises:
+        InputError: no such column, a name that is there twice, a value that is no number, or no row for a background.
+    """
+    rows = table_rows(path, ["name"], "rows of backgrounds")
+    header = list(rows[0][1])
+    _check_columns(path, columns or (), header)
+    columns = columns or [column for column in header if column != "name"]
+    found: dict[str, list[float]] = {}
+    for line, row in rows:
+        name = row.get("name", "")
+        if name in found:
+            raise InputError(f"{path}, line {line}: background {name} is there twice; give it once")
+        found[name] = [_float(row, column, f"{path}, line {line}") for column in columns]
+    if names is None:
+        return np.array(list(found.values()), dtype=np.float32)
+    own = [name if name in found else name.rpartition("/")[0] for name in names]
+    missing = [name for name, of in zip(names, own, strict=True) if of not in found]
+    if missing:
+        raise InputError(
+            f"{path} has no row for background {missing[0]}, and for {len(missing)} of {len(names)} in all; give one "
+            f"for each, with the names of backgrounds.parquet"
+        )
+    return np.array([found[of] for of in own], dtype=np.float32)
+
+
+def _check_columns(path: str | Path, columns: Sequence[str], header: list[str]) -> None:
+    for column in columns:
+        if column not in header:
+            near = difflib.get_close_matches(column, header, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(header)}"
+            raise InputError(f"{path} has no column {column}; {hint}")
+
+
+def _float(row: dict[str, str], column: str, where: str) -> float:
+    text = row.get(column, "")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where}: {column} {text!r} is no number; write one, with a decimal point")
+    return number
 
 
 def _is(row: dict[str, str], column: str, value: str | int) -> bool:
