@@ -140,6 +140,13 @@ def test_bins_that_come_last_need_no_layout(kwargs):
     assert targets(SUMS, binned(order=[0, 1, 2], **kwargs)) == ["0", "1", "2"]
 
 
+def test_a_layout_that_is_seen_to_be_wrong():
+    spec = binned(crop=2)
+    assert refusal({**SUMS, "layout": ["tracks", "positions"]}, spec) == SEEN.format("8, 3", 8)
+    turned = refusal({**SUMS, "layout": BINS_FIRST}, binned(order=[0, 1, 2]))
+    assert turned.endswith("its positions are the axis of 12; write `layout: [tracks, positions]`")
+
+
 def test_a_program_of_one_length_is_seen(tmp_path):
     batch = torch.export.Dim("batch", min=1)
     for order, asked in (((0, 2, 1), True), ((0, 1, 2), False)):

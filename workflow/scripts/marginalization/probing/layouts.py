@@ -36,17 +36,17 @@ def check_layouts(trial: Trial, average_strands: bool) -> None:
     """Look at the axes of the outputs that readouts take positions of, and log which a number of positions are.
 
     Raises:
-        InputError: positions are another axis than the last, or it can not be seen which axis they are, and a readout
-            does not say it.
+        InputError: positions are another axis than a readout's layout says, or without one than the last; or no layout
+            is given, and it can not be seen which axis they are.
     """
     readouts = {name: readout for name, readout in trial.model.readouts.items() if _has_output(readout)}
     if not readouts:
         return
     y = _outputs(trial, readouts, trial.X[:1])
-    unsaid = {name: y[name] for name, readout in readouts.items() if _matters(readout, y[name])}
-    axes = _axes_of_positions(trial, {name: readouts[name] for name in unsaid}, unsaid)
-    for name, output in unsaid.items():
-        _require_last(axes[name], output, readouts[name], name)
+    matter = {name: y[name] for name, readout in readouts.items() if _matters(readout, y[name])}
+    axes = _axes_of_positions(trial, {name: readouts[name] for name in matter}, matter)
+    for name, output in matter.items():
+        _check_axis(axes[name], output, readouts[name], name)
     for name, readout in readouts.items():
         _log_positions(readout, y[name], name)
         turned = readout.layout or readout.profile or readout.reverse_order or readout.positions != "all"
@@ -63,16 +63,17 @@ def _has_output(readout: Readout) -> bool:
 
 
 def _matters(readout: Readout, y: torch.Tensor) -> bool:
-    """Whether a readout's numbers depend on which axis is of positions, and it does not say it."""
-    if readout.layout or y.ndim < 3:
+    """Whether a readout's numbers depend on which axis is of positions."""
+    if y.ndim < 3:
         return False
     taken_apart = readout.positions != "all" or readout.reduce != "none" or tracks_of(readout, "").numbers
     return bool(readout.profile or taken_apart)
 
 
-def _require_last(axis: int | None, y: torch.Tensor, readout: Readout, name: str) -> None:
-    last = y.ndim - 1
-    if axis == last:
+def _check_axis(axis: int | None, y: torch.Tensor, readout: Readout, name: str) -> None:
+    """Raise an InputError where positions are seen to be another axis than a readout takes, or it is to be said."""
+    said = readout.layout and 1 + readout.layout.index("positions")
+    if axis == (said or y.ndim - 1) or (axis is None and said):
         return
     which = f"output {readout.profile.logits if readout.profile else readout.output!r} of the model is {described(y)}"
     if axis is not None:
@@ -123,7 +124,8 @@ def _axes_of_positions(trial: Trial, readouts: dict[str, Readout], y: Outputs) -
                 same = zip(of.shape, halved[name].shape, strict=True)
                 found[name] = found[name] or _only(axis for axis, (a, b) in enumerate(same) if a != b)
     for stretch in STRETCHES:
-        if None not in found.values():
+        # Passes of a large model take minutes, so what the config says is not looked at so closely.
+        if all(found[name] or readouts[name].layout for name in y):
             break
         width = max(1, length // stretch)
         left, right = (_outputs(trial, readouts, _changed(trial.X[:1], *at)) for at in ((0, width), (-width, length)))
