@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from binned_models import Binned, LettersLast, Steep, by_hand
-from marginalization.config.resolving import resolve
+from marginalization.config.checks import check_config
 from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.marginals import marginalize_motifs
 from marginalization.models.readouts import Profile, ReadoutModel
 from marginalization.probing.probe import load_readout_model, probe
-from screens import MINIMAL, SCHEMA, resolved
+from screens import check_readout, resolved, schema
 
 LENGTH = 48
 BINS_FIRST = ["positions", "tracks"]
@@ -28,9 +28,9 @@ SEEN = (
 
 
 def config_of(readout, spec, length=LENGTH, **placement):
-    backgrounds = {"length": length, "random": {"n": 5}}
-    config = resolved(models={"m": spec}, readouts={"r": readout}, backgrounds=backgrounds, placement=placement)
-    return Config.of(config)
+    """A screen by one model and readout; keys that are left out have the defaults of their sections."""
+    sections = {"models": {"m": spec}, "readouts": {"r": readout}, "placement": placement}
+    return Config.of({**resolved(), **sections, "backgrounds": {"length": length, "random": {"n": 5}}})
 
 
 def binned(**kwargs):
@@ -210,7 +210,7 @@ def test_layouts_that_do_not_fit():
         ({"layout": BINS_FIRST, "function": "a.b:c"}, "a function takes outputs as they are; leave out layout"),
     ]:
         with pytest.raises(InputError, match=message):
-            resolve({**MINIMAL, "readouts": {"r": readout}}, str(SCHEMA))
+            check_readout(readout)
 
 
 def test_a_window_that_is_longer_than_the_last_axis():
@@ -280,4 +280,4 @@ def test_letters_last_are_computed_by_windows():
 def test_packages_bring_their_input_layout(package):
     models = {"m": {package: "model.h5", "input_layout": ["positions", "letters"]}}
     with pytest.raises(InputError, match=r"models\.m: input_layout goes only with file or factory; leave it out"):
-        resolve({**MINIMAL, "models": models}, str(SCHEMA))
+        check_config({**resolved(), "models": models}, schema())

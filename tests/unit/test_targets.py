@@ -1,18 +1,20 @@
 """Which tracks of an output a readout takes, by number, by name or from a table, and what its targets are called."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from binned_models import Binned, by_hand
 from marginalization.config.checks import model_files
 from marginalization.config.resolving import resolve
-from marginalization.config.sections import Config
+from marginalization.config.sections import Readout
+from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inputs.model_tables import read_targets
 from marginalization.models.readouts import ReadoutModel, target_names
 from marginalization.probing.probe import probe
-from screens import MINIMAL, SCHEMA, resolved
+from screens import MINIMAL, SCHEMA, check_readout, finish, run_screen, screen_of, typed
 
 BASENJI = """index\tgenome\tidentifier\tfile\tclip\tscale\tsum_stat\tdescription
 0\t0\tENCFF833POA\ta.w5\t32\t2\tmean\tDNASE:cerebellum male adult (27 years)
@@ -37,7 +39,7 @@ def table(tmp_path):
 
 
 def readout_of(**readout):
-    return Config.of(resolved(readouts={"r": readout})).readouts["r"]
+    return typed(Readout, readout)
 
 
 def read(outputs, average_strands=False, **readout):
@@ -203,6 +205,27 @@ def test_the_dry_run_reads_the_table(table):
     assert probe(config, "m", 5)["targets"] == {"r": ["ENCFF833POA", "ENCFF110QGM", "CNhs10608"]}
 
 
+def test_a_screen_of_chosen_tracks(table, tmp_path):
+    """From the table to the summary, by brute force; another table makes other jobs."""
+    path, letters = table(), ["ACGTTGCAACGTACGGATTACAGA", "TTGACCAGTACGATCAGGCATTAC", "GGCATGACCTTAGACATGGATACC"]
+    targets = {"file": path, "where": {"description": "DNASE:*"}}
+    readouts = {"r": {"targets": targets, "positions": 2, "reduce": "sum", **FIRST}}
+    models = {"m": {"factory": "binned_models:Binned"}}
+    config = screen_of(tmp_path, ["GATTACA"], letters, models=models, readouts=readouts, placement={"strands": "both"})
+    run = run_screen(config, tmp_path)
+    summary = pd.read_parquet(finish(config, run, tmp_path) / "summary.parquet").set_index(["strand", "target"])
+    one_hot = np.stack([np.eye(4)[["ACGT".index(x) for x in sequence]].T for sequence in letters])
+    for strand, motif in (("+", "GATTACA"), ("-", "TGTAATC")):
+        after = one_hot.copy()
+        after[:, :, 9:16] = np.eye(4)[["ACGT".index(x) for x in motif]].T
+        expected = (by_hand(after) - by_hand(one_hot))[:, 2:4].sum(axis=1).mean(axis=0)
+        for track, target in enumerate(["ENCFF833POA", "ENCFF110QGM"]):
+            assert summary.loc[(strand, target), "effect_mean"] == pytest.approx(expected[track], rel=1e-5)
+    assert len(summary) == 4
+    table(BASENJI.replace("frontal", "occipital"))
+    assert not set(run.plan.jobs["m"]) & set(make_plan(config, tmp_path / "cache").jobs["m"])
+
+
 @pytest.mark.parametrize(
     ("readout", "message"),
     [
@@ -220,7 +243,7 @@ def test_the_dry_run_reads_the_table(table):
 )
 def test_what_excludes_what(readout, message):
     with pytest.raises(InputError) as error:
-        resolve({**MINIMAL, "readouts": {"r": readout}}, str(SCHEMA))
+        check_readout(readout)
     assert message in str(error.value)
 
 
