@@ -186,6 +186,21 @@ def pooled():
     return nn.Sequential(nn.MaxPool1d(16), nn.Flatten(), nn.Linear(60, 1))
 
 
+class LettersLast(nn.Module):
+    """A model that takes (n, length, 4)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, X):
+        return self.model(X.transpose(1, 2))
+
+
+def letters_last(name):
+    return LettersLast(globals()[name]())
+
+
 def positions_last():
     return nn.Sequential(nn.Linear(4, 2), nn.Flatten(), nn.Linear(80, 1))
 

@@ -12,7 +12,7 @@ from marginalization.jobs.stale import check_reads
 from marginalization.probing.probe import probe
 from marginalization.store.files import write_json
 from marginalization.store.paths import Results
-from odd_models import Net, counts
+from odd_models import LettersLast, Net, counts
 from screens import resolved
 
 LENGTH = 40
@@ -99,6 +99,23 @@ STATISTICS = "; running it changes norm.num_batches_tracked, norm.running_mean, 
 )
 def test_what_is_no_function(spec, message):
     assert refusal(spec) == message
+
+
+def test_what_is_said_of_models_of_letters_last(tmp_path):
+    """Their remedies and names are those of the lab's own model."""
+    last = {"input_layout": ["positions", "letters"]}
+    assert refusal(of("letters_last", kwargs={"name": "MovingNorm"}, **last)) == (
+        CHANGING + "; running it changes model.moving" + ALONE
+    )
+    program = torch.export.export(
+        LettersLast(Net(0.5).train()),
+        (torch.zeros(2, LENGTH, 4),),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=2)},),
+    )
+    torch.export.save(program, tmp_path / "model.pt2")
+    assert refusal({"file": str(tmp_path / "model.pt2"), **last}).endswith(STORED)
+    said = refusal(of("letters_last", kwargs={"name": "Net"}, inputs=[{"constant": 0, "shape": [1]}], **last))
+    assert "List in models.toy.inputs what it takes after the" in said
 
 
 @pytest.mark.parametrize(

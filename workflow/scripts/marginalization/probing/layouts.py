@@ -13,7 +13,6 @@ from collections.abc import Iterable
 import torch
 
 from ..config.sections import Readout
-from ..config.targets import tracks_of
 from ..errors import InputError
 from ..inference.prediction import predict
 from ..models.layouts import described, positions_last
@@ -43,7 +42,8 @@ def check_layouts(trial: Trial, average_strands: bool) -> None:
     if not readouts:
         return
     y = _outputs(trial, readouts, trial.X[:1])
-    matter = {name: y[name] for name, readout in readouts.items() if _matters(readout, y[name])}
+    chosen = trial.model.chosen
+    matter = {name: y[name] for name, readout in readouts.items() if _matters(readout, y[name], name in chosen)}
     axes = _axes_of_positions(trial, {name: readouts[name] for name in matter}, matter)
     for name, output in matter.items():
         _check_axis(axes[name], output, readouts[name], name)
@@ -62,12 +62,10 @@ def _has_output(readout: Readout) -> bool:
     return type(readout) is Readout and not readout.function
 
 
-def _matters(readout: Readout, y: torch.Tensor) -> bool:
-    """Whether a readout's numbers depend on which axis is of positions."""
-    if y.ndim < 3:
-        return False
-    taken_apart = readout.positions != "all" or readout.reduce != "none" or tracks_of(readout, "").numbers
-    return bool(readout.profile or taken_apart)
+def _matters(readout: Readout, y: torch.Tensor, chosen: bool) -> bool:
+    """Whether a readout's numbers, of all tracks or of chosen ones, depend on which axis is of positions."""
+    taken_apart = chosen or bool(readout.profile) or readout.positions != "all" or readout.reduce != "none"
+    return taken_apart and y.ndim > 2
 
 
 def _check_axis(axis: int | None, y: torch.Tensor, readout: Readout, name: str) -> None:
@@ -99,7 +97,7 @@ def _log_positions(readout: Readout, y: torch.Tensor, name: str) -> None:
 
 
 def _outputs(trial: Trial, readouts: dict[str, Readout], X: torch.Tensor) -> Outputs:
-    """The outputs for one sequence, on the CPU in float64."""
+    """The outputs for one sequence, on the CPU in float32."""
     keys = {name: readout.profile.logits if readout.profile else readout.output for name, readout in readouts.items()}
     args = [arg[:1] for arg in trial.args]
     outputs = predict(
@@ -110,7 +108,7 @@ def _outputs(trial: Trial, readouts: dict[str, Readout], X: torch.Tensor) -> Out
         dtype=trial.dtype,
         device=trial.device,
     )
-    return {name: y.double() for name, y in outputs.items()}
+    return {name: y.float() for name, y in outputs.items()}
 
 
 def _axes_of_positions(trial: Trial, readouts: dict[str, Readout], y: Outputs) -> dict[str, int | None]:

@@ -16,6 +16,7 @@ from ..config.sections import Config, Readout
 from ..errors import InputError
 from ..inference.consistency import FaultError, find_fault
 from ..inference.state import SEQUENCES
+from ..models.layouts import LettersLast
 from ..models.loading import load_inputs, load_model
 from ..models.readouts import Key, Profile, ReadoutModel, readout_of, target_names
 from ..sequences.letters import DNA, named_generator
@@ -85,8 +86,9 @@ def _examined(trial: Trial, place: str) -> dict[Key, torch.Tensor]:
         if fault := find_fault(lambda chosen: list(run(chosen).values()), SEQUENCES, list(y.values())):
             raise FaultError(fault)
     except FaultError as error:
-        # The outer name is that of the module that holds the model and its readouts.
-        names = [changed.removeprefix("model.") for changed in error.changed]
+        # The outer names are those of the modules that hold the model, for its readouts and its input's layout.
+        outer = "model.model." if isinstance(trial.model.model, LettersLast) else "model."
+        names = [changed.removeprefix(outer) for changed in error.changed]
         changed = f"; running it changes {', '.join(names)}" if names else ""
         raise InputError(f"{place} {error.fault.value}{changed}. {of_fault(error, trial)}".strip()) from error
     except InputError:

@@ -87,7 +87,7 @@ def of_fault(error: FaultError, trial: Trial) -> str:
     model = trial.model.model
     if (names := _put_in_evaluation(model)) and trial.fault() is None:
         return _evaluation_hint(names)
-    if exported_in_training(model):
+    if exported_in_training(_own(model)):
         return "It was exported in training mode: call model.eval() before the export, and save it again"
     if error.fault is Fault.BATCH and isinstance(model, nn.Module):
         for name, module in model.named_modules():
@@ -121,7 +121,7 @@ def of_failure(error: Exception, trial: Trial, n: int, place: str) -> str:
     other = len(trial.X) if n == 1 else 1
     if trial.runs(other):
         return _calls_hint(trial) or f"It runs on {other} of them, and must take any number at a time"
-    if _takes_other_inputs(model, message, 1 + len(trial.args)):
+    if _takes_other_inputs(_own(model), message, 1 + len(trial.args)):
         return f"List in {place}.inputs what it takes after the sequence, in its order"
     for layout, X in _layouts(trial.X):
         if trial.runs(n, X=X):
@@ -142,6 +142,11 @@ def of_failure(error: Exception, trial: Trial, n: int, place: str) -> str:
     if "mat1 and mat2 shapes" in message:
         return "Set backgrounds.length to the length that the model was trained on"
     return ""
+
+
+def _own(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The lab's own model, without what turns its input round."""
+    return model.model if isinstance(model, LettersLast) else model
 
 
 def _evaluation_hint(names: Sequence[str]) -> str:

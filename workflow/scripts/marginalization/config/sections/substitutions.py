@@ -82,7 +82,8 @@ class Annotations:
     )
     patterns: str | None = optional(
         "TF-MoDISco's results (.h5): substitute the pattern that a hit of Fi-NeMo's is of, not the genome's letters.",
-        more="In place of `genome`. The patterns are trimmed as motifs are, and as TF-MoDISco turns them.",
+        more="In place of `genome`. A pattern's consensus is trimmed at 0.3 of its largest contribution, and turned as "
+        "TF-MoDISco has it.",
     )
     format: intervals.Format | None = key(
         "Of the file; null goes by its content.",
