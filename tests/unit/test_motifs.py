@@ -270,7 +270,7 @@ def test_fasta(write):
         ("x.fasta", ">a\nA C\n", "line 1: motif 'a' has the letter ' '; write"),
         ("x.fa", ">a\n>b\nACG\n", "line 1: record 'a' has no sequence"),
         ("x.fa", "", "is empty"),
-        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, modisco, tsv, fasta"),
+        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, homer, modisco, tsv, fasta"),
     ],
 )
 def test_malformed_sequences_and_tables(write, name, text, message):
@@ -280,9 +280,44 @@ def test_malformed_sequences_and_tables(write, name, text, message):
 
 def test_an_unknown_format(write):
     with pytest.raises(
-        InputError, match=r"the format 'homer' of .*x\.tsv is not known; use one of meme, jaspar, modisco"
+        InputError, match=r"the format 'uniprobe' of .*x\.tsv is not known; use one of meme, jaspar, homer"
     ):
-        read_motifs(write("x.tsv", "name\tsequence\na\tACGT\n"), format="homer")
+        read_motifs(write("x.tsv", "name\tsequence\na\tACGT\n"), format="uniprobe")
+
+
+HOMER = """>NATGA\tAP-1(bZIP)/ThioMac-PU.1-ChIP-Seq(GSE21512)/Homer\t6.049537\t-1.782996e+03\t0\t9805.3,5781.0
+0.419\t0.275\t0.277\t0.028
+0.001\t0.001\t0.001\t0.997
+>GC
+0 0 1 0
+
+0\t1.0\t0\t0
+"""
+
+
+def test_homers_motifs(write):
+    ap1, gc = read_motifs(write("x.motif", HOMER))
+    assert ap1[:1] + ap1[2:4] == ("AP-1(bZIP)/ThioMac-PU.1-ChIP-Seq(GSE21512)/Homer", "", ap1.source)
+    assert ap1.source.endswith("x.motif:1")
+    np.testing.assert_allclose(
+        ap1.matrix, [np.array([419, 275, 277, 28]) / 999, [0.001, 0.001, 0.001, 0.997]], rtol=1e-12
+    )
+    assert (gc.name, gc.matrix.tolist()) == ("GC", [[0, 0, 1, 0], [0, 1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"x\.motif is empty"),
+        ("0 0 1 0\n", r"x\.motif, line 1: text before the first '>'"),
+        (">A\tB\n0 0 1 0\n>C\tD\n", r"x\.motif, line 3: a motif without a name or without rows"),
+        (">A\tB\n0 0 1\n", r"x\.motif, line 2: motif 'B': '0 0 1' is not four probabilities"),
+        (">A\tB\n12 3 4 5\n", r"x\.motif, line 2: motif 'B': .* is not four probabilities"),
+    ],
+)
+def test_files_that_are_not_homers(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_motifs(write("x.motif", text))
 
 
 def test_distinct_names_pass_over_names_that_are_taken():

@@ -1,4 +1,4 @@
-"""Matrices of motifs: from MEME files (minimal, or as MEME, STREME and DREME write them), JASPAR's, and TF-MoDISco's.
+"""Matrices of motifs: MEME (minimal, or as MEME, STREME and DREME write it), JASPAR, HOMER, TF-MoDISco.
 
 Own readers, because existing ones change what they read. Biopython's for MEME rounds probabilities to counts,
 demands a background section and drops the second word of a name; memelite's keeps one of several motifs of the same
@@ -84,6 +84,33 @@ def read_jaspar_text(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
     if not motifs:
         raise InputError(f"{path} is empty; give at least one motif")
     return [(number, name, _jaspar_matrix(path, number, name, rows)) for number, name, rows in motifs]
+
+
+def read_homer(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
+    """Read a file of HOMER's motifs: a title, then for each position the probabilities of A, C, G and T.
+
+    Returns:
+        For each motif, in file order: the number of its title's line; its name, which is the title's second column, or
+        the first, its consensus, without another; its probabilities, float64 (width, 4), scaled to add up to 1.
+
+    Raises:
+        InputError: no motifs, rows before the first title, a motif without rows, or a row that is no probabilities.
+    """
+    motifs: list[tuple[int, str, list[np.ndarray]]] = []
+    for number, line in numbered_lines(path):
+        if line.startswith(">"):
+            columns = [column.strip() for column in line[1:].split("\t")]
+            motifs.append((number, next(filter(None, [*columns[1:2], *columns]), ""), []))
+        elif line.strip():
+            if not motifs:
+                raise InputError(f"{path}, line {number}: text before the first '>'; give HOMER's motifs")
+            motifs[-1][2].append(_probabilities(line, f"{path}, line {number}: motif '{motifs[-1][1]}'"))
+    if not motifs:
+        raise InputError(f"{path} is empty; give at least one motif")
+    for number, name, rows in motifs:
+        if not name or not rows:
+            raise InputError(f"{path}, line {number}: a motif without a name or without rows; give both")
+    return [(number, name, np.array(rows)) for number, name, rows in motifs]
 
 
 def read_modisco(path: str | Path, trim: float) -> list[tuple[str, str, np.ndarray]]:
