@@ -270,7 +270,11 @@ def test_fasta(write):
         ("x.fasta", ">a\nA C\n", "line 1: motif 'a' has the letter ' '; write"),
         ("x.fa", ">a\n>b\nACG\n", "line 1: record 'a' has no sequence"),
         ("x.fa", "", "is empty"),
-        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, homer, modisco, tsv, fasta"),
+        (
+            "x.txt",
+            "ACG",
+            r"is not known by its suffix; give `format`, one of meme, jaspar, homer, transfac, modisco, tsv, fasta",
+        ),
     ],
 )
 def test_malformed_sequences_and_tables(write, name, text, message):
@@ -318,6 +322,53 @@ def test_homers_motifs(write):
 def test_files_that_are_not_homers(write, text, message):
     with pytest.raises(InputError, match=message):
         read_motifs(write("x.motif", text))
+
+
+TRANSFAC = """VV  TRANSFAC MATRIX TABLE
+XX
+//
+AC  M00001
+XX
+ID  V$MYOD_01
+XX
+P0      A      C      G      T
+01      1      2      1      0      S
+02      0      0.5   1.5      0      R
+XX
+//
+AC MA0004.1
+ID Arnt
+PO\tA\tC\tG\tT
+01\t4.0\t16.0\t0.0\t0.0
+//
+"""
+
+
+def test_transfacs_matrices(write):
+    """As TRANSFAC and as JASPAR write them."""
+    myod, arnt = read_motifs(write("x.transfac", TRANSFAC))
+    assert (myod.name, myod.matrix.tolist()) == ("M00001 V$MYOD_01", [[0.25, 0.5, 0.25, 0], [0, 0.25, 0.75, 0]])
+    assert (arnt.name, arnt.matrix.tolist()) == ("MA0004.1 Arnt", [[0.2, 0.8, 0, 0]])
+    assert arnt.source.endswith("x.transfac:MA0004.1 Arnt")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            TRANSFAC.removesuffix("//\n"),
+            r"x\.transfac has 2 matrices, 1 of them whole; end each, the last too",
+        ),
+        ("AC M1\n//\n", r"x\.transfac has 0 matrices"),
+        (TRANSFAC.replace("16.0", "-1"), r"x\.transfac: motif 'MA0004\.1 Arnt' has a negative count"),
+        (TRANSFAC.replace("16.0", "many"), r"x\.transfac is no file of TRANSFAC's matrices: could not convert"),
+        (TRANSFAC.replace("4.0\t16.0", "0\t0"), r"motif 'MA0004\.1 Arnt' has no counts at position 1"),
+    ],
+    ids=range(5),
+)
+def test_files_that_are_not_transfacs(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_motifs(write("x.transfac", text))
 
 
 def test_distinct_names_pass_over_names_that_are_taken():

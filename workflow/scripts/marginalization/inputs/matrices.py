@@ -1,4 +1,4 @@
-"""Matrices of motifs: MEME (minimal, or as MEME, STREME and DREME write it), JASPAR, HOMER, TF-MoDISco.
+"""Matrices of motifs: MEME (minimal, or as MEME, STREME and DREME write it), JASPAR, HOMER, TRANSFAC, TF-MoDISco.
 
 Own readers, because existing ones change what they read. Biopython's for MEME rounds probabilities to counts,
 demands a background section and drops the second word of a name; memelite's keeps one of several motifs of the same
@@ -9,6 +9,7 @@ keeps one word of a name. None says on which line a fault is.
 from __future__ import annotations
 
 import re
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -87,11 +88,9 @@ def read_jaspar_text(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
 
 
 def read_homer(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
-    """Read a file of HOMER's motifs: a title, then for each position the probabilities of A, C, G and T.
+    """Read a file of HOMER's motifs, of titles and probabilities, as `read_meme` does.
 
-    Returns:
-        For each motif, in file order: the number of its title's line; its name, which is the title's second column, or
-        the first, its consensus, without another; its probabilities, float64 (width, 4), scaled to add up to 1.
+    A motif's name is its title's second column or, without one, the first, which is its consensus.
 
     Raises:
         InputError: no motifs, rows before the first title, a motif without rows, or a row that is no probabilities.
@@ -113,13 +112,34 @@ def read_homer(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
     return [(number, name, np.array(rows)) for number, name, rows in motifs]
 
 
+def read_transfac(path: str | Path) -> list[tuple[str, np.ndarray]]:
+    """Read a file of TRANSFAC's matrices, by Biopython: their names, accession and identifier, and probabilities.
+
+    Raises:
+        InputError: no matrices, one without its end `//`, or rows that are no counts.
+    """
+    from Bio import motifs
+
+    text = "\n".join(line for _, line in numbered_lines(path))
+    try:
+        found = motifs.parse(StringIO(text), "transfac", strict=False)
+    except ValueError as error:
+        raise InputError(f"{path} is no file of TRANSFAC's matrices: {error}") from error
+    begun = len(re.findall("^P[0O]", text, re.MULTILINE))
+    if not found or len(found) < begun:
+        raise InputError(f"{path} has {begun} matrices, {len(found)} of them whole; end each, the last too, with `//`")
+    names = [" ".join(dict.fromkeys(filter(None, (motif.get("AC"), motif.get("ID"))))) for motif in found]
+    counts = (np.array([motif.counts[letter] for letter in DNA]).T for motif in found)
+    return [(name, normalised(rows, f"{path}: motif '{name}'")) for name, rows in zip(names, counts, strict=True)]
+
+
 def read_modisco(path: str | Path, trim: float) -> list[tuple[str, str, np.ndarray]]:
     """Read the patterns of a TF-MoDISco results file (.h5), positive ones first, each in the order of their numbers.
 
     Args:
         path: as tfmodisco-lite writes it.
-        trim: positions at the ends whose contributions, without their signs, add up to less than this share of the
-            pattern's largest are left out, as TF-MoDISco's report and Fi-NeMo do it.
+        trim: positions at the ends whose absolute contributions add up to less than this share of the largest are left
+            out, as TF-MoDISco's report and Fi-NeMo do it.
 
     Returns:
         For each pattern: its place in the file, its name as in "pos_patterns.pattern_0", and its letters' shares,
@@ -262,6 +282,8 @@ def _add_up_to_1(rows: np.ndarray) -> bool:
 def normalised(counts: np.ndarray, where: str) -> np.ndarray:
     """Counts (width, 4) as probabilities, float64 (width, 4); an InputError for a position without counts."""
     totals = counts.sum(axis=1, keepdims=True)
+    if (counts < 0).any():
+        raise InputError(f"{where} has a negative count; give counts or probabilities")
     if not totals.all():
         raise InputError(f"{where} has no counts at position {int(np.argmin(totals)) + 1}; remove the position")
     return counts / totals

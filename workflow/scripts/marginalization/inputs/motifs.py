@@ -13,10 +13,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
-from .matrices import normalised, read_homer, read_jaspar_text, read_meme, read_modisco
+from .matrices import normalised, read_homer, read_jaspar_text, read_meme, read_modisco, read_transfac
 from .text import fasta_records, table_rows
 
-Format = Literal["meme", "jaspar", "homer", "modisco", "tsv", "fasta"]
+Format = Literal["meme", "jaspar", "homer", "transfac", "modisco", "tsv", "fasta"]
 Sequences = Literal["consensus", "informative", "sampled"]
 """What a matrix becomes."""
 
@@ -26,6 +26,7 @@ SUFFIXES: dict[str, Format] = {
     ".pfm": "jaspar",
     ".motif": "homer",
     ".motifs": "homer",
+    ".transfac": "transfac",
     ".h5": "modisco",
     ".hdf5": "modisco",
     ".tsv": "tsv",
@@ -63,9 +64,9 @@ def read_motifs(path: str | Path, format: str | None = None, trim_contribution: 
 
     Args:
         path: the table, gzipped or not.
-        format: "meme"; "jaspar" (with or without titles, letters and brackets); "homer"; "modisco" (TF-MoDISco's
-            results, .h5); "tsv" (a header with the columns name and sequence, in any place among others); "fasta".
-            None goes by the suffix.
+        format: "meme"; "jaspar" (with or without titles, letters and brackets); "homer"; "transfac"; "modisco"
+            (TF-MoDISco's results, .h5); "tsv" (a header with the columns name and sequence, in any place among
+            others); "fasta". None goes by the suffix.
         trim_contribution: of TF-MoDISco's patterns, drop positions at the ends that contribute less than this share of
             the largest; None drops those under 0.3.
 
@@ -85,6 +86,8 @@ def read_motifs(path: str | Path, format: str | None = None, trim_contribution: 
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_meme(path)]
     if format == "jaspar":
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_jaspar_text(path)]
+    if format == "transfac":
+        return [Motif(name, matrix, "", f"{path}:{name}") for name, matrix in read_transfac(path)]
     if format == "homer":
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_homer(path)]
     if format == "tsv":

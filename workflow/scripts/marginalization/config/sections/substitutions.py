@@ -41,8 +41,8 @@ class Motifs:
     RULES: ClassVar = one_of("file", "jaspar")
     file: str | None = optional(
         "A table of motifs.",
-        more="MEME (minimal too), JASPAR text, HOMER (.motif), TF-MoDISco's results (.h5), TSV with the columns `name` "
-        "and `sequence`, or FASTA.",
+        more="MEME (minimal too), JASPAR text, HOMER (.motif), TRANSFAC (.transfac), TF-MoDISco's results (.h5), TSV "
+        "with the columns `name` and `sequence`, or FASTA.",
     )
     format: motifs.Format | None = key("Of the file; null goes by its suffix.", None, without="by suffix")
     jaspar: Jaspar | None = optional(
