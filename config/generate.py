@@ -1,7 +1,8 @@
-"""Write what the sections of the config say, in workflow/scripts/marginalization/config, into the files that repeat it.
+"""Write what the sections of the config say into the files that repeat it.
 
-These are workflow/schemas/config.schema.yaml; in README.md the tables after `<!-- keys of SECTION -->`; and in
-config.yaml the comment behind a key, where there is one. `make config` runs this.
+The sections are in workflow/scripts/marginalization/config/sections. The files are workflow/schemas/config.schema.yaml;
+in README.md the tables after `<!-- keys of SECTION -->`; and in config.yaml the comment behind a key, where there is
+one. `make config` runs this.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import yaml
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT / "workflow" / "scripts"))
 
-from marginalization.config import sections, substitutions  # noqa: E402
+from marginalization.config.sections import models, readouts, screens, substitutions  # noqa: E402
 
-SECTIONS = {**vars(substitutions), **vars(sections)}
+SECTIONS = {**vars(substitutions), **vars(models), **vars(readouts), **vars(screens)}
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 NUMBERS = {"anyOf": [{"type": "number"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/numbers"}}]}
 
@@ -33,8 +34,8 @@ def whole_schema() -> dict[str, Any]:
     """The schema of the config."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": sections.Config.__doc__,
-        **section_schema(sections.Config),
+        "title": screens.Config.__doc__,
+        **section_schema(screens.Config),
         "$defs": {"numbers": NUMBERS},
     }
 
@@ -126,7 +127,8 @@ _Dumper.add_representer(list, _Dumper.represent_list)
 def schema_text() -> str:
     """The file of the schema."""
     text = yaml.dump(whole_schema(), Dumper=_Dumper, sort_keys=False, width=120)
-    return f"# Written by `make config` from {Path(sections.__file__).relative_to(PROJECT)}; change it there.\n{text}"
+    folder = Path(screens.__file__).parent.relative_to(PROJECT)
+    return f"# Written by `make config` from {folder}; change it there.\n{text}"
 
 
 # The tables of the README.

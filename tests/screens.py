@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from marginalization.config.checks import profile_readouts, readouts_of
-from marginalization.config.keys import read
+from marginalization.config.checks import check_config, profile_readouts, readouts_of
 from marginalization.config.sections import Config
+from marginalization.config.sections.keys import read
+from marginalization.config.targets import check_targets
 from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
 from marginalization.design.elements import read_elements
 from marginalization.design.placement import placed_table
@@ -66,6 +67,13 @@ def _resolved(config: str) -> str:
     filled = json.loads(config)
     validate(filled, str(SCHEMA))
     return json.dumps(filled)
+
+
+def check_readout(readout: dict) -> None:
+    """What the dry run checks of a readout `r`, without files of models."""
+    config = {**resolved(), "readouts": {"r": readout}}
+    check_config(config, schema())
+    check_targets(Config.of(config))
 
 
 class Tracks(nn.Module):

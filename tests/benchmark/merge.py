@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from marginalization.config.checks import Everything
-from marginalization.config.substitutions import Placement
+from marginalization.config.sections.substitutions import Placement
 from marginalization.design.placement import placed_table
 from marginalization.design.plan import element_ranges
 from marginalization.merging.parts import find_parts

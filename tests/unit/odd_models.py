@@ -186,6 +186,21 @@ def pooled():
     return nn.Sequential(nn.MaxPool1d(16), nn.Flatten(), nn.Linear(60, 1))
 
 
+class LettersLast(nn.Module):
+    """A model that takes (n, length, 4)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, X):
+        return self.model(X.transpose(1, 2))
+
+
+def letters_last(name):
+    return LettersLast(globals()[name]())
+
+
 def positions_last():
     return nn.Sequential(nn.Linear(4, 2), nn.Flatten(), nn.Linear(80, 1))
 
@@ -244,6 +259,7 @@ FUNCTIONS = {
     "strands last": lambda X: (X[:, :2].transpose(1, 2), counts(X)[:, :1]),
     "two inputs": lambda X, track: counts(X) + track,
     "inputs summed": lambda X, track: counts(X) + track.sum(dim=(1, 2)).unsqueeze(1),
+    "inputs joined": lambda X, *rows: torch.cat([X[:, 2:3].sum(dim=2), *rows], dim=1),
     "half noise": lambda X: (counts(X), torch.rand(X.shape[0], 1)),
     "defect": lambda X: undefined,  # noqa: F821
 }

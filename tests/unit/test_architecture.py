@@ -13,6 +13,7 @@ ORDER = [
     "store",
     "inputs",
     "keras",
+    "config.sections",
     "config",
     "design",
     "models",

@@ -8,6 +8,14 @@ from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from screens import MINIMAL, resolved, schema
 
+TF = {"tf_class": "Homeo domain factors", "tf_family": "HOX*"}
+INPUTS = [
+    {"constant": 1, "shape": [2]},
+    {"constant": [[1, 2.5]]},
+    {"file": "input.npz", "key": "x"},
+    {"one_hot": 3, "size": 10},
+    {"table": "x.tsv", "columns": ["a"]},
+]
 FULL = {
     "screen": "full",
     "seed": 1,
@@ -16,7 +24,8 @@ FULL = {
             "factory": "package.module:Class.make",
             "kwargs": {"width": 3},
             "weights": "weights.pt",
-            "inputs": [{"constant": 1, "shape": [2]}, {"constant": [[1, 2.5]]}, {"file": "input.npz", "key": "x"}],
+            "input_layout": ["positions", "letters"],
+            "inputs": INPUTS,
         },
         "file": {"file": "model.pt", "trust_pickle": True},
         "atac": {"chrombpnet": "folds", "bias": True},
@@ -26,8 +35,10 @@ FULL = {
     "readouts": {
         "some": {
             "output": "head",
+            "layout": ["positions", "tracks"],
             "positions": [2, 5],
             "reduce": "sum",
+            "channels": ["b", "a"],
             "targets": ["a", "b"],
             "reverse_order": [1, 0],
             "effect": "ratio",
@@ -35,6 +46,7 @@ FULL = {
         },
         "profile": {"profile": {"logits": 0, "counts": "c", "keep": False}},
         "own": {"function": "own.py:read"},
+        "table": {"targets": {"file": "targets.txt", "where": {"genome": 0}, "name": "description"}},
     },
     "elements": {
         "motifs": [
@@ -45,8 +57,9 @@ FULL = {
                 "min_information": 0.1,
                 "samples": 2,
                 "trim": 0.2,
+                "trim_contribution": 0.1,
             },
-            {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants"}},
+            {"jaspar": {"release": "JASPAR2026", "collection": "CORE", "tax_group": "plants", **TF}},
         ],
         "annotations": [
             {
@@ -56,7 +69,8 @@ FULL = {
                 "stranded": False,
                 "summit_flank": 3,
                 "max_width": 9,
-            }
+            },
+            {"file": "hits.tsv", "patterns": "modisco.h5"},
         ],
         "pairs": [
             {"first": "a", "second": "b", "distances": [0, 7], "orientations": ["-+", "++"]},
@@ -103,7 +117,10 @@ OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
     "backgrounds.random": {"length": 100, "random": {"n": 2, "gc": 0.4}},
 }
-NAMED = {"models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"}
+NAMED = {
+    *("models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"),
+    "readouts.table.targets.where",
+}
 """Where the keys are names that the person chooses."""
 
 
@@ -228,7 +245,7 @@ PAIR = {"first": "a", "second": "b", "distances": [0]}
         ),
         (
             {"models": {"m": {**TOY, "inputs": [{"shape": [1]}]}}},
-            r"models.m.inputs\[0\]: give exactly one of constant, file",
+            r"models.m.inputs\[0\]: give exactly one of constant, one_hot, table, file",
         ),
         ({"models": {"m": {**TOY, "inputs": [{"constant": [[1], "a"]}]}}}, r"models.m.inputs\[0\].constant"),
         ({"models": {"m": {**TOY, "inputs": [{"constant": []}]}}}, r"models.m.inputs\[0\].constant"),

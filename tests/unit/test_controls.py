@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.config.substitutions import Controls
+from marginalization.config.sections.substitutions import Controls
 from marginalization.design.controls import draw_controls, missing_controls
 from marginalization.sequences.letters import gc_fraction, identifier, reverse_complement
 from marginalization.statistics.families import strata

@@ -26,7 +26,20 @@ def test_what_is_generated_is_fresh(path):
 
 def test_every_section_with_a_table_has_it_in_the_readme():
     text = (PROJECT / "config" / "README.md").read_text()
-    for name in ("Config", "Model", "Readout", "Motifs", "Annotations", "Pair", "Controls", "Backgrounds", "Placement"):
+    for name in (
+        "Config",
+        "Model",
+        "Input",
+        "Readout",
+        "TargetTable",
+        "Motifs",
+        "Jaspar",
+        "Annotations",
+        "Pair",
+        "Controls",
+        "Backgrounds",
+        "Placement",
+    ):
         assert f"<!-- keys of {name} -->\n\n| key | type | default | meaning |\n" in text
     for section in (Attributions, Compute):
         assert generate.table(section) in text

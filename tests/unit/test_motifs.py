@@ -270,7 +270,11 @@ def test_fasta(write):
         ("x.fasta", ">a\nA C\n", "line 1: motif 'a' has the letter ' '; write"),
         ("x.fa", ">a\n>b\nACG\n", "line 1: record 'a' has no sequence"),
         ("x.fa", "", "is empty"),
-        ("x.txt", "ACG", r"is not known by its suffix; give `format`, one of meme, jaspar, tsv, fasta"),
+        (
+            "x.txt",
+            "ACG",
+            r"is not known by its suffix; give `format`, one of meme, jaspar, homer, transfac, modisco, tsv, fasta",
+        ),
     ],
 )
 def test_malformed_sequences_and_tables(write, name, text, message):
@@ -279,8 +283,92 @@ def test_malformed_sequences_and_tables(write, name, text, message):
 
 
 def test_an_unknown_format(write):
-    with pytest.raises(InputError, match=r"the format 'homer' of .*x\.tsv is not known; use one of meme, jaspar, tsv"):
-        read_motifs(write("x.tsv", "name\tsequence\na\tACGT\n"), format="homer")
+    with pytest.raises(
+        InputError, match=r"the format 'uniprobe' of .*x\.tsv is not known; use one of meme, jaspar, homer"
+    ):
+        read_motifs(write("x.tsv", "name\tsequence\na\tACGT\n"), format="uniprobe")
+
+
+HOMER = """>NATGA\tAP-1(bZIP)/ThioMac-PU.1-ChIP-Seq(GSE21512)/Homer\t6.049537\t-1.782996e+03\t0\t9805.3,5781.0
+0.419\t0.275\t0.277\t0.028
+0.001\t0.001\t0.001\t0.997
+>GC
+0 0 1 0
+
+0\t1.0\t0\t0
+"""
+
+
+def test_homers_motifs(write):
+    ap1, gc = read_motifs(write("x.motif", HOMER))
+    assert ap1[:1] + ap1[2:4] == ("AP-1(bZIP)/ThioMac-PU.1-ChIP-Seq(GSE21512)/Homer", "", ap1.source)
+    assert ap1.source.endswith("x.motif:1")
+    np.testing.assert_allclose(
+        ap1.matrix, [np.array([419, 275, 277, 28]) / 999, [0.001, 0.001, 0.001, 0.997]], rtol=1e-12
+    )
+    assert (gc.name, gc.matrix.tolist()) == ("GC", [[0, 0, 1, 0], [0, 1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"x\.motif is empty"),
+        ("0 0 1 0\n", r"x\.motif, line 1: text before the first '>'"),
+        (">A\tB\n0 0 1 0\n>C\tD\n", r"x\.motif, line 3: a motif without a name or without rows"),
+        (">A\tB\n0 0 1\n", r"x\.motif, line 2: motif 'B': '0 0 1' is not four probabilities"),
+        (">A\tB\n12 3 4 5\n", r"x\.motif, line 2: motif 'B': .* is not four probabilities"),
+    ],
+)
+def test_files_that_are_not_homers(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_motifs(write("x.motif", text))
+
+
+TRANSFAC = """VV  TRANSFAC MATRIX TABLE
+XX
+//
+AC  M00001
+XX
+ID  V$MYOD_01
+XX
+P0      A      C      G      T
+01      1      2      1      0      S
+02      0      0.5   1.5      0      R
+XX
+//
+AC MA0004.1
+ID Arnt
+PO\tA\tC\tG\tT
+01\t4.0\t16.0\t0.0\t0.0
+//
+"""
+
+
+def test_transfacs_matrices(write):
+    """As TRANSFAC and as JASPAR write them."""
+    myod, arnt = read_motifs(write("x.transfac", TRANSFAC))
+    assert (myod.name, myod.matrix.tolist()) == ("M00001 V$MYOD_01", [[0.25, 0.5, 0.25, 0], [0, 0.25, 0.75, 0]])
+    assert (arnt.name, arnt.matrix.tolist()) == ("MA0004.1 Arnt", [[0.2, 0.8, 0, 0]])
+    assert arnt.source.endswith("x.transfac:MA0004.1 Arnt")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            TRANSFAC.removesuffix("//\n"),
+            r"x\.transfac has 2 matrices, 1 of them whole; end each, the last too",
+        ),
+        ("AC M1\n//\n", r"x\.transfac has 0 matrices"),
+        (TRANSFAC.replace("16.0", "-1"), r"x\.transfac: motif 'MA0004\.1 Arnt' has a negative count"),
+        (TRANSFAC.replace("16.0", "many"), r"x\.transfac is no file of TRANSFAC's matrices: could not convert"),
+        (TRANSFAC.replace("4.0\t16.0", "0\t0"), r"motif 'MA0004\.1 Arnt' has no counts at position 1"),
+    ],
+    ids=range(5),
+)
+def test_files_that_are_not_transfacs(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_motifs(write("x.transfac", text))
 
 
 def test_distinct_names_pass_over_names_that_are_taken():
@@ -369,6 +457,25 @@ def test_jaspar_database():
         assert motif.source == f"JASPAR2026:{motif.name.split()[0]}"
         assert motif.matrix.shape[1] == 4
         np.testing.assert_allclose(motif.matrix.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_factors_of_a_class_or_family_of_the_jaspar_database():
+    """Of a dimer one of the two is enough; which they are is kept."""
+    everything = read_jaspar("JASPAR2026", "CORE", "vertebrates")
+    homeo = read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factors")
+    expected = [motif.name for motif in everything if "Homeo domain factors" in motif.tf_class.split("; ")]
+    assert [motif.name for motif in homeo] == expected
+    dimer = next(motif for motif in homeo if motif.name == "MA0142.1 Pou5f1::Sox2")
+    assert dimer.tf_class == "Homeo domain factors; High-mobility group (HMG) domain factors"
+    assert dimer.tf_family == "POU domain factors; SOX-related factors"
+    hox = read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factors", "HOX*")
+    families = [motif.tf_family.split("; ") for motif in hox]
+    assert all(any(family.startswith("HOX") for family in of) for of in families)
+    assert len(everything) > len(homeo) > len(hox) > 20
+    with pytest.raises(InputError, match="the tf_class 'Homeo domain factor'; others are Homeo domain factors, "):
+        read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factor")
+    with pytest.raises(InputError, match="no motif of JASPAR2026 here has the tf_family 'HO'; others are "):
+        read_jaspar("JASPAR2026", "CORE", "vertebrates", None, "HO")
 
 
 @pytest.mark.parametrize(

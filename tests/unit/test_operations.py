@@ -9,7 +9,7 @@ from marginalization.inference.incremental.rules.base import aten, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
 from marginalization.inference.incremental.rules.registry import RULES
 from marginalization.inference.incremental.simplify import SYNONYMS
-from random_networks import ACTIVATIONS, Layer, simple
+from random_networks import ACTIVATIONS, Layer, of_module, simple
 from test_incremental import assert_full, random_backgrounds
 from torch import nn
 from torch.nn import functional
@@ -60,6 +60,17 @@ def conv(*args, **options):
     return nn.Conv1d(*args, **options)
 
 
+class Picked(nn.Module):
+    """Some of the channels, in another order."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("indices", torch.tensor([2, 0, 2]))
+
+    def forward(self, X):
+        return X.index_select(1, self.indices)
+
+
 WINDOWS = {
     # By name: layers, and where the output of the last one differs when the positions 20 to 24 of 40 do.
     "conv": ([conv(4, 5, 7)], (14, 24)),
@@ -107,6 +118,7 @@ WINDOWS = {
     "pad": ([simple(lambda x: functional.pad(x, (3, 4)))], (23, 27)),
     "crop by padding": ([simple(lambda x: functional.pad(x, (-21, 2), value=1))], (0, 3)),
     "flip": ([simple(lambda x: x.flip(1, 2))], (16, 20)),
+    "some of the channels": ([of_module(Picked())], (20, 24)),
     "transposed": ([simple(lambda x: x.transpose(1, 2)), simple(lambda x: x.permute(0, 2, 1).mT)], (20, 24)),
     "dimensions": ([simple(lambda x: x[:, None].swapaxes(2, 3).squeeze(1).movedim(1, 2))], (20, 24)),
     "copies": ([simple(lambda x: x[:, None].expand(-1, 3, -1, -1).flatten(1, 2).repeat(1, 2, 1))], (20, 24)),

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.config.sections import Config
-from marginalization.config.substitutions import Placement
+from marginalization.config.sections.substitutions import Placement
 from marginalization.design.elements import read_elements
 from marginalization.design.pairs import arrange
 from marginalization.design.placement import changed_part, place, placed_table

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.config.substitutions import Placement, Range
+from marginalization.config.sections.substitutions import Placement, Range
 from marginalization.design.placement import Placed, changed_part, last_start, place, placed_table, steps, written_out
 from marginalization.errors import InputError
 from marginalization.sequences.letters import identifier, resolve_start

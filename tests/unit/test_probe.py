@@ -12,7 +12,7 @@ from marginalization.jobs.stale import check_reads
 from marginalization.probing.probe import probe
 from marginalization.store.files import write_json
 from marginalization.store.paths import Results
-from odd_models import Net, counts
+from odd_models import LettersLast, Net, counts
 from screens import resolved
 
 LENGTH = 40
@@ -101,6 +101,23 @@ def test_what_is_no_function(spec, message):
     assert refusal(spec) == message
 
 
+def test_what_is_said_of_models_of_letters_last(tmp_path):
+    """Their remedies and names are those of the lab's own model."""
+    last = {"input_layout": ["positions", "letters"]}
+    assert refusal(of("letters_last", kwargs={"name": "MovingNorm"}, **last)) == (
+        CHANGING + "; running it changes model.moving" + ALONE
+    )
+    program = torch.export.export(
+        LettersLast(Net(0.5).train()),
+        (torch.zeros(2, LENGTH, 4),),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=2)},),
+    )
+    torch.export.save(program, tmp_path / "model.pt2")
+    assert refusal({"file": str(tmp_path / "model.pt2"), **last}).endswith(STORED)
+    said = refusal(of("letters_last", kwargs={"name": "Net"}, inputs=[{"constant": 0, "shape": [1]}], **last))
+    assert "List in models.toy.inputs what it takes after the" in said
+
+
 @pytest.mark.parametrize(
     "spec",
     [of("closure", kwargs={"training": False}), of("Net"), of("CallsCounted"), of("RampKept"), function("integers")],
@@ -178,7 +195,17 @@ class Two(torch.nn.Module):
             "(3x160 and 120x1). It runs on sequences of 30 bases: set backgrounds.length to the length",
         ),
         (of("pooled"), 160, "(3x40 and 60x1). It runs on sequences of 240 bases: set backgrounds.length to"),
-        (of("positions_last"), 40, "(12x40 and 4x2). It takes sequences as (batch, length, 4): have a factory return"),
+        (
+            of("positions_last"),
+            40,
+            "(12x40 and 4x2). It takes sequences as (batch, length, 4): write `input_layout: [positions, letters]` in "
+            "models.toy",
+        ),
+        (
+            of("Net", input_layout=["positions", "letters"]),
+            40,
+            "It takes sequences as (batch, 4, length): leave out models.toy.input_layout",
+        ),
         (of("as_images"), 40, "but got 3 channels instead. It takes sequences as (batch, 4, 1, length): have"),
         (of("closure_in_float64"), 40, "should be the same. It runs in float64: set compute.dtype to that"),
         (of("alone"), 40, "is invalid for input of size 480. It runs on 1 of them, and must take any number at a time"),
@@ -279,12 +306,6 @@ def test_only_what_is_read_has_to_be_a_function():
 @pytest.mark.parametrize(
     ("name", "readout", "message"),
     [
-        ("strands last", {"profile": {"logits": 0, "counts": 1}}, "have 40 strands and 2 positions: they should be"),
-        (
-            "strands last",
-            {"profile": {"logits": 0, "counts": 1, "keep": False}},
-            "have 40 strands and 2 positions: they should be (batch, strands, positions), and look like",
-        ),
         ("constant", {}, "readouts.a: models.toy gives the same for 3 random sequences: does it have its weights"),
         (
             "infinite",
@@ -295,8 +316,7 @@ def test_only_what_is_read_has_to_be_a_function():
 )
 def test_warnings(caplog, name, readout, message):
     caplog.set_level(logging.WARNING)
-    kept = {"a": 2} if readout.get("profile", {"keep": False}).get("keep", True) else {}
-    assert found(function(name), readouts={"a": readout})["profile_length"] == kept
+    assert found(function(name), readouts={"a": readout})["profile_length"] == {}
     (record,) = caplog.records
     assert message in record.message
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from marginalization.config.sections import Config, Readout
-from marginalization.config.substitutions import Placement
+from marginalization.config.sections.substitutions import Placement
 from marginalization.design.placement import place
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts

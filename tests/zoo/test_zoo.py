@@ -1,11 +1,19 @@
 """Whatever of the zoo runs incrementally gives what full passes give, and what runs so today does so tomorrow."""
 
+import re
+
 import pytest
 import torch
 from architectures import ARCHITECTURES, WIDTH, make, one_hot, starts
 from marginalization import stream_motifs
+from marginalization.config.sections import Readout
+from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.models.outputs import leaves
+from marginalization.models.readouts import ReadoutModel
+from marginalization.probing.layouts import check_layouts
+from marginalization.probing.remedies import Trial
+from screens import typed
 
 IN_FULL = {
     "Keras LSTM": "specialized it to be a constant",
@@ -64,3 +72,20 @@ def test_what_is_not_run_says_why(name):
     network, length = make(name)
     with pytest.raises((TypeError, ValueError), match=NOT_RUN[name]):
         list(stream_motifs(network, one_hot(2, length, 0), [(one_hot(1, WIDTH, 1), None)], device="cpu"))
+
+
+POSITIONS = {"BPNet": 2, "ProCapNet": 2, "Basenji2": 1, "SpliceAI": 1, "OpenSpliceAI": 2, "Puffin": 2, "Akita": 1}
+"""Which axis of the first output is of positions; of the transformers, whose bins look at all, that does not show."""
+
+
+@pytest.mark.parametrize(("name", "axis"), [*POSITIONS.items(), ("Enformer", None), ("Borzoi", None)])
+def test_the_axis_of_positions_shows(name, axis):
+    network, length = make(name)
+    layout = "[tracks, positions]" if axis == 2 else "[positions, tracks]"
+    model = ReadoutModel(lambda X: leaves(network(X)), {"r": typed(Readout, {"output": 0, "reduce": "sum"})})
+    trial = Trial(model, one_hot(1, length, 0), [], None, "cpu")
+    if axis == 2:
+        check_layouts(trial, average_strands=False)
+        return
+    with pytest.raises(InputError, match="does not show" if axis is None else rf"write `layout: {re.escape(layout)}`"):
+        check_layouts(trial, average_strands=False)

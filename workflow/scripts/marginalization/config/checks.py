@@ -19,8 +19,8 @@ from ..errors import InputError
 from ..keras.packages import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
-from .keys import section
-from .sections import Config, Readout
+from .sections import Config, Readout, TargetTable
+from .sections.keys import section
 
 DEFAULT_READOUT = "prediction"
 """The name of the readout of a config without any."""
@@ -46,6 +46,9 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
         for name, readout in config.get("readouts", {}).items():
             _check_one_kind(name, readout)
             _check_pseudocount(name, readout)
+        for name, model in config["models"].items():
+            if "input_layout" in model and package_of(model):
+                raise InputError(f"config: models.{name}: input_layout goes only with file or factory; leave it out")
         for group, models in config.get("groups", {}).items():
             _check_group(group, models, config["models"])
         for i, comparison in enumerate(config.get("compare", [])):
@@ -105,11 +108,19 @@ def _check_comparison(place: str, comparison: dict[str, Any], config: dict[str, 
     if "readout" in comparison:
         readouts = config.get("readouts") or {DEFAULT_READOUT: {}}
         _check_known(comparison["readout"], list(readouts), "readout", place)
-        known, what = readouts[comparison["readout"]].get("targets", []), "target"
+        known, what = _named_targets(readouts[comparison["readout"]]), "target"
     else:
         known, what = [*config["models"], *config.get("groups", {})], "model or group"
     for side in sides if known else []:
         _check_known(side, known, what, place)
+
+
+def _named_targets(readout: dict[str, Any]) -> list[str]:
+    """The names that a readout gives its targets itself; those of a table are looked at when it is read."""
+    channels, targets = readout.get("channels", [0]), readout.get("targets", [])
+    if not isinstance(targets, list):
+        return []
+    return channels if isinstance(channels[0], str) else targets
 
 
 def _check_known(name: str, known: list[str], what: str, place: str) -> None:
@@ -183,11 +194,13 @@ def model_files(config: Config, model: str) -> list[str]:
     """
     spec = config.models[model]
     packed = stored_file(path) if (path := spec.chrombpnet or spec.bpnet) else None
-    named = [spec.file, spec.weights, packed, *(item.file for item in spec.inputs)]
+    named = [spec.file, spec.weights, packed, *(item.file or item.table for item in spec.inputs)]
     files = {require_file(path, f"models.{model}") for path in named if path}
     files |= code_files(spec.factory or "", f"models.{model}")
     for name, readout in config.readouts.items():
         files |= code_files(readout.function or "", f"readouts.{name}")
+        if isinstance(readout.targets, TargetTable):
+            files.add(require_file(readout.targets.file, f"readouts.{name}.targets"))
     return sorted(files | named_files(spec.kwargs))
 
 
@@ -200,7 +213,8 @@ def model_callables(config: Config, model: str) -> list[str]:
 def element_files(config: Config) -> list[str]:
     """The files that the elements are read from; an InputError when one does not exist."""
     motifs = [table.file for table in config.elements.motifs if table.file is not None]
-    annotations = [path for table in config.elements.annotations for path in (table.file, table.genome)]
+    tables = config.elements.annotations
+    annotations = [path for table in tables for path in (table.file, table.genome, table.patterns) if path is not None]
     return sorted({require_file(path, "elements") for path in motifs + annotations})
 
 

@@ -10,17 +10,20 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from ..inputs.model_formats import DAMAGED, kind_of, kind_of_folder, require_model, require_weights, unusable
+from ..inputs.model_tables import read_numbers
 from ..keras.packages import Brought, brought_by, fold_files, package_of, stored_file
 from ..statistics.scales import DIFFERENCE
 from .checks import require_file
 from .dependencies import code_file
-from .sections import Config
+from .sections import Config, Input
 
 FORMS = "give `path/to/file.py:callable` or `package.module:callable`"
 
@@ -37,8 +40,35 @@ def check_models(config: Config) -> None:
         if spec.weights is not None:
             require_weights(_stored(spec.weights, place), place)
         _check_kwargs(spec.kwargs or {}, f"{place}.kwargs")
+        for i, item in enumerate(spec.inputs):
+            if item.one_hot is not None and item.size is not None and item.one_hot >= item.size:
+                raise InputError(
+                    f"config: {place}.inputs[{i}]: one_hot {item.one_hot} is not within its size; the places of "
+                    f"{item.size} are 0 to {item.size - 1}"
+                )
     for place, reference in _references(config):
         check_reference(reference, place)
+
+
+def check_input_tables(config: Config, names: Sequence[str]) -> None:
+    """Raise an InputError for the first table of a model's inputs that lacks a background of these names."""
+    for model, spec in config.models.items():
+        for i, item in enumerate(spec.inputs):
+            if item.table is not None:
+                input_rows(item, names, f"models.{model}.inputs[{i}]")
+
+
+def input_rows(item: Input, names: Sequence[str] | None, place: str) -> np.ndarray:
+    """The numbers of an input's table, float32 (backgrounds, columns), for backgrounds of these names, or for all rows.
+
+    Raises:
+        InputError: as `read_numbers` has it.
+    """
+    assert item.table is not None
+    try:
+        return read_numbers(item.table, item.columns, names)
+    except InputError as error:
+        raise InputError(f"config: {place}: {error}") from None
 
 
 def complete(config: dict[str, Any]) -> None:

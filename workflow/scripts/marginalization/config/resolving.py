@@ -11,6 +11,7 @@ from .attributions import check_attributions, require_tangermeme
 from .checks import check_config, expand_home
 from .models import check_models, complete, require_modules
 from .sections import Config
+from .targets import check_targets
 
 
 def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Config:
@@ -32,6 +33,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     complete(config)
     resolved = Config.of(config)
     check_models(resolved)
+    check_targets(resolved)
     check_attributions(resolved)
     if jobs_here:
         require_tangermeme(resolved)

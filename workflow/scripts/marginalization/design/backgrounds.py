@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..config.sections import Config
-from ..config.substitutions import Loci
+from ..config.sections.substitutions import Loci
 from ..errors import InputError
 from ..inputs.genome import Genome
 from ..inputs.intervals import locations, overlaps, places, read_intervals, require_summits
@@ -94,10 +94,15 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
             SHUFFLES[transform](sequence, named_generator(seed, transform, name, copy))
             for sequence, (name, copy) in zip(result["sequence"], copies, strict=True)
         ]
-        result["name"] = [f"{name}/{copy}" for name, copy in copies]
+        result["name"] = names_after(table["name"], transform, n)
     result["background_id"] = np.arange(len(result), dtype=np.int64)
     result["gc"] = [gc_fraction(sequence) for sequence in result["sequence"]]
     return result[["background_id", "name", "chrom", "start", "end", "strand", "gc", "sequence"]]
+
+
+def names_after(names: Iterable[str], transform: str, n: int) -> list[str]:
+    """The names of backgrounds after a transform, by which shuffles are numbered."""
+    return list(names) if transform == "none" else [f"{name}/{copy}" for name in names for copy in range(n)]
 
 
 def equal_backgrounds(table: pd.DataFrame) -> list[str]:

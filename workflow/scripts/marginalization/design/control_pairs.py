@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..config.substitutions import Controls
+from ..config.sections.substitutions import Controls
 from ..statistics.tails import least_p
 from .controls import draw_controls
 from .pairs import COLUMNS, Arrangement, arrange

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..config.substitutions import Controls
+from ..config.sections.substitutions import Controls
 from ..sequences.letters import identifier, named_generator, reverse_complement
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
 from ..statistics.families import strata

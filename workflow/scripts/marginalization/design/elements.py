@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..config.sections import Config
-from ..config.substitutions import Motifs
+from ..config.sections.substitutions import Motifs
 from ..errors import InputError
 from ..inputs.annotations import read_annotations
 from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar, read_motifs, trim
@@ -166,9 +166,10 @@ def motifs_and_annotations(elements: pd.DataFrame) -> pd.DataFrame:
 
 def _read_table(table: Motifs) -> list[Motif]:
     if table.jaspar:
-        return read_jaspar(table.jaspar.release, table.jaspar.collection, table.jaspar.tax_group)
+        of = table.jaspar
+        return read_jaspar(of.release, of.collection, of.tax_group, of.tf_class, of.tf_family)
     assert table.file is not None
-    return read_motifs(table.file, table.format)
+    return read_motifs(table.file, table.format, table.trim_contribution)
 
 
 def _read_motifs(config: Config) -> pd.DataFrame:
@@ -191,8 +192,11 @@ def _read_motifs(config: Config) -> pd.DataFrame:
         for i, sequence in enumerate(sequences):
             name = f"{motif.name}/{i}" if table.sequences == "sampled" else motif.name
             matrix = None if motif.matrix is None else motif.matrix.tolist()
-            records.append((name, motif.source, identifier(sequence), matrix, sequence))
-    return pd.DataFrame(records, columns=["name", "source", "element_id", "matrix", "sequence"])
+            kinds = motif.tf_class or None, motif.tf_family or None
+            records.append((name, motif.source, identifier(sequence), matrix, *kinds, sequence))
+    return pd.DataFrame(
+        records, columns=["name", "source", "element_id", "matrix", "tf_class", "tf_family", "sequence"]
+    )
 
 
 def _read_annotations(config: Config) -> pd.DataFrame:
@@ -204,6 +208,7 @@ def _read_annotations(config: Config) -> pd.DataFrame:
             summit_flank=table.summit_flank,
             max_width=table.max_width,
             stranded=table.stranded,
+            patterns=table.patterns,
         )
         for table in config.elements.annotations
     ]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..config.substitutions import Pair, Range
+from ..config.sections.substitutions import Pair, Range
 from ..errors import InputError
 from ..sequences.letters import UNKNOWN, reverse_complement
 from .placement import steps

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..config.substitutions import Placement, Range
+from ..config.sections.substitutions import Placement, Range
 from ..errors import InputError
 from ..sequences.letters import UNKNOWN, resolve_start, reverse_complement
 

@@ -27,13 +27,14 @@ from .. import __version__
 from ..config.attributions import attribution_callable, attribution_files, callables
 from ..config.checks import background_files, element_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
+from ..config.models import check_input_tables
 from ..config.sections import Config, Shards
-from ..config.substitutions import Controls, Placement
+from ..config.sections.substitutions import Controls, Placement
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
 from ..store.paths import Results, job_name, shard_label, shard_numbers
-from .backgrounds import check_copies, equal_backgrounds, select_backgrounds
+from .backgrounds import check_copies, equal_backgrounds, names_after, select_backgrounds
 from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
 from .placement import starts, strands, written_out
@@ -149,6 +150,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     backgrounds, _ = select_backgrounds(config)
     spec, shards = config.backgrounds, config.shards
     check_copies(spec.transform, spec.copies)
+    check_input_tables(config, names_after(backgrounds["name"], spec.transform, spec.copies))
     n_backgrounds = len(backgrounds) * spec.copies
     placement = written_out(config.placement, config.length - int(elements["width"].max()))
     n_placements = len(strands(placement)) * len(starts(placement))

@@ -1,4 +1,4 @@
-"""Matrices of motifs from text files: MEME (minimal, or as MEME, STREME and DREME write it) and JASPAR.
+"""Matrices of motifs: MEME (minimal, or as MEME, STREME and DREME write it), JASPAR, HOMER, TRANSFAC, TF-MoDISco.
 
 Own readers, because existing ones change what they read. Biopython's for MEME rounds probabilities to counts,
 demands a background section and drops the second word of a name; memelite's keeps one of several motifs of the same
@@ -9,6 +9,7 @@ keeps one word of a name. None says on which line a fault is.
 from __future__ import annotations
 
 import re
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..sequences.letters import DNA
-from .text import numbered_lines
+from .text import first_bytes, numbered_lines, refuse_foreign
 
 SUM_TOLERANCE = 0.02
 """How far from 1 the rounded probabilities of a position may add up to."""
@@ -84,6 +85,101 @@ def read_jaspar_text(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
     if not motifs:
         raise InputError(f"{path} is empty; give at least one motif")
     return [(number, name, _jaspar_matrix(path, number, name, rows)) for number, name, rows in motifs]
+
+
+def read_homer(path: str | Path) -> list[tuple[int, str, np.ndarray]]:
+    """Read a file of HOMER's motifs, of titles and probabilities, as `read_meme` does.
+
+    A motif's name is its title's second column or, without one, the first, which is its consensus.
+
+    Raises:
+        InputError: no motifs, rows before the first title, a motif without rows, or a row that is no probabilities.
+    """
+    motifs: list[tuple[int, str, list[np.ndarray]]] = []
+    for number, line in numbered_lines(path):
+        if line.startswith(">"):
+            columns = [column.strip() for column in line[1:].split("\t")]
+            motifs.append((number, next(filter(None, [*columns[1:2], *columns]), ""), []))
+        elif line.strip():
+            if not motifs:
+                raise InputError(f"{path}, line {number}: text before the first '>'; give HOMER's motifs")
+            motifs[-1][2].append(_probabilities(line, f"{path}, line {number}: motif '{motifs[-1][1]}'"))
+    if not motifs:
+        raise InputError(f"{path} is empty; give at least one motif")
+    for number, name, rows in motifs:
+        if not name or not rows:
+            raise InputError(f"{path}, line {number}: a motif without a name or without rows; give both")
+    return [(number, name, np.array(rows)) for number, name, rows in motifs]
+
+
+def read_transfac(path: str | Path) -> list[tuple[str, np.ndarray]]:
+    """Read a file of TRANSFAC's matrices, by Biopython: their names, accession and identifier, and probabilities.
+
+    Raises:
+        InputError: no matrices, one without its end `//`, or rows that are no counts.
+    """
+    from Bio import motifs
+
+    text = "\n".join(line for _, line in numbered_lines(path))
+    try:
+        found = motifs.parse(StringIO(text), "transfac", strict=False)
+    except ValueError as error:
+        raise InputError(f"{path} is no file of TRANSFAC's matrices: {error}") from error
+    begun = len(re.findall("^P[0O]", text, re.MULTILINE))
+    if not found or len(found) < begun:
+        raise InputError(f"{path} has {begun} matrices, {len(found)} of them whole; end each, the last too, with `//`")
+    names = [" ".join(dict.fromkeys(filter(None, (motif.get("AC"), motif.get("ID"))))) for motif in found]
+    counts = (np.array([motif.counts[letter] for letter in DNA]).T for motif in found)
+    return [(name, normalised(rows, f"{path}: motif '{name}'")) for name, rows in zip(names, counts, strict=True)]
+
+
+def read_modisco(path: str | Path, trim: float) -> list[tuple[str, str, np.ndarray]]:
+    """Read the patterns of a TF-MoDISco results file (.h5), positive ones first, each in the order of their numbers.
+
+    Args:
+        path: as tfmodisco-lite writes it.
+        trim: positions at the ends whose absolute contributions add up to less than this share of the largest are left
+            out, as TF-MoDISco's report and Fi-NeMo do it.
+
+    Returns:
+        For each pattern: its place in the file, its name as in "pos_patterns.pattern_0", and its letters' shares,
+        float64 (width, 4) in the order A, C, G, T, each position adding up to 1.
+
+    Raises:
+        InputError: no such file, no patterns, or one that is not of A, C, G and T.
+    """
+    import h5py
+
+    refuse_foreign(path, first_bytes(path))
+    found = []
+    try:
+        with h5py.File(path, "r") as file:
+            if "metacluster_idx_to_submetacluster_results" in file:
+                raise InputError(f"{path} is of the first TF-MoDISco; convert it with `modisco convert`")
+            for signed in ("pos_patterns", "neg_patterns"):
+                names = [name for name in file.get(signed, ()) if re.fullmatch(r"pattern_\d+", name)]
+                for name in sorted(names, key=lambda name: int(name.rpartition("_")[2])):
+                    pattern, place = file[signed][name], f"{path}:{signed}/{name}"
+                    matrix = _modisco_matrix(pattern["sequence"][()], pattern["contrib_scores"][()], trim, place)
+                    found.append((place, f"{signed}.{name}", matrix))
+    except (OSError, KeyError, AttributeError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path} is no whole results file of TF-MoDISco: {error}") from error
+    if not found:
+        raise InputError(f"{path} has no patterns of TF-MoDISco; give the .h5 file that `modisco motifs` writes")
+    return found
+
+
+def _modisco_matrix(counts: np.ndarray, contributions: np.ndarray, trim: float, where: str) -> np.ndarray:
+    if counts.shape != contributions.shape or counts.ndim != 2 or counts.shape[1] != len(DNA):
+        raise InputError(
+            f"{where} has sequences of shape {counts.shape} and contributions of {contributions.shape}; patterns of "
+            f"{DNA} have (width, 4) of both"
+        )
+    size = np.abs(contributions.astype(np.float64)).sum(axis=1)
+    if not np.isfinite(size).all():
+        raise InputError(f"{where} has contributions that are no numbers; run TF-MoDISco on finite ones")
+    kept = np.flatnonzero(size >= trim * size.max())
+    return normalised(counts.astype(np.float64)[kept[0] : kept[-1] + 1], where)
 
 
 def _check_alphabet(path: str | Path, preamble: Lines) -> None:
@@ -186,6 +282,8 @@ def _add_up_to_1(rows: np.ndarray) -> bool:
 def normalised(counts: np.ndarray, where: str) -> np.ndarray:
     """Counts (width, 4) as probabilities, float64 (width, 4); an InputError for a position without counts."""
     totals = counts.sum(axis=1, keepdims=True)
+    if (counts < 0).any():
+        raise InputError(f"{where} has a negative count; give counts or probabilities")
     if not totals.all():
         raise InputError(f"{where} has no counts at position {int(np.argmin(totals)) + 1}; remove the position")
     return counts / totals

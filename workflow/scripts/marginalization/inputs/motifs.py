@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections import Counter
 from contextlib import closing
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -12,10 +13,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
-from .matrices import normalised, read_jaspar_text, read_meme
-from .text import fasta_records, numbered_lines
+from .matrices import normalised, read_homer, read_jaspar_text, read_meme, read_modisco, read_transfac
+from .text import fasta_records, table_rows
 
-Format = Literal["meme", "jaspar", "tsv", "fasta"]
+Format = Literal["meme", "jaspar", "homer", "transfac", "modisco", "tsv", "fasta"]
 Sequences = Literal["consensus", "informative", "sampled"]
 """What a matrix becomes."""
 
@@ -23,6 +24,11 @@ SUFFIXES: dict[str, Format] = {
     ".meme": "meme",
     ".jaspar": "jaspar",
     ".pfm": "jaspar",
+    ".motif": "homer",
+    ".motifs": "homer",
+    ".transfac": "transfac",
+    ".h5": "modisco",
+    ".hdf5": "modisco",
     ".tsv": "tsv",
     ".fa": "fasta",
     ".fasta": "fasta",
@@ -36,22 +42,33 @@ class Motif(NamedTuple):
         name: its name; `distinct_names` makes the names of a screen unique.
         matrix: float64 (width, 4), the probabilities of A, C, G and T at each position; None for a sequence.
         sequence: upper-case letters A, C, G, T and N; empty for a matrix.
-        source: where it comes from: "motifs.meme:12", path and line, or "JASPAR2026:MA0139.2".
+        source: where it comes from: "motifs.meme:12", path and line, "JASPAR2026:MA0139.2" or
+            "modisco.h5:pos_patterns/pattern_0".
+        tf_class, tf_family: of the factor, as JASPAR has them; those of a dimer's two are joined by "; ".
     """
 
     name: str
     matrix: np.ndarray | None
     sequence: str
     source: str
+    tf_class: str = ""
+    tf_family: str = ""
 
 
-def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
+TRIM_CONTRIBUTION = 0.3
+"""How TF-MoDISco's report and Fi-NeMo trim patterns."""
+
+
+def read_motifs(path: str | Path, format: str | None = None, trim_contribution: float | None = None) -> list[Motif]:
     """Read a table of motifs, in file order; names may be repeated, see `distinct_names`.
 
     Args:
         path: the table, gzipped or not.
-        format: "meme"; "jaspar" (with or without titles, letters and brackets); "tsv" (a header with the columns
-            name and sequence, in any place among others); "fasta". None goes by the suffix.
+        format: "meme"; "jaspar" (with or without titles, letters and brackets); "homer"; "transfac"; "modisco"
+            (TF-MoDISco's results, .h5); "tsv" (a header with the columns name and sequence, in any place among
+            others); "fasta". None goes by the suffix.
+        trim_contribution: of TF-MoDISco's patterns, drop positions at the ends that contribute less than this share of
+            the largest; None drops those under 0.3.
 
     Raises:
         InputError: an unknown format, an empty table, or the first motif that is malformed.
@@ -60,10 +77,19 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
     if format is None:
         suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
         format = SUFFIXES.get(suffix)
+    if format == "modisco":
+        trim = TRIM_CONTRIBUTION if trim_contribution is None else trim_contribution
+        return [Motif(name, matrix, "", source) for source, name, matrix in read_modisco(path, trim)]
+    if trim_contribution is not None and format in get_args(Format):
+        raise InputError(f"{path} is read as {format}, which has no contributions; leave out trim_contribution")
     if format == "meme":
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_meme(path)]
     if format == "jaspar":
         return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_jaspar_text(path)]
+    if format == "transfac":
+        return [Motif(name, matrix, "", f"{path}:{name}") for name, matrix in read_transfac(path)]
+    if format == "homer":
+        return [Motif(name, matrix, "", f"{path}:{line}") for line, name, matrix in read_homer(path)]
     if format == "tsv":
         return [_from_sequence(path, *row) for row in _tsv_rows(path)]
     if format == "fasta":
@@ -74,20 +100,29 @@ def read_motifs(path: str | Path, format: str | None = None) -> list[Motif]:
     raise InputError(f"the format '{format}' of {path} is not known; use one of {formats}")
 
 
-def read_jaspar(release: str, collection: str = "CORE", tax_group: str | None = None) -> list[Motif]:
+def read_jaspar(
+    release: str,
+    collection: str = "CORE",
+    tax_group: str | None = None,
+    tf_class: str | None = None,
+    tf_family: str | None = None,
+) -> list[Motif]:
     """The newest version of each matrix of a JASPAR release, from the database that pyjaspar carries.
 
     Args:
         release: such as "JASPAR2026".
         collection: such as "CORE".
         tax_group: such as "vertebrates"; None takes all.
+        tf_class, tf_family: of the factor, or of one of a dimer's, where `*` and `?` stand for any letters and any
+            letter; None takes all.
 
     Returns:
         Motifs sorted by matrix identifier, with names such as "MA0139.2 CTCF" and probabilities without
         pseudocounts.
 
     Raises:
-        InputError: an unknown release, collection or taxonomic group, or no motif in both of the latter.
+        InputError: an unknown release, collection or taxonomic group, no motif in both of the latter, or none of the
+            class and family.
     """
     import pyjaspar
 
@@ -105,11 +140,19 @@ def read_jaspar(release: str, collection: str = "CORE", tax_group: str | None = 
         records = database.fetch_motifs(collection=collection, tax_group=tax_group)
     if not records:
         raise InputError(f"{release} has no motif of {tax_group} in {collection}; choose another of the two")
+    for what, wanted in (("tf_class", tf_class), ("tf_family", tf_family)):
+        there = Counter(name for record in records for name in getattr(record, what))
+        if wanted is not None:
+            records = [record for record in records if any(fnmatchcase(of, wanted) for of in getattr(record, what))]
+        if not records:
+            near = difflib.get_close_matches(str(wanted), there, n=3) or [of for of, _ in there.most_common(5)]
+            raise InputError(f"no motif of {release} here has the {what} '{wanted}'; others are {', '.join(near)}")
     motifs = []
     for record in sorted(records, key=lambda record: record.matrix_id):
         source = f"{release}:{record.matrix_id}"
         counts = np.array([record.counts[letter] for letter in DNA], dtype=np.float64).T
-        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), "", source))
+        kinds = "; ".join(record.tf_class), "; ".join(record.tf_family)
+        motifs.append(Motif(f"{record.matrix_id} {record.name}", normalised(counts, source), "", source, *kinds))
     return motifs
 
 
@@ -222,36 +265,12 @@ def _from_sequence(path: Path, line: int, name: str, sequence: str) -> Motif:
 
 def _tsv_rows(path: Path) -> list[tuple[int, str, str]]:
     """The line number, name and upper-case sequence of each row of a table with a header, blank lines skipped."""
-    rows = [(number, _fields(line)) for number, line in numbered_lines(path)]
-    rows = [(number, fields) for number, fields in rows if any(fields)]
-    if len(rows) < 2:
-        raise InputError(f"{path} has no motifs; give a header with the columns name and sequence, and rows")
-    number, header = rows[0]
-    if not {"name", "sequence"} <= set(header):
-        raise InputError(
-            f"{path}, line {number}: the header has {', '.join(header)}; it needs the columns name and sequence, "
-            "separated by tabs"
-        )
-    if len(set(header)) < len(header):
-        raise InputError(f"{path}, line {number}: the header names a column twice; give each its own name")
     motifs = []
-    for number, fields in rows[1:]:
-        if any(fields[len(header) :]):
-            raise InputError(
-                f"{path}, line {number}: {len(fields)} columns where the header has {len(header)}; name every column, "
-                "row names too"
-            )
-        row = dict(zip(header, fields, strict=False))
+    for number, row in table_rows(path, ["name", "sequence"], "motifs"):
         if not row.get("name") or not row.get("sequence"):
             raise InputError(f"{path}, line {number}: no name or no sequence; give both, separated by a tab")
         motifs.append((number, row["name"], row["sequence"].upper()))
     return motifs
-
-
-def _fields(line: str) -> list[str]:
-    """The columns of a line of a table, without the quotation marks that R and spreadsheets put around them."""
-    fields = [field.strip() for field in line.split("\t")]
-    return [field[1:-1].replace('""', '"') if re.fullmatch('".*"', field) else field for field in fields]
 
 
 def _check_known(what: str, value: str, known: list[str], where: str) -> None:

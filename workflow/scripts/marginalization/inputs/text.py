@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -69,6 +70,47 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             f"{path} is not a text file, or not in UTF-8 (it has the byte 0x{byte:02x}); give the text form of the "
             "table, saved as UTF-8"
         ) from error
+
+
+def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table with a header, columns separated by tabs, as columns by name; blank lines are skipped.
+
+    Args:
+        path: the table, gzipped or not.
+        columns: those that it needs, in any place among others.
+        what: its rows are, for messages.
+
+    Returns:
+        Of each row the line number from 1, and its columns; those that a short row lacks are left out.
+
+    Raises:
+        InputError: no rows, a column that is missing or named twice, or a row with more columns than the header.
+    """
+    rows = [(number, _fields(line)) for number, line in numbered_lines(path)]
+    rows = [(number, fields) for number, fields in rows if any(fields)]
+    needed = f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
+    if len(rows) < 2:
+        raise InputError(f"{path} has no {what}; give a header with the {needed}, and rows")
+    number, header = rows[0]
+    if not set(columns) <= set(header):
+        raise InputError(
+            f"{path}, line {number}: the header has {', '.join(header)}; it needs the {needed}, separated by tabs"
+        )
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}, line {number}: the header names a column twice; give each its own name")
+    for number, fields in rows[1:]:
+        if any(fields[len(header) :]):
+            raise InputError(
+                f"{path}, line {number}: {len(fields)} columns where the header has {len(header)}; name every column, "
+                "row names too"
+            )
+    return [(number, dict(zip(header, fields, strict=False))) for number, fields in rows[1:]]
+
+
+def _fields(line: str) -> list[str]:
+    """The columns of a line of a table, without the quotation marks that R and spreadsheets put around them."""
+    fields = [field.strip() for field in line.split("\t")]
+    return [field[1:-1].replace('""', '"') if re.fullmatch('".*"', field) else field for field in fields]
 
 
 def _unreadable(path: str | Path, error: Exception) -> InputError:

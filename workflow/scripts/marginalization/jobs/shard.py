@@ -92,10 +92,11 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config.placement, length - int(widest))
     elements = elements if controls else motifs_and_annotations(elements)
+    names = backgrounds["name"].tolist()
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
         placed=list(place(elements, placement, length)),
-        args=[arg[first:end] for arg in load_inputs(config.models[model], model, len(backgrounds))],
+        args=[arg[first:end] for arg in load_inputs(config.models[model], model, len(backgrounds), names)],
         targets=probe["targets"],
         positions=probe["profile_length"],
         n_backgrounds=len(backgrounds),

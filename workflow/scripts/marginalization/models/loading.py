@@ -9,18 +9,20 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..config.models import input_rows
 from ..config.sections import Input, Model
 from ..errors import InputError
 from ..inputs.model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_model, zip_entries
 from .checkpoints import load_weights
 from .factories import make
 from .keras import load_keras
+from .layouts import LettersLast
 from .process_state import state_kept
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,12 @@ def load_model(spec: Model, name: str) -> Callable[..., Any]:
     place = f"models.{name}"
     if spec.chrombpnet or spec.bpnet:
         return load_keras(spec, place)
+    model = _load_own(spec, place)
+    return LettersLast(model) if spec.input_layout == ("positions", "letters") else model
+
+
+def _load_own(spec: Model, place: str) -> Callable[..., Any]:
+    """The model of a file or a factory, as it is."""
     if spec.factory:
         model = _unwrapped(make(spec.factory, spec.kwargs or {}, place), place)
         if spec.weights:
@@ -44,23 +52,34 @@ def load_model(spec: Model, name: str) -> Callable[..., Any]:
     return _unwrapped(_load_file(spec.file, spec.trust_pickle, place), place)
 
 
-def load_inputs(spec: Model, name: str, n_backgrounds: int) -> list[torch.Tensor]:
+def load_inputs(spec: Model, name: str, n_backgrounds: int, names: Sequence[str] | None = None) -> list[torch.Tensor]:
     """A model's further inputs, each with a row for each of all the backgrounds of the screen.
 
+    Args:
+        spec: the model's section.
+        name: the model's.
+        n_backgrounds: how many there are.
+        names: of the backgrounds; without them, inputs from tables have the tables' rows in their order.
+
     Raises:
-        InputError: a file that is no .npy or .npz, or that has another number of rows; a constant that is no tensor, or
-            holds another number of numbers than its shape.
+        InputError: a file that is no .npy or .npz, or that has another number of rows; a table without a row for a
+            background; a constant that is no tensor, or holds another number of numbers than its shape.
     """
     inputs = []
     for i, item in enumerate(spec.inputs):
-        if item.constant is not None:
-            filled = _constant(item, f"models.{name}.inputs[{i}]")
+        place = f"models.{name}.inputs[{i}]"
+        if item.constant is not None or item.one_hot is not None:
+            filled = _constant(item, place) if item.constant is not None else _one_hot(item)
             inputs.append(filled.expand(n_backgrounds, *filled.shape))
             continue
-        array = _load_array(item, f"models.{name}.inputs[{i}]")
+        if item.table is not None:
+            rows = torch.from_numpy(input_rows(item, names, place))
+            inputs.append(rows if names else rows[torch.arange(n_backgrounds) % len(rows)])
+            continue
+        array = _load_array(item, place)
         if array.shape[:1] != (n_backgrounds,):
             raise InputError(
-                f"config: models.{name}.inputs[{i}]: {item.file} has shape {array.shape}, but there are "
+                f"config: {place}: {item.file} has shape {array.shape}, but there are "
                 f"{n_backgrounds} backgrounds; give one row for each, in the order of backgrounds.parquet"
             )
         # float64 is what numpy writes unasked, and not what a model of float32 takes.
@@ -82,6 +101,13 @@ def _constant(item: Input, place: str) -> torch.Tensor:
             f"config: {place}: the constant has {values.size} numbers, and shape {list(shape)} holds {math.prod(shape)}"
         )
     return torch.from_numpy(values.reshape(shape))
+
+
+def _one_hot(item: Input) -> torch.Tensor:
+    """A one-hot input, float32 (size,)."""
+    assert item.one_hot is not None
+    assert item.size is not None
+    return torch.nn.functional.one_hot(torch.tensor(item.one_hot), item.size).float()
 
 
 def _load_array(item: Input, place: str) -> np.ndarray:

@@ -15,11 +15,16 @@ from torch import nn
 
 from ..config.checks import Everything
 from ..config.sections import Readout
+from ..config.targets import tracks_of
 from ..errors import InputError
 from .factories import import_callable
+from .layouts import ChosenTracks, described, positions_last
 
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
+
+LISTED = 8
+"""How many targets a message lists."""
 
 STRANDS = {1: ["total"], 2: ["+", "-"]}
 
@@ -62,6 +67,9 @@ class ReadoutModel(nn.Module):
         self.model = model
         self.readouts = readouts
         self.average_strands = average_strands
+        tracks = {name: tracks_of(readout, name) for name, readout in readouts.items()}
+        self.chosen = {name: ChosenTracks(of, name) for name, of in tracks.items() if of.numbers}
+        self.buffers_of_tracks = nn.ModuleList(self.chosen.values())  # a ModuleDict's keys may have no dots
         self.functions = {
             name: import_callable(readout.function, f"readouts.{name}.function")
             for name, readout in readouts.items()
@@ -93,7 +101,7 @@ class ReadoutModel(nn.Module):
                 values[name] = value
             elif readout.profile:
                 both = [pick(outputs, key, name, n) for key in (readout.profile.logits, readout.profile.counts)]
-                profile = expected_profile(*both)
+                profile = expected_profile(positions_last(both[0], readout, name), both[1])
                 profile = profile.flip(-1) if reverse else profile
                 values[name] = taken(profile, readout.positions, name).sum(dim=-1)
                 if readout.profile.keep:
@@ -101,12 +109,26 @@ class ReadoutModel(nn.Module):
             elif isinstance(readout, Everything):
                 values[name] = _everything(outputs, name, n)
             else:
-                y = pick(outputs, readout.output, name, n)
-                if reverse and readout.positions != "all":
+                y = self._taken_tracks(pick(outputs, readout.output, name, n), name, reverse)
+                if reverse and (readout.layout or readout.positions != "all"):
                     y = y.flip(-1)
                 value = _REDUCTIONS[readout.reduce](taken(y, readout.positions, name))
                 values[name] = value.reshape(value.shape[0], -1)
         return values
+
+    def _taken_tracks(self, y: torch.Tensor, name: str, reverse: bool) -> torch.Tensor:
+        """The tracks of an output that a readout takes, with the positions as the last axis, if it has any."""
+        readout, chosen = self.readouts[name], self.chosen.get(name)
+        y = positions_last(y, readout, name)
+        if chosen is None:
+            return y
+        if y.ndim == 2 and (readout.reduce != "none" or readout.positions != "all"):
+            raise InputError(
+                f"config: readouts.{name}: the output is {described(y)}, tracks without positions; leave out "
+                f"`positions` and `reduce`"
+            )
+        # An order that the config gives is applied to the targets.
+        return chosen(y, reverse and not readout.reverse_order)
 
     def _forward_order(self, key: Key, y: torch.Tensor) -> torch.Tensor:
         """A reverse complement's readout, or its profile, in the order of the targets."""
@@ -162,9 +184,10 @@ def taken(y: torch.Tensor, positions: Literal["all"] | int | tuple[int, ...], na
         return y
     start, end = ((length - positions) // 2, (length + positions) // 2) if isinstance(positions, int) else positions
     if not 0 <= start < end <= length:
+        axes = f"; it is {described(y)}, and where the last axis is not of positions `layout` says so"
         raise InputError(
             f"config: readouts.{name}.positions: {list(positions) if isinstance(positions, tuple) else positions} does "
-            f"not lie within the output's {length} positions"
+            f"not lie within the output's {length} positions{axes if y.ndim > 2 else ''}"
         )
     return y[..., start:end]
 
@@ -201,10 +224,15 @@ def target_names(readout: Readout, n: int, name: str) -> list[str]:
     Raises:
         InputError: the config names another number of targets, or gives an order of another length.
     """
-    names = list(readout.targets or ()) or (readout.profile and STRANDS.get(n)) or [str(i) for i in range(n)]
+    tracks = tracks_of(readout, name)
+    numbers = tracks.numbers if tracks.numbers and len(tracks.numbers) == n else range(n)
+    listed = readout.targets if isinstance(readout.targets, tuple) else ()
+    names = list(tracks.names or listed) or (readout.profile and STRANDS.get(n)) or [str(i) for i in numbers]
     if len(names) != n:
+        told = ", ".join(names[:LISTED]) + (" ..." if len(names) > LISTED else "")
         raise InputError(
-            f"config: readouts.{name}.targets names {len(names)} targets, but the readout has {n}: {', '.join(names)}"
+            f"config: readouts.{name}.targets names {len(names)} targets, but the readout has {n}: {told}"
+            + ("; reduce the positions of each track" if tracks.names and n % len(names) == 0 else "")
         )
     check_reverse_order(readout, n, name)
     return names
@@ -257,6 +285,4 @@ def _known(outputs: Any, name: str) -> dict[int | str, Any]:
 
 
 def _describe(value: Any) -> str:
-    return (
-        f"(batch, {', '.join(map(str, value.shape[1:]))})" if isinstance(value, torch.Tensor) else type(value).__name__
-    )
+    return described(value) if isinstance(value, torch.Tensor) else type(value).__name__

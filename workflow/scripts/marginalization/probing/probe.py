@@ -16,11 +16,13 @@ from ..config.sections import Config, Readout
 from ..errors import InputError
 from ..inference.consistency import FaultError, find_fault
 from ..inference.state import SEQUENCES
+from ..models.layouts import LettersLast
 from ..models.loading import load_inputs, load_model
 from ..models.readouts import Key, Profile, ReadoutModel, readout_of, target_names
 from ..sequences.letters import DNA, named_generator
 from ..sequences.onehot import one_hot_encode
 from ..store.files import sha256
+from .layouts import check_layouts
 from .remedies import Trial, of_failure, of_fault
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | 
     args = [arg[rows] for arg in load_inputs(config.models[name], name, n_backgrounds)]
     trial = Trial(model, X, args, config.compute.dtype, device)
     y = _examined(trial, f"config: models.{name}")
+    check_layouts(trial, config.placement.average_strands)
     _warn(y, name)
     return {
         "targets": {key: target_names(readout, y[key].shape[1], key) for key, readout in model.readouts.items()},
@@ -83,8 +86,9 @@ def _examined(trial: Trial, place: str) -> dict[Key, torch.Tensor]:
         if fault := find_fault(lambda chosen: list(run(chosen).values()), SEQUENCES, list(y.values())):
             raise FaultError(fault)
     except FaultError as error:
-        # The outer name is that of the module that holds the model and its readouts.
-        names = [changed.removeprefix("model.") for changed in error.changed]
+        # The outer names are those of the modules that hold the model, for its readouts and its input's layout.
+        outer = "model.model." if isinstance(trial.model.model, LettersLast) else "model."
+        names = [changed.removeprefix(outer) for changed in error.changed]
         changed = f"; running it changes {', '.join(names)}" if names else ""
         raise InputError(f"{place} {error.fault.value}{changed}. {of_fault(error, trial)}".strip()) from error
     except InputError:
@@ -120,15 +124,7 @@ def _warn(y: dict[Key, torch.Tensor], name: str) -> None:
     """Log what a model may do by intention, but is more likely a mistake."""
     for key, value in y.items():
         readout = readout_of(key)
-        if isinstance(key, Profile):
-            strands, positions = value.shape[1:]
-            if strands > positions:
-                logger.warning(
-                    "readouts.%s: the logits of models.%s have %d strands and %d positions: they should be (batch, "
-                    "strands, positions), and look like (batch, positions, strands)",
-                    *(readout, name, strands, positions),
-                )
-        elif torch.equal(value, value[:1].expand_as(value)):
+        if not isinstance(key, Profile) and torch.equal(value, value[:1].expand_as(value)):
             logger.warning(
                 "readouts.%s: models.%s gives the same for %d random sequences: does it have its weights, and does "
                 "it read its input?",

@@ -35,11 +35,11 @@ def marginals_per_second(model: ReadoutModel, config: Config, name: str, paths: 
         paths: with the attributes `elements` and `backgrounds`: the files to read.
         device: where.
     """
-    backgrounds = read_table(paths.backgrounds, BACKGROUNDS, columns=["sequence"])
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS, columns=["name", "sequence"])
     elements = read_table(paths.elements, ELEMENTS)
     few = backgrounds["sequence"].iloc[: min(MOST_BACKGROUNDS, config.shards.backgrounds)]
-    X = one_hot_encode(list(few))
-    args = [arg[: len(X)] for arg in load_inputs(config.models[name], name, len(backgrounds))]
+    X, names = one_hot_encode(list(few)), backgrounds["name"].tolist()
+    args = [arg[: len(X)] for arg in load_inputs(config.models[name], name, len(backgrounds), names)]
     length = config.length
     placement = written_out(config.placement, length - int(elements["width"].max()))
     placed = itertools.cycle(map(changed_part, place(elements, placement, length)))

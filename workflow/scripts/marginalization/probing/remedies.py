@@ -14,6 +14,7 @@ from torch import nn
 
 from ..inference.consistency import Fault, FaultError, find_fault
 from ..inference.prediction import predict
+from ..models.layouts import LettersLast
 from ..models.readouts import Key, ReadoutModel
 from .modes import CallsInTraining, exported_in_training, wrapped_modules
 
@@ -22,6 +23,9 @@ USUAL_LENGTHS = (200, 249, 500, 600, 1000, 1344, 2000, 2048, 2114)
 
 LONGEST_TRIED = 20_000
 """The longest sequence to try whether a model takes it, unless the backgrounds are longer."""
+
+LETTERS_LAST = "(batch, length, 4)"
+"""The layout that `input_layout` says."""
 
 OTHER_INPUTS = (
     r"flatten user inputs with exported input tree spec",
@@ -83,7 +87,7 @@ def of_fault(error: FaultError, trial: Trial) -> str:
     model = trial.model.model
     if (names := _put_in_evaluation(model)) and trial.fault() is None:
         return _evaluation_hint(names)
-    if exported_in_training(model):
+    if exported_in_training(_own(model)):
         return "It was exported in training mode: call model.eval() before the export, and save it again"
     if error.fault is Fault.BATCH and isinstance(model, nn.Module):
         for name, module in model.named_modules():
@@ -117,23 +121,32 @@ def of_failure(error: Exception, trial: Trial, n: int, place: str) -> str:
     other = len(trial.X) if n == 1 else 1
     if trial.runs(other):
         return _calls_hint(trial) or f"It runs on {other} of them, and must take any number at a time"
-    if _takes_other_inputs(model, message, 1 + len(trial.args)):
+    if _takes_other_inputs(_own(model), message, 1 + len(trial.args)):
         return f"List in {place}.inputs what it takes after the sequence, in its order"
+    for layout, X in _layouts(trial.X):
+        if trial.runs(n, X=X):
+            if layout == LETTERS_LAST and isinstance(model, LettersLast):
+                return f"It takes sequences as (batch, 4, length): leave out {place}.input_layout"
+            if layout == LETTERS_LAST:
+                return f"It takes sequences as {layout}: write `input_layout: [positions, letters]` in {place}"
+            return f"It takes sequences as {layout}: have a factory return a model that takes (batch, 4, length)"
     for length in _lengths(message, trial.X.shape[2]):
-        if trial.runs(n, X=_of_length(trial.X, length)):
+        if trial.runs(n, X=of_length(trial.X, length)):
             return (
                 f"It runs on sequences of {length} bases: set backgrounds.length to the length that the model was "
                 f"trained on"
             )
-    for layout, X in _layouts(trial.X):
-        if trial.runs(n, X=X):
-            return f"It takes sequences as {layout}: have a factory return a model that takes (batch, 4, length)"
     for dtype in ("float64", "float32"):
         if trial.runs(n, dtype=dtype):
             return f"It runs in {dtype}: set compute.dtype to that"
     if "mat1 and mat2 shapes" in message:
         return "Set backgrounds.length to the length that the model was trained on"
     return ""
+
+
+def _own(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The lab's own model, without what turns its input round."""
+    return model.model if isinstance(model, LettersLast) else model
 
 
 def _evaluation_hint(names: Sequence[str]) -> str:
@@ -192,7 +205,7 @@ def _lengths(message: str, length: int) -> list[int]:
     ]
 
 
-def _of_length(X: torch.Tensor, length: int) -> torch.Tensor:
+def of_length(X: torch.Tensor, length: int) -> torch.Tensor:
     """Sequences cut or repeated to a length."""
     return X.repeat(1, 1, -(-length // X.shape[2]))[:, :, :length]
 
@@ -200,7 +213,7 @@ def _of_length(X: torch.Tensor, length: int) -> torch.Tensor:
 def _layouts(X: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
     """Sequences as other models have them."""
     return [
-        ("(batch, length, 4)", X.transpose(1, 2)),
+        (LETTERS_LAST, X.transpose(1, 2).contiguous()),
         ("(batch, 4, 1, length)", X.unsqueeze(2)),
         ("(batch, 4, length, 1)", X.unsqueeze(3)),
         ("(batch, 1, 4, length)", X.unsqueeze(1)),

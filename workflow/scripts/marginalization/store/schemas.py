@@ -36,6 +36,8 @@ MOTIFS = pa.schema(
         ("source", pa.string()),
         ("element_id", pa.string()),
         ("matrix", pa.list_(pa.list_(pa.float64()))),
+        ("tf_class", pa.string()),
+        ("tf_family", pa.string()),
     ]
 )
 ANNOTATIONS = pa.schema(

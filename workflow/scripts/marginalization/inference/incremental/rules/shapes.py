@@ -156,6 +156,19 @@ class Select(Rule):
         return fit(delta.select(self.args["dim"], self.args["index"]), have._replace(axis=out.axis), out.lo, out.hi)
 
 
+class IndexSelect(Rule):
+    """Some indices of a dimension that is neither the batch's nor the positions'."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        return None if op.args["dim"] % (len(op.shape) + 1) in (0, window.axis) else cls(op.node, window)
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        indices = run.constant(self.args["index"])
+        return fit(delta.index_select(self.args["dim"], indices), have, out.lo, out.hi)
+
+
 @dataclass(frozen=True, eq=False)
 class Flip(Rule):
     """Dimensions turned round, the positions' among them or not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from ..inputs import intervals, motifs
+from ...inputs import intervals, motifs
 from .keys import DISTINCT, NotNegative, key, one_of, optional, section
 
 BITS: dict[str, Any] = {"minimum": 0, "maximum": 2}
@@ -28,6 +28,10 @@ class Jaspar:
     release: str = key("Such as JASPAR2026.")
     collection: str = key("Such as CORE.", "CORE")
     tax_group: str | None = key("Such as vertebrates; null takes all.", None)
+    tf_class: str | None = optional(
+        'Of the factor, such as "Homeo domain factors"; `*` stands for any letters.', without="all"
+    )
+    tf_family: str | None = optional('Of the factor, such as "HOX*".', without="all")
 
 
 @section
@@ -37,7 +41,8 @@ class Motifs:
     RULES: ClassVar = one_of("file", "jaspar")
     file: str | None = optional(
         "A table of motifs.",
-        more="MEME (minimal too), JASPAR text, TSV with the columns `name` and `sequence`, or FASTA.",
+        more="MEME (minimal too), JASPAR text, HOMER (.motif), TRANSFAC (.transfac), TF-MoDISco's results (.h5), TSV "
+        "with the columns `name` and `sequence`, or FASTA.",
     )
     format: motifs.Format | None = key("Of the file; null goes by its suffix.", None, without="by suffix")
     jaspar: Jaspar | None = optional(
@@ -55,17 +60,30 @@ class Motifs:
     trim: float | None = key(
         "Drop flanking columns of less information than this, in bits; null keeps all.", None, without="none", **BITS
     )
+    trim_contribution: float | None = optional(
+        "Of TF-MoDISco's patterns, drop flanking positions that contribute less than this share of the largest.",
+        without="`0.3`",
+        more="As its report and Fi-NeMo do it; 0 keeps all.",
+        minimum=0,
+        maximum=1,
+    )
 
 
 @section
 class Annotations:
     """A table of annotations."""
 
+    RULES: ClassVar = one_of("genome", "patterns")
     file: str = key("BED3 to BED12, narrowPeak, or Fi-NeMo's hits; may be gzipped.")
-    genome: str = key(
+    genome: str | None = optional(
         "FASTA file with the genome.",
         more="Plain, or compressed by bgzip. Its index (`.fai`) is used where it fits the file; where not, or there is "
         "none, the genome is read through, and the index written beside it if it can be.",
+    )
+    patterns: str | None = optional(
+        "TF-MoDISco's results (.h5): substitute the pattern that a hit of Fi-NeMo's is of, not the genome's letters.",
+        more="In place of `genome`. A pattern's consensus is trimmed at 0.3 of its largest contribution, and turned as "
+        "TF-MoDISco has it.",
     )
     format: intervals.Format | None = key(
         "Of the file; null goes by its content.",

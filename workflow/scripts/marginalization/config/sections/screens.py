@@ -1,149 +1,16 @@
-"""The config, section by section: the one source of its keys, their types, defaults, bounds and meanings."""
+"""The whole config, and its sections on how a screen is run and what is asked of it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from ..statistics.scales import DIFFERENCE, Scale, ScaleName
-from .keys import (
-    DISTINCT,
-    NAME,
-    REFERENCE,
-    Bounds,
-    Name,
-    NotNegative,
-    Numbers,
-    Positive,
-    key,
-    one_of,
-    optional,
-    read,
-    section,
-)
+from .keys import DISTINCT, NAME, REFERENCE, Bounds, Name, key, optional, read, section
+from .models import Model
+from .readouts import Readout
 from .substitutions import Backgrounds, Elements, Placement
 
 DEEP_LIFT_SHAP = "deep_lift_shap"
 SATURATION_MUTAGENESIS = "saturation_mutagenesis"
-
-
-@section
-class Input:
-    """A further input of a model."""
-
-    RULES: ClassVar = one_of("constant", "file") | {
-        "if": {"required": ["constant"], "properties": {"constant": {"type": "number"}}},
-        "then": {"required": ["shape"]},
-    }
-    constant: Numbers | None = optional(
-        "The same for each background: a number, which fills a tensor of `shape`, or the numbers themselves, as a list "
-        "or a nested list."
-    )
-    shape: tuple[Positive, ...] | None = optional(
-        "Shape of the constant, without the batch; of a list, its own when left out."
-    )
-    file: str | None = optional("An .npy file, or an .npz file and its `key`, with a row for each background.")
-    key: str | None = optional("Name of the array in an .npz file.")
-
-
-@section
-class Model:
-    """A model, from a file or a factory."""
-
-    RULES: ClassVar = one_of("file", "factory", "chrombpnet", "bpnet") | {
-        "dependentRequired": {"kwargs": ["factory"], "weights": ["factory"], "bias": ["chrombpnet"]},
-    }
-    file: str | None = optional(
-        "A TorchScript file, a torch.export file (.pt2), or a pickled module (with trust_pickle).",
-        more="Which one it is, is seen from its content.",
-    )
-    factory: str | None = optional(
-        "What makes the model: `package.module:callable` or `path/to/file.py:callable`.",
-        more="The callable may have dots in it, such as `bpnetlite.bpnet:BPNet.from_chrombpnet`.",
-        **REFERENCE,
-    )
-    chrombpnet: str | None = optional(
-        "A ChromBPNet as chrombpnet or ENCODE keeps it: an .h5 file, or a folder or a tar of folds.",
-        more="It brings its length, its readouts and its folds along: see below.",
-    )
-    bias: bool | None = optional("Keep a ChromBPNet's bias model in; without this key it is left out.")
-    bpnet: str | None = optional(
-        "A BPNet as Keras wrote it, such as that of basepairmodels: an .h5 file, or a folder or a tar of folds.",
-        more="It brings its length, its readouts, zero controls and its folds along: see below.",
-    )
-    kwargs: dict[str, Any] | None = optional(
-        "Keyword arguments of the factory.",
-        more="A value that is the path of a file, also within lists and mappings, counts as an input of the screen; "
-        "one that ends like a file (`.h5`, `.pt`, `.tsv` ...) where there is no file is an error.",
-    )
-    weights: str | None = optional(
-        "A state_dict (.pt, .pth or .safetensors) to load into what the factory made.",
-        more="It may be alone in its file or in a checkpoint: see below.",
-    )
-    trust_pickle: bool = key(
-        "Unpickle a whole module. A pickle can run any code, so say so only of files that you trust.", False
-    )
-    inputs: tuple[Input, ...] = key(
-        "The model's further inputs, in order, after the sequence.",
-        (),
-        more="`{constant: number, shape: [...]}`, the same for each background, such as zeros for a control track; "
-        "`{constant: [[0.5, 1], [0, 2]]}`, the numbers themselves, as a list or a nested list (with a `shape`, one "
-        "list holds them row by row); or `{file: x.npy}` or `{file: x.npz, key: name}` with a row for each background, "
-        "in the order of `backgrounds.parquet` (float64 becomes float32).",
-    )
-
-
-@section
-class Profile:
-    """The two outputs that make expected counts."""
-
-    logits: int | str = key("Output of logits, (batch, strands, positions) or (batch, positions).")
-    counts: int | str = key("Output of log(1 + counts), with one column in all or one for each strand.")
-    keep: bool = key("Also write the mean profiles to profiles.parquet.", True)
-
-
-@section
-class Readout:
-    """Scalars from a model's outputs."""
-
-    output: int | str = key("Which output, by its index or its key.", 0)
-    positions: Literal["all"] | Positive | Annotated[tuple[NotNegative, ...], Bounds(minItems=2, maxItems=2)] = key(
-        "Of the output's last axis: `all`, a number of central ones, or [start, end].", "all"
-    )
-    reduce: Literal["none", "sum", "mean", "max", "logsumexp"] = key(
-        "What to do with those positions.", "none", more="With `none` each is a target."
-    )
-    profile: Profile | None = optional(
-        "Expected counts, from an output of profile logits and one of log(1 + counts), in place of `output`.",
-        more="They are softmax(logits) x (exp(counts) - 1), summed over `positions`, for each strand. With one count "
-        "in all the softmax is over strands and positions together, as bpnet-lite and ChromBPNet are trained; with one "
-        "for each strand, over each strand. `keep: false` leaves the mean profiles out of `profiles.parquet`.",
-    )
-    function: str | None = optional(
-        "The lab's own, in place of `output`: `package.module:callable` or `path/to/file.py:callable`.",
-        more="It takes the model's outputs, and gives a tensor `(batch, targets)`.",
-        **REFERENCE,
-    )
-    targets: tuple[Annotated[str, Bounds(minLength=1)], ...] | None = optional(
-        "Names of the readout's columns; by default their numbers.", without="numbers, or `+` and `-`", **DISTINCT
-    )
-    reverse_order: tuple[NotNegative, ...] | None = optional(
-        "With average_strands, the order of the targets that a reverse complement's readout has.",
-        more="Such as `[1, 0]` for strands. Profiles, and `positions`, are turned round by themselves; without this "
-        "key targets keep their order, so strands of a plain `output` need it.",
-        **DISTINCT,
-    )
-    effect: ScaleName = key(
-        "The scale of its effects, on which predictions with and without an element are compared.",
-        DIFFERENCE.name,
-        more="See the formulas below.",
-    )
-    pseudocount: float | None = optional(
-        "Added to after and before for log2_fold_change and ratio; 0 when left out.", without="`0`", minimum=0
-    )
-
-    @property
-    def scale(self) -> Scale:
-        return Scale(self.effect, self.pseudocount or DIFFERENCE.pseudocount)
 
 
 @section
