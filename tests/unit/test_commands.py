@@ -4,6 +4,7 @@ import re
 
 import keras_files
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +13,11 @@ from marginalization import __version__
 from marginalization.commands.check import check_screen
 from marginalization.commands.cli import main
 from marginalization.commands.init import _text
+from marginalization.probing.probe import probe
 from marginalization.store.files import write_json
 from marginalization.store.paths import Results
 from marginalization.view.quantities import duration, size
+from safetensors.torch import save_file
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def test_a_config_for_what_keras_wrote_needs_its_path_alone(lab, capsys, key, ke
 
 
 def test_a_config_for_a_class_in_loci(lab, capsys):
-    (lab / "w.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    save_file({"letters": torch.ones(4), "scale": torch.ones(1)}, lab / "w.safetensors")
     model = ["--model", "lab.py:Letters", "--weights", "w.safetensors", "--length", 40]
     paths = ["--genome", "genome.fa", "--peaks", "loci.bed", "--motifs", "motifs.meme"]
     status, printed = call(capsys, "init", "configs/mine.yaml", *model, *paths)
@@ -122,6 +125,58 @@ def test_a_config_for_a_class_in_loci(lab, capsys):
     paths[3] = "loci.narrowPeak"
     assert call(capsys, "init", "summits.yaml", *model, *paths)[0] == 0
     assert yaml.safe_load((lab / "summits.yaml").read_text())["backgrounds"]["loci"]["summits"] is True
+
+
+NET = """
+import torch
+
+
+class Net(torch.nn.Module):
+    def forward(self, {inputs}):
+        return {outputs}
+
+
+def make():
+    return Net()
+"""
+OUTPUTS = {
+    "Profile": "X[:, [0, 3]][:, :, 10:-10], X.sum(dim=(1, 2)).unsqueeze(1)",
+    "Stranded": "X[:, [0, 3]], X[:, :2].sum(dim=2)",
+    "Tasks": "X.sum(dim=2)[:, :3]",
+    "Alone": "X.sum(dim=(1, 2))",
+    "Tracks": "X.cumsum(dim=2)",
+    "Named": "{'a': X.sum(dim=2), 'b': X}",
+    "Long": "X.flatten(1)",
+}
+READOUTS = {
+    "Profile": ["counts+", "counts-", "log_counts"],
+    "Stranded": ["counts+", "counts-", "+", "-"],
+    "Tasks": ["0", "1", "2"],
+    "Alone": ["0"],
+    "Tracks": ["0", "1", "2", "3"],
+    "Named": ["0", "1", "2", "3"] * 2,
+    "Long": ["0"],
+}
+
+
+@pytest.mark.parametrize("network", OUTPUTS)
+def test_readouts_fit_what_the_model_returns(lab, capsys, network):
+    """So that its first job takes them."""
+    (lab / "net.py").write_text(NET.format(inputs="X", outputs=OUTPUTS[network]))
+    arguments = ["--model", "net.py:make", "--length", 40, "--motifs", "motifs.tsv"]
+    assert call(capsys, "init", "mine.yaml", *arguments)[0] == 0
+    checked = check_screen("mine.yaml")
+    targets = probe(checked.config, "make", checked.plan.n_backgrounds)["targets"]
+    named = [name + target if name == "counts" else target for name, of in targets.items() for target in of]
+    assert named == READOUTS[network]
+
+
+def test_a_model_that_does_not_run_is_told_in_the_config(lab, capsys):
+    (lab / "net.py").write_text(NET.format(inputs="X, controls", outputs="X + controls"))
+    arguments = ["--model", "net.py:make", "--length", 40, "--motifs", "motifs.tsv"]
+    assert call(capsys, "init", "mine.yaml", *arguments)[0] == 0
+    assert "# The model did not run on one sequence of 40 bases: " in (lab / "mine.yaml").read_text()
+    assert "controls" in (lab / "mine.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from ..config.checks import readouts_of, require_file, require_writable
 from ..config.resolving import resolve
-from ..config.sections import Config
+from ..config.sections import Config, Readout
+from ..config.targets import tracks_of
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
@@ -165,5 +166,11 @@ def _targets(config: Config, results: Results, model: str) -> int | None:
     """How many targets a model's readouts have in all; None while that is not known."""
     if (probe := results.probe(model)).is_file():
         return sum(map(len, json.loads(probe.read_text())["targets"].values()))
-    named = [readout.targets for readout in readouts_of(config).values()]
+    named = [_names(name, readout) for name, readout in readouts_of(config).items()]
     return None if None in named else sum(len(of) for of in named if of)
+
+
+def _names(name: str, readout: Readout) -> tuple[str, ...] | None:
+    """The names that the config gives a readout's targets."""
+    listed = readout.targets if isinstance(readout.targets, tuple) else None
+    return tracks_of(readout, name).names or listed

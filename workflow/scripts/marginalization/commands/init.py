@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import math
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
 
 from ..config.models import check_reference
+from ..config.sections import Model
 from ..errors import InputError
 from ..inputs.intervals import NO_SUMMIT, read_intervals
-from ..inputs.model_formats import HDF5, SAFETENSORS, kind_of, require_model, require_weights
-from ..keras.packages import PACKAGES, brought_by, fold_files
+from ..inputs.model_formats import HDF5, PACKED, SAFETENSORS, kind_of, require_model, require_weights
+from ..keras.packages import PACKAGES, brought_by, fold_files, package_of
 from .bundled import root
 from .check import check_screen, require_snakemake, show
 from .options import Commands, positive
@@ -98,14 +101,13 @@ def config_text(path: Path, arguments: argparse.Namespace) -> str:
     Raises:
         InputError: one of the files is not what a screen can use; the message says what to give.
     """
-    model, brings_length = _model_lines(arguments.model, arguments.weights)
+    model = _model_section(arguments.model, arguments.weights)
+    brings_length = package_of(model) is not None
     if not brings_length and arguments.length is None:
         raise InputError("give --length, that of the model's input in bases, which this model's file does not say")
     motifs = f"file: {_text(arguments.motifs)}" if arguments.motifs else JASPAR
     backgrounds = RANDOM
-    annotations = (
-        "# annotations: [{file: sites.bed, genome: genome.fa}] # sequences of a genome, such as hits of motifs"
-    )
+    annotations = "# annotations: [{file: sites.bed, genome: genome.fa}] # sequences of a genome, such as motif hits"
     if arguments.genome:
         summits = _has_summits(arguments.peaks)
         locus = f"file: {_text(arguments.peaks)}, genome: {_text(arguments.genome)}"
@@ -116,23 +118,25 @@ def config_text(path: Path, arguments: argparse.Namespace) -> str:
     return TEXT.format(
         screen=_name(path.stem),
         model_name=_name(re.split(r"[/:]", arguments.model.rstrip("/"))[-1].split(".")[0]),
-        model="\n    ".join(model),
-        readouts="" if brings_length else READOUTS,
+        model="\n    ".join(f"{key}: {_text(value)}" for key, value in model.items()),
+        readouts="" if brings_length else _readouts_text(model, arguments.length),
         motifs=motifs,
         annotations=annotations,
         backgrounds=length + backgrounds,
     )
 
 
-def _model_lines(model: str, weights: str | None) -> tuple[list[str], bool]:
-    """The keys of a model, and whether its files say how long its input is."""
+def _model_section(model: str, weights: str | None) -> dict[str, Any]:
+    """The keys of a model in the config."""
+    from ..models.factories import import_callable  # with torch, which takes seconds
+
     if ":" in model and not Path(model).exists():
         check_reference(model, "--model")
         if weights:
             require_weights(weights, "--weights")
-        else:
+        elif inspect.isclass(import_callable(model, "--model")):
             raise InputError("give --weights, the state_dict of the model that this class makes")
-        return [f"factory: {_text(model)}", f"weights: {_text(weights)}"], False
+        return {"factory": model} | ({"weights": weights} if weights else {})
     if weights:
         raise InputError(f"--weights go with a class, such as --model path/to/file.py:Class, and {model} is none")
     if not Path(model).exists():
@@ -140,10 +144,28 @@ def _model_lines(model: str, weights: str | None) -> tuple[list[str], bool]:
     kind = None if Path(model).is_dir() else kind_of(model)
     if kind is SAFETENSORS:
         raise InputError(f"--model: {model} {kind.what}; give --model path/to/file.py:Class --weights {model}")
-    if kind is HDF5 or kind is None or model.endswith((".tar", ".tar.gz", ".tgz")):
-        return [f"{_package(model)}: {_text(model)}"], True
+    if kind in (None, HDF5, PACKED):
+        return {_package(model): model}
     require_model(model, False, "--model")
-    return [f"file: {_text(model)}"], False
+    return {"file": model}
+
+
+def _readouts_text(model: dict[str, Any], length: int) -> str:
+    """The section of readouts that fit what a model returns, or where it does not run, how such a section looks."""
+    from ..probing.suggestions import output_shapes, suggested_readouts
+
+    try:
+        shapes = output_shapes(Model(**model), length)
+    except InputError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:300] or type(error).__name__
+        return NO_READOUTS.format(length=length, error=told)
+    lines = ["", "readouts: # what of the model's outputs is compared"]
+    for name, readout in suggested_readouts(shapes).items():
+        axes = ", ".join(["batch", *map(str, shapes[readout.get("output", 0)])])
+        lines.append(f"  {name}: {_flow(readout)} # of ({axes})")
+    return "\n".join([*lines, ""])
 
 
 def _package(path: str) -> str:
@@ -175,7 +197,12 @@ def _name(text: str) -> str:
 
 def _text(path: str) -> str:
     """A path as YAML reads it back, among others on a line."""
-    return yaml.safe_dump([path], default_flow_style=True, width=math.inf, allow_unicode=True).strip()[1:-1]
+    return _flow([path])[1:-1]
+
+
+def _flow(value: Any) -> str:
+    """A value on a line of YAML."""
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf, allow_unicode=True).strip()
 
 
 JASPAR = "jaspar: {release: JASPAR2026, collection: CORE, tax_group: vertebrates} # or `file: motifs.meme`"
@@ -187,11 +214,11 @@ LOCI = """loci: {{{locus}}}
   transform: dinucleotide_shuffle # so that no site of the loci acts; `none` takes them as they are
   max_unknown: 0 # without an N"""
 
-READOUTS = """
-# What of the model's outputs is compared; without this each output is flattened, and each number is a target.
+NO_READOUTS = """
+# The model did not run on one sequence of {length} bases: {error}
+# It may need `inputs`, or another length. What of its outputs is compared, say so; without this all of them is.
 # readouts:
-#   counts: {output: 1, targets: [log_counts]} # the second output, of one column
-#   strands: {profile: {logits: 0, counts: 1}} # expected counts, of a BPNet's two outputs
+#   signal: {{output: 0, reduce: sum}} # of the first output the sum over its last axis
 """
 
 TEXT = """\

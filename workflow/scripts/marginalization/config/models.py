@@ -99,7 +99,7 @@ def complete(config: dict[str, Any]) -> None:
         spec["inputs"] = spec["inputs"] or [{"constant": 0, "shape": shape} for shape in shapes]
     outputs = {(of.profile, of.counts) for of in brought.values()}
     if not config["readouts"] and brought.keys() == config["models"].keys() and len(outputs) == 1:
-        config["readouts"] = _readouts(*outputs.pop())
+        config["readouts"] = readouts_of_profile(*outputs.pop())
 
 
 def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
     return models
 
 
-def _readouts(profile: int, counts: int) -> dict[str, Any]:
+def readouts_of_profile(profile: int, counts: int) -> dict[str, Any]:
     """Readouts of profile logits and log counts: the log counts, and expected counts with their profiles."""
     strands: dict[str, Any] = {"targets": ["+", "-"], "reverse_order": [1, 0]}
     named: dict[str, Any] = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {})

@@ -148,7 +148,7 @@ def pick(outputs: Any, output: int | str, name: str, n: int | None = None) -> to
             rows.
     """
     of_names = isinstance(output, str) and hasattr(outputs, "_asdict")  # of a NamedTuple
-    known = _known(outputs._asdict() if of_names else outputs, name)
+    known = outputs_by_key(outputs._asdict() if of_names else outputs, name)
     if output not in known:
         listed = ", ".join(f"{key!r} {_describe(value)}" for key, value in known.items())
         raise InputError(f"config: readouts.{name}: the model has no output {output!r}; it has {listed}")
@@ -246,7 +246,7 @@ def check_reverse_order(readout: Readout, n: int, name: str) -> None:
 
 def _everything(outputs: Any, name: str, n: int | None) -> torch.Tensor:
     """Every output flattened, side by side: the default readout."""
-    leaves = {key: pick(outputs, key, name, n) for key in _known(outputs, name)}
+    leaves = {key: pick(outputs, key, name, n) for key in outputs_by_key(outputs, name)}
     for key, leaf in leaves.items():
         if leaf[0].numel() > LARGEST_DEFAULT:
             raise InputError(
@@ -257,7 +257,7 @@ def _everything(outputs: Any, name: str, n: int | None) -> torch.Tensor:
     return torch.cat([leaf.reshape(leaf.shape[0], -1) for leaf in leaves.values()], dim=1)
 
 
-def _known(outputs: Any, name: str) -> dict[int | str, Any]:
+def outputs_by_key(outputs: Any, name: str) -> dict[int | str, Any]:
     """The outputs that are not None, by their keys, their fields' names, or their places in the model's tuple.
 
     Raises:
