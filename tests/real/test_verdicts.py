@@ -1,8 +1,10 @@
 """What the published ExplaiNN and DeepSTARR say of JASPAR, against controls."""
 
+import itertools
 import os
 
 import pandas as pd
+from marginalization.inputs.motifs import read_motifs
 from workflows import run
 
 JASPAR_BACKGROUNDS = int(os.environ.get("JASPAR_BACKGROUNDS", 6))
@@ -61,3 +63,39 @@ def test_deepstarr_calls_what_activates_in_s2_cells(apart):
     assert (dev > 0).all()
     assert (hk > 0).all()
     assert max(len(dev), len(hk)) <= 10
+
+
+ABSENT = ("MYOD1", "HNF4A", "POU5F1", "TAL1::TCF3", "PAX6", "GATA4", "TFAP2A", "SRF")
+"""Factors that a model of CTCF in K562 has no reason to know, most of which K562 does not express."""
+
+
+def test_two_sites_of_ctcf_act_together_and_absent_factors_do_not(apart):
+    """In the BPNet of CTCF: two sites next to each other, and pairs of motifs of which neither is CTCF's."""
+    by_factor = {motif.name.split()[-1]: motif.name for motif in reversed(read_motifs(apart / JASPAR["file"]))}
+    mismatched = [
+        {"first": by_factor[first], "second": by_factor[second], "distances": [5], "orientations": ["++"]}
+        for first, second in itertools.combinations(ABSENT, 2)
+    ]
+    ctcf = by_factor["CTCF"]
+    config = {
+        "screen": "pairs",
+        "models": {
+            "ctcf": {"factory": "published/models/bpnet400.py:BPNet", "weights": "published/models/bpnet400_ctcf.pt"}
+        },
+        "readouts": {"log_counts": {"output": 1, "targets": ["log_counts"]}},
+        "elements": {
+            "motifs": [JASPAR],
+            # All in one arrangement, so that each is compared with the controls of all.
+            "pairs": [{"first": ctcf, "second": ctcf, "distances": [5], "orientations": ["++"]}, *mismatched],
+            "controls": {"shuffles": 2, "per": "stratum"},
+        },
+        "backgrounds": {"length": 400, "random": {"n": 10}},
+    }
+    run(apart, config)
+    found = pd.read_parquet(apart / "results" / "pairs" / "pairs_summary.parquet")
+    of_ctcf = found["first"] == ctcf
+    assert found[of_ctcf]["significant"].all()
+    others = found[~of_ctcf]
+    print(f"mismatched pairs with pair_p < 0.05: {(others['pair_p'] < 0.05).mean():.1%} of {len(others)}")
+    assert not others["significant"].any()
+    assert (others["pair_p"] < 0.05).mean() <= 0.11  # 3 of 28

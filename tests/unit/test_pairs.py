@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.config.sections import Config
 from marginalization.config.sections.substitutions import Placement
+from marginalization.design.control_pairs import pairs_resolution
 from marginalization.design.elements import read_elements
 from marginalization.design.pairs import arrange
 from marginalization.design.placement import changed_part, place, placed_table
@@ -261,3 +262,19 @@ def test_pairs_off_the_end(tmp_path):
     assert sorted(run.placed["start"].unique()) == [0, 1, 2, 3, 4]
     listed = placed_table(run.elements, typed(Placement, {"start": [0, 1, 2, 3, 4], "strands": "+"}), 12)
     pd.testing.assert_frame_equal(run.placed, listed)
+
+
+def test_a_pair_in_an_arrangement_of_its_own_can_reach_less(tmp_path):
+    motifs = ["TGACTCA", "GATAAGG", "CACGTGT"]
+    names = [f"motif_{i}" for i in range(3)]
+    alike = [{"first": names[i], "second": names[i - 1], "distances": [2]} for i in range(3)]
+    other = {"first": names[0], "second": names[1], "distances": [3]}
+    told = {}
+    for pairs in (alike, [*alike, other]):
+        options = {"pairs": pairs, "controls": {"shuffles": 5, "pairs": 5}}
+        read = read_elements(Config.of(screen_of(tmp_path, motifs, ["ACGT" * 10], **options)))
+        told[len(pairs)] = pairs_resolution(read.pairs, read.control_pairs)
+    assert "with 15 controls of each motif" in told[3]
+    assert "in arrangements" not in told[3]
+    assert "with 15 controls of each motif" in told[4]
+    assert "in arrangements that few others have" in told[4]

@@ -164,7 +164,8 @@ def _readouts_text(model: dict[str, Any], length: int) -> str:
     lines = ["", "readouts: # what of the model's outputs is compared"]
     for name, readout in suggested_readouts(shapes).items():
         axes = ", ".join(["batch", *map(str, shapes[readout.get("output", 0)])])
-        lines.append(f"  {name}: {_flow(readout)} # of ({axes})")
+        names = "; `targets: [...]` names them" if axes.count(",") == 1 and "targets" not in readout else ""
+        lines.append(f"  {name}: {_flow(readout)} # of ({axes}){names}")
     return "\n".join([*lines, ""])
 
 

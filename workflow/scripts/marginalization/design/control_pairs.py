@@ -98,8 +98,15 @@ def pairs_resolution(pairs: pd.DataFrame, control_pairs: pd.DataFrame) -> str:
         return ""
     alike = arranged_alike(pairs, control_pairs)
     n_pairs = sum(len(arranged.pairs) for arranged in alike)
-    n_controls = max(min(len(rows) for rows, _ in arranged.controls.values()) for arranged in alike)
+    n_controls = [min(len(rows) for rows, _ in arranged.controls.values()) for arranged in alike]
+    smallest = [min(1.0, float(n_pairs * least_p(n))) for n in n_controls]
+    apart = (
+        f" ({max(smallest):.2g} for one in arrangements that few others have: give all pairs the same distances and "
+        f"orientations)"
+        if len(set(n_controls)) > 1
+        else ""
+    )
     return (
-        f"with {n_controls:,} controls of each motif the smallest q of a lone one among {n_pairs:,} pairs of motifs is "
-        f"{min(1.0, float(n_pairs * least_p(n_controls))):.2g}; more controls.pairs reach less"
+        f"with {max(n_controls):,} controls of each motif the smallest q of a lone one among {n_pairs:,} pairs of "
+        f"motifs is {min(smallest):.2g}{apart}; more controls.pairs reach less"
     )
