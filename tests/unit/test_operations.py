@@ -5,9 +5,9 @@ import contextlib
 import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.registry import RULES
 from marginalization.inference.incremental.rules.base import aten, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
-from marginalization.inference.incremental.rules.registry import RULES
 from marginalization.inference.incremental.simplify import SYNONYMS
 from random_networks import ACTIVATIONS, Layer, simple
 from test_incremental import assert_full, random_backgrounds

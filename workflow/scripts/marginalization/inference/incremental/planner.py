@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.fx import Node
 
+from .registry import rule_for
 from .rules.base import Rule, function_of, in_rows, is_size
-from .rules.registry import rule_for
 from .rules.windows import Window
 
 Parts = dict[Node, Window | None]

@@ -6,23 +6,14 @@ from typing import Any
 
 from torch.fx import Node
 
-from .base import Inputs, Operation, Rule, overloads
-from .convolution import Convolution
-from .pooling import AveragePool, MaxPool
-from .positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
-from .reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
-from .shapes import (
-    PERMUTATIONS,
-    Concatenation,
-    Flip,
-    Merge,
-    Pad,
-    Repeat,
-    Reshape,
-    Select,
-    Slice,
-    Split,
-)
+from .rules.base import Inputs, Operation, Rule, overloads
+from .rules.convolution import Convolution
+from .rules.pooling import AveragePool, MaxPool
+from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
+from .rules.reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
+from .rules.shapes.joining import Concatenation, Pad
+from .rules.shapes.picks import Flip, Select, Slice
+from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
 
 
 def _rules(rule: type[Rule], names: str) -> dict[Any, list[type[Rule]]]:
