@@ -225,6 +225,41 @@ def convolution_2d(draw, shape, args):
     )
 
 
+def transposed_convolution(draw, shape, args):
+    channels, length = shape
+    size, stride, dilation = _kernel(draw, length)
+    groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+    further = draw(st.integers(0, max(stride, dilation) - 1))
+    options = {"stride": stride, "dilation": dilation, "output_padding": further, "bias": draw(st.booleans())}
+    padding, out = draw(st.integers(0, 4)), groups * draw(st.integers(1, max(1, 6 // groups)))
+    if draw(st.booleans()):
+        module = nn.ConvTranspose1d(channels, out, size, padding=padding, groups=groups, **options)
+        return of_module(_randomized(draw, module))
+    options |= {"stride": (1, stride), "dilation": (1, dilation), "output_padding": (0, further)}
+    module = _randomized(draw, nn.ConvTranspose2d(1, 2, (2, size), padding=(1, padding), **options))
+    return Layer(lambda layer, x, *args: layer.inner[0](x[:, None]).flatten(1, 2), module)
+
+
+def backend_convolution(draw, shape, args):
+    """`torch.convolution`, which graphs of other makers hold."""
+    stride, padding, transposed = draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.booleans())
+    weight = _noise(draw, *((shape[0], 3) if transposed else (3, shape[0])), draw(st.integers(1, min(5, shape[1]))))
+    options = [[stride], [padding], [1], transposed, [0], 1]
+    return Layer(lambda layer, x, *args: torch.convolution(x, layer.weight, None, *options), weight=weight)
+
+
+def upsampling(draw, shape, args):
+    mode = draw(st.sampled_from(["nearest", "nearest-exact"]))
+    length, factor = draw(st.integers(1, 2 * shape[1] + 1)), draw(st.sampled_from([1, 1.5, 2, 2.7, 3]))
+    functions = [
+        lambda x: functional.interpolate(x, size=length, mode=mode),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode=mode),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode=mode, recompute_scale_factor=True),
+        lambda x: functional.interpolate(x[:, None], scale_factor=(2, factor), mode=mode).flatten(1, 2),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
 def normalization(draw, shape, args):
     kind = draw(st.sampled_from(["batch", "layer", "both", "group", "rms"]))
     if kind == "batch":
@@ -435,6 +470,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
+LAYERS += [transposed_convolution, backend_convolution, upsampling]
 LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 

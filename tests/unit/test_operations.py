@@ -1,6 +1,7 @@
 """Which rules are used, and over which windows, by arithmetic."""
 
 import contextlib
+from functools import partial
 
 import pytest
 import torch
@@ -60,6 +61,11 @@ def conv(*args, **options):
     return nn.Conv1d(*args, **options)
 
 
+def backend(layer, x, transposed=False):
+    """Convolutions as PyTorch's backends have them."""
+    return torch.convolution(x, layer.weight, None, [1], [1], [1], transposed, [0], 1)
+
+
 WINDOWS = {
     # By name: layers, and where the output of the last one differs when the positions 20 to 24 of 40 do.
     "conv": ([conv(4, 5, 7)], (14, 24)),
@@ -76,6 +82,16 @@ WINDOWS = {
     ),
     "conv 2d of rows": ([simple(lambda x: x.unsqueeze(2)), nn.Conv2d(4, 5, (1, 3), dilation=(1, 2))], (16, 24)),
     "conv 2d same": ([simple(lambda x: x[:, None]), nn.Conv2d(1, 2, (2, 4), padding="same")], (18, 25)),
+    "transposed conv": ([nn.ConvTranspose1d(4, 5, 3, stride=2)], (40, 49)),  # input i adds to 2 i to 2 i + 2
+    "transposed conv padded": ([nn.ConvTranspose1d(4, 2, 5, 3, 2, 1, dilation=2)], (58, 76)),
+    "transposed conv of stride 1": ([nn.ConvTranspose1d(4, 2, 7, padding=3)], (17, 27)),
+    "transposed conv in groups": ([nn.ConvTranspose1d(4, 4, 3, groups=2, bias=False)], (20, 26)),
+    "transposed conv 2d": ([simple(lambda x: x[:, None]), nn.ConvTranspose2d(1, 2, (2, 3), (2, 1), 1)], (19, 25)),
+    "convolution": ([Layer(backend, weight=torch.ones(5, 4, 3))], (19, 25)),
+    "convolution transposed": ([Layer(partial(backend, transposed=True), weight=torch.ones(4, 5, 3))], (19, 25)),
+    "upsampling": ([nn.Upsample(scale_factor=3)], (60, 72)),
+    "upsampling uneven": ([nn.Upsample(30)], (15, 18)),  # output o is of 4 o // 3, so 15 of 20 and 17 of 22
+    "upsampling 2d": ([simple(lambda x: x[:, None]), nn.Upsample(scale_factor=2, mode="nearest-exact")], (40, 48)),
     "batch norm": ([nn.BatchNorm1d(4)], (20, 24)),
     "batch norm 2d": ([simple(lambda x: x[:, None]), nn.BatchNorm2d(1)], (20, 24)),
     "layer norm": ([simple(lambda x: x.transpose(1, 2)), nn.LayerNorm(4)], (20, 24)),

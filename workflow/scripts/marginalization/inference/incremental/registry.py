@@ -7,12 +7,12 @@ from typing import Any
 from torch.fx import Node
 
 from .rules.base import Inputs, Operation, Rule, overloads
-from .rules.convolution import Convolution
+from .rules.convolution import Convolution, TransposedConvolution
 from .rules.pooling import AveragePool, MaxPool
 from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
 from .rules.reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
 from .rules.shapes.joining import Concatenation, Pad
-from .rules.shapes.picks import Flip, Select, Slice
+from .rules.shapes.picks import UPSAMPLING, Flip, Pick, Select, Slice
 from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
 
 
@@ -34,6 +34,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **{target: [Scale, Positionwise] for target in _rules(Scale, "mul.Tensor div.Tensor neg")},
     **_rules(BatchNorm, "batch_norm"),
     **_rules(Convolution, "conv1d conv2d conv1d.padding conv2d.padding"),
+    **_rules(TransposedConvolution, "conv_transpose1d conv_transpose2d.input"),
     **_rules(MaxPool, "max_pool1d max_pool2d"),
     **_rules(AveragePool, "avg_pool1d avg_pool2d"),
     **_rules(AdaptiveAverage, "adaptive_avg_pool1d adaptive_avg_pool2d"),
@@ -49,6 +50,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules(Slice, "slice.Tensor"),
     **_rules(Select, "select.int"),
     **_rules(Flip, "flip"),
+    **{target: [Pick] for target in UPSAMPLING},
     **_rules(Pad, "pad constant_pad_nd"),
     **_rules(Concatenation, "cat"),
     **_rules(Repeat, "repeat expand"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import torch
 from torch.fx import Node
 
-from ..base import Backgrounds, Deltas, Operation, Rule, shape_of
+from ..base import Backgrounds, Deltas, Operation, Rule, overloads, shape_of
 from ..windows import Window, fit
 
 
@@ -87,3 +88,62 @@ def _mirrored(op: Operation, dims: list[int], window: Window) -> Window:
         return window
     length = shape_of(op.source)[window.axis - 1]
     return window._replace(lo=length - window.hi, hi=length - window.lo)
+
+
+@dataclass(frozen=True, eq=False)
+class Pick(Rule):
+    """Operations of which each output position is that of one input position: upsampling, rolls, lists of positions."""
+
+    shares = False
+    picked: dict[int, torch.Tensor]
+    """Along each dimension that is not as it was, which position each output position is of."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        known = op.node.meta
+        if "picked" not in known:  # the same in all programs
+            known["picked"] = _picked(op)
+        picked = known["picked"]
+        if picked is None or 0 in picked:
+            return None
+        if (index := picked.get(window.axis)) is not None:
+            found = ((index >= window.lo) & (index < window.hi)).nonzero().flatten().tolist()
+            window = window._replace(lo=found[0], hi=found[-1] + 1) if found else window.clip(0, 0)
+        return cls(op.node, window, picked)
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        if (index := self.picked.get(out.axis)) is None:
+            return out.lo, out.hi
+        some = index[out.lo : out.hi]
+        return int(some.min()), int(some.max()) + 1
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        need = self.need(self.source, out)
+        delta = fit(delta, have, *need)
+
+        def index(dim: int) -> torch.Tensor:
+            some = self.picked[dim]
+            return (some[out.lo : out.hi] - need[0] if dim == out.axis else some).to(delta.device)
+
+        for dim in self.picked:
+            delta = delta.index_select(dim, run.once((self, dim, out), partial(index, dim)))
+        return delta
+
+
+UPSAMPLING = set(overloads("upsample_nearest1d.vec upsample_nearest2d.vec"))
+UPSAMPLING |= set(overloads("_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec"))
+
+
+def _picked(op: Operation) -> dict[int, torch.Tensor] | None:
+    """What an operation picks along each dimension, found with the numbers of the positions in place of values."""
+    shape = (1, *shape_of(op.source))
+    if op.target in UPSAMPLING:
+        found = {}
+        for dim in range(2, len(shape)):
+            numbers = torch.arange(shape[dim], dtype=torch.float64)
+            sizes = [n if i == dim else 1 for i, n in enumerate(shape)]
+            upsampled = op.target(numbers.view(sizes), *op.node.args[1:], **op.node.kwargs)
+            found[dim] = upsampled.movedim(dim, 0).flatten(1)[:, 0].long()
+        return found
+    return None
