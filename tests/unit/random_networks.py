@@ -260,6 +260,92 @@ def upsampling(draw, shape, args):
     return simple(draw(st.sampled_from(functions)))
 
 
+def picks(draw, shape, args):
+    """What picks positions or channels out of others."""
+    channels, length = shape
+    places = draw(st.lists(st.integers(-length, length - 1), min_size=1, max_size=6))
+    of_channels = draw(st.lists(st.integers(-channels, channels - 1), min_size=1, max_size=6))
+    shift, size, step = (draw(st.integers(low, 5)) for low in (-5, 1, 1))
+    ends = [draw(st.integers(0, length)) for _ in range(2)]
+    mode = draw(st.sampled_from(["reflect", "replicate", "circular"]))
+    functions = [
+        lambda x: x[:, :, places],
+        lambda x: x.index_select(1, torch.tensor(of_channels) % channels),
+        lambda x: x[:, of_channels],
+        lambda x: x.roll(shift, 2),
+        lambda x: x.roll((shift, 1, shift), (2, 1, -1)),
+        lambda x: x.repeat_interleave(size, 2),
+        lambda x: x.repeat_interleave(size, 1),
+        lambda x: x.unfold(2, min(size, length), step).flatten(2),
+        lambda x: x.unfold(2, min(size, length), step).amax(-1),
+        lambda x: x.unfold(1, 1, step).flatten(1, 2).unflatten(1, (-1, 1)).select(2, 0).unflatten(1, (-1, 1)).mT,
+        lambda x: functional.pad(x, ends, mode=mode),
+        lambda x: functional.pad(x[:, None], (*ends, 0, 0), mode=mode)[:, 0],
+        lambda x: x[:, :, places[0]].unsqueeze(2) * x.narrow(2, 0, 1),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def product(draw, shape, args):
+    """Matrices upon the channels, the positions, or at each position."""
+    channels, length = shape
+    n = draw(st.integers(1, 5))
+    sizes, function = draw(
+        st.sampled_from(
+            [
+                ((channels, n), lambda x, w: (x.mT @ w).mT),
+                ((n, channels), lambda x, w: w @ x),
+                ((length, n), lambda x, w: x @ w),
+                ((length, channels, n), lambda x, w: (x.mT.unsqueeze(2) @ w).squeeze(2).mT),
+                ((1, channels, n), lambda x, w: torch.bmm(x.mT, w.expand(x.shape[0], channels, n)).mT),
+                ((channels, n), lambda x, w: torch.einsum("ncl,co->nol", x, w)),
+                ((channels, length), lambda x, w: torch.einsum("bcl,cl->bl", x, w)[:, None]),
+                ((channels, length, n), lambda x, w: torch.einsum("bcl,clo->bo", x, w)[:, None]),
+                ((channels, n), lambda x, w: torch.tensordot(x, w, [[1], [0]]).mT),
+                ((channels,), lambda x, w: torch.einsum("bcl,bcl,c->bl", x, x.tanh(), w)[:, None]),
+                ((channels,), lambda x, w: (x.mT @ w).unsqueeze(1)),
+                ((channels * length, n), lambda x, w: (x.flatten(1) @ w).unsqueeze(2)),
+                ((1,), lambda x, w: (x.mT @ x * w).mT),
+                ((1,), lambda x, w: x.mT.unsqueeze(2).matmul(x.mT.tanh().unsqueeze(3)).flatten(1)[:, None] * w),
+            ]
+        )
+    )
+    return Layer(lambda layer, x, *args: function(x, layer.weight), weight=_noise(draw, *sizes) / 3)
+
+
+def mask(draw, shape, args):
+    """What is true or false of activations and letters."""
+    functions = [
+        lambda x: torch.where((x > 0) & (x.flip(1) < 0), x, 0.3 * x),
+        lambda x: x.masked_fill(x <= 0, 0.2),
+        lambda x: x * (x.relu() > 0),
+        lambda x: x - (x < 0).to(x.dtype),
+        lambda x: torch.cat([x > 0, x < 0], 1).to(x.dtype).roll(1, 2),
+        lambda x: (x > 0).any(1, keepdim=True).logical_not().float().to(x.dtype) + 0.1 * x,
+        lambda x: torch.where(x.relu() != 0, x.long().clamp(-2, 2) + 1, 0.5).to(x.dtype),
+        lambda x: functional.pad(x > 0, (1, 2)).flip(2)[:, :, 1:] * 1.0,
+        lambda x: (x > 0).sum(1, keepdim=True).to(x.dtype) + x,
+        lambda x: (x > 0)[:, :, 0].to(x.dtype).unsqueeze(2) * x[:, :, -1:],
+        lambda x: (x[:, :1] > 0) * torch.ones_like(x),
+        lambda x: functional.embedding((x > 0).long().argmax(1), torch.arange(8.0).view(-1, 2).to(x.dtype)).mT,
+        lambda x: torch.where((x > 0).all(2, keepdim=True), x, -x),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def stacked(draw, shape, args):
+    dim = draw(st.integers(1, 3))
+    functions = [
+        lambda x: torch.stack([x, x.tanh(), x], dim).sum(dim),
+        lambda x: torch.stack(x.unbind(1)[::-1], 1),
+        lambda x: torch.stack([x, torch.zeros_like(x)], 2).flatten(1, 2),
+        lambda x: torch.cat([x, x.new_ones(x.shape[0], 1, x.shape[2])], 1),
+        lambda x: x[:, :1].expand_as(x) * x.flatten(1).view_as(x),
+        lambda x: x + torch.full_like(x[:, :1, :1], 0.5),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
 def normalization(draw, shape, args):
     kind = draw(st.sampled_from(["batch", "layer", "both", "group", "rms"]))
     if kind == "batch":
@@ -436,6 +522,14 @@ def over_channels(draw, shape, args):
         lambda x: x.amax(1, keepdim=True),
         lambda x: x.max(1, keepdim=True)[0],
         lambda x: x.amin(1).unsqueeze(1),
+        lambda x: x.logsumexp(1, keepdim=True),
+        lambda x: x.var(1, correction=0)[:, None],
+        lambda x: x.std(1, keepdim=True, correction=0) + x,
+        lambda x: sum(torch.var_mean(x, 1, keepdim=True, correction=0)),
+        lambda x: (0.3 * x).tanh().prod(1, keepdim=True) + x,
+        lambda x: functional.normalize(x + 0.1, dim=1),
+        lambda x: x.cumsum(1) * 0.3,
+        lambda x: x - x.logsumexp(2, keepdim=True),
         lambda x: x - x.mean(2, keepdim=True),
         lambda x: x.cumsum(2) * 0.1,
     ]
@@ -470,7 +564,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
-LAYERS += [transposed_convolution, backend_convolution, upsampling]
+LAYERS += [picks, product, mask, stacked, transposed_convolution, backend_convolution, upsampling]
 LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 

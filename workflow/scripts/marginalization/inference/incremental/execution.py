@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from .planner import Program, Step
 from .rules.base import is_size
-from .rules.windows import Window, by_position, lay_out, narrow
+from .rules.windows import Window, by_position, lay_out, moved, narrow
 
 
 class Engine(Protocol):
@@ -161,7 +161,8 @@ class Run:
             return before
         whole = before.clone(memory_format=torch.contiguous_format)
         shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)
-        narrow(shaped, window).add_(env[node])
+        part = narrow(shaped, window)
+        part.copy_(moved(part, env[node])) if whole.dtype == torch.bool else part.add_(env[node])
         return whole
 
 

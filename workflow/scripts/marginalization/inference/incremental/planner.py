@@ -122,8 +122,11 @@ class Planner(NamedTuple):
                 continue
             spans = [(window.lo, window.hi)] * (node in self.outputs)
             for user in users:
-                out = needed[user]
-                spans.append((window.lo, window.hi) if out is None else reach.rules[user].need(node, out))
+                out, rule = needed[user], reach.rules.get(user)
+                if out is not None:
+                    spans.append(reach.rules[user].need(node, out))
+                else:
+                    spans.append((window.lo, window.hi) if rule is None else rule.need_whole(window))
             clipped = window.clip(min((lo for lo, _ in spans), default=0), max((hi for _, hi in spans), default=0))
             if clipped.width > 0:
                 needed[node] = clipped

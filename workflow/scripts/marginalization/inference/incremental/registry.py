@@ -6,60 +6,96 @@ from typing import Any
 
 from torch.fx import Node
 
-from .rules.base import Inputs, Operation, Rule, overloads
+from .rules.base import Inputs, Operation, Rule, is_float, overloads
 from .rules.convolution import Convolution, TransposedConvolution
 from .rules.pooling import AveragePool, MaxPool
-from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
-from .rules.reductions import ADAPTIVE_MAXIMA, AdaptiveAverage, AdaptiveMaximum, Extreme, Linear, Reduction
+from .rules.positionwise import (
+    BatchNorm,
+    Cast,
+    Comparison,
+    Embedding,
+    Logical,
+    Positionwise,
+    Relu,
+    Scale,
+    Sum,
+    Unchanged,
+)
+from .rules.products import MATMULS, Product
+from .rules.reductions import (
+    ADAPTIVE_MAXIMA,
+    AdaptiveAverage,
+    AdaptiveMaximum,
+    Extreme,
+    Linear,
+    Place,
+    Recomputed,
+    Reduction,
+)
 from .rules.shapes.joining import Concatenation, Pad
-from .rules.shapes.picks import UPSAMPLING, Flip, Pick, Select, Slice
+from .rules.shapes.picks import PICKS, UPSAMPLING, Flip, Pick, Select, Slice, Unfold
 from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
 
 
-def _rules(rule: type[Rule], names: str) -> dict[Any, list[type[Rule]]]:
-    return {operation: [rule] for operation in overloads(names)}
+def _rules(names: str, *rules: type[Rule]) -> dict[Any, list[type[Rule]]]:
+    return {operation: list(rules) for operation in overloads(names)}
 
 
 RULES: dict[Any, list[type[Rule]]] = {
     **_rules(
-        Positionwise,
         "gelu sigmoid tanh exp exp2 expm1 log log1p log2 log10 sqrt rsqrt silu elu softplus leaky_relu hardtanh "
         "hardswish hardsigmoid hardshrink softshrink threshold log_sigmoid mish selu celu relu6 clamp clamp_min "
         "clamp_max abs sign floor ceil round trunc square sin cos tan asin acos atan sinh cosh asinh acosh atanh erf "
         "erfc pow.Tensor_Scalar pow.Scalar pow.Tensor_Tensor prelu reciprocal softmax.int log_softmax.int layer_norm "
-        "rms_norm glu maximum minimum atan2 hypot logaddexp where.self",
+        "rms_norm glu maximum minimum atan2 hypot logaddexp where.self where.ScalarOther where.ScalarSelf "
+        "masked_fill.Scalar masked_fill.Tensor clamp.Tensor addcmul addcdiv lerp.Scalar lerp.Tensor nan_to_num sinc "
+        "xlogy.Tensor logit cumsum cumprod fmod.Scalar remainder.Scalar floor_divide div.Tensor_mode",
+        *(Positionwise, Logical),
     ),
-    **_rules(Relu, "relu"),
-    **_rules(Sum, "add.Tensor sub.Tensor rsub.Scalar"),
-    **{target: [Scale, Positionwise] for target in _rules(Scale, "mul.Tensor div.Tensor neg")},
-    **_rules(BatchNorm, "batch_norm"),
-    **_rules(Convolution, "conv1d conv2d conv1d.padding conv2d.padding"),
-    **_rules(TransposedConvolution, "conv_transpose1d conv_transpose2d.input"),
-    **_rules(MaxPool, "max_pool1d max_pool2d"),
-    **_rules(AveragePool, "avg_pool1d avg_pool2d"),
-    **_rules(AdaptiveAverage, "adaptive_avg_pool1d adaptive_avg_pool2d"),
+    **_rules("relu", Relu, Logical),
+    **_rules("add.Tensor sub.Tensor rsub.Scalar", Sum, Logical),
+    **_rules("mul.Tensor div.Tensor neg", Scale, Positionwise, Logical),
+    **_rules("gt.Scalar ge.Scalar lt.Scalar le.Scalar eq.Scalar ne.Scalar", Comparison),
+    **_rules("gt.Tensor ge.Tensor lt.Tensor le.Tensor eq.Tensor ne.Tensor", Comparison),
+    **_rules(
+        "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and.Tensor bitwise_or.Tensor", Logical
+    ),
+    **_rules("__and__.Tensor __or__.Tensor isnan isinf isfinite", Logical),
+    **_rules("embedding", Embedding),
+    **_rules("batch_norm", BatchNorm),
+    **_rules("conv1d conv2d conv1d.padding conv2d.padding", Convolution),
+    **_rules("conv_transpose1d conv_transpose2d.input", TransposedConvolution),
+    **_rules("max_pool1d max_pool2d", MaxPool),
+    **_rules("avg_pool1d avg_pool2d", AveragePool),
+    **_rules("adaptive_avg_pool1d adaptive_avg_pool2d", AdaptiveAverage),
     **{target: [AdaptiveMaximum] for target in ADAPTIVE_MAXIMA.values()},
-    **_rules(Linear, "linear"),
-    **_rules(Reduction, "sum.dim_IntList mean.dim"),
-    **_rules(Extreme, "amax amin"),
+    **_rules("linear", Linear),
+    **{target: [Product] for target in MATMULS},
+    **_rules("einsum tensordot", Product),
+    **_rules("sum.dim_IntList mean.dim", Reduction),
+    **_rules("amax amin logsumexp", Extreme),
+    **_rules("var.dim var.correction std.dim std.correction prod.dim_int linalg_vector_norm", Recomputed),
+    **_rules("argmax argmin any.dim any.dims all.dim all.dims", Place),
     **{target: [Reshape] for target in PERMUTATIONS},
-    **_rules(Reshape, "squeeze.dim squeeze.dims unsqueeze"),
-    **{target: [Reshape, Split, Merge] for target in overloads("view reshape flatten.using_ints unflatten.int")},
-    **_rules(Unchanged, "dropout clone contiguous detach alias dropout_ feature_dropout alpha_dropout"),
-    **_rules(Cast, "to.dtype to.dtype_layout to.device to.other _to_copy type_as"),
-    **_rules(Slice, "slice.Tensor"),
-    **_rules(Select, "select.int"),
-    **_rules(Flip, "flip"),
-    **{target: [Pick] for target in UPSAMPLING},
-    **_rules(Pad, "pad constant_pad_nd"),
-    **_rules(Concatenation, "cat"),
-    **_rules(Repeat, "repeat expand"),
+    **_rules("squeeze.dim squeeze.dims unsqueeze", Reshape),
+    **_rules("view reshape flatten.using_ints unflatten.int", Reshape, Split, Merge),
+    **_rules("dropout clone contiguous detach alias dropout_ feature_dropout alpha_dropout", Unchanged),
+    **_rules("to.dtype to.dtype_layout to.device to.other _to_copy type_as", Cast, Logical),
+    **_rules("slice.Tensor", Slice),
+    **_rules("select.int", Select),
+    **_rules("flip", Flip),
+    **_rules("unfold", Unfold),
+    **{target: [Pick] for target in UPSAMPLING | PICKS.keys()},
+    **_rules("pad", Pad, Pick),
+    **_rules("constant_pad_nd", Pad),
+    **_rules("cat", Concatenation),
+    **_rules("repeat expand", Repeat),
 }
 """Rules by operation; of several, the first that has one for the windows at hand."""
 
 
 def rule_for(node: Node, inputs: Inputs) -> Rule | None:
     """The rule for an operation on inputs that differ on windows."""
-    op = Operation(node)
-    found = (kind.match(op, inputs) for kind in RULES.get(node.target, []))
-    return next((rule for rule in found if rule is not None), None)
+    op, floats = Operation(node), all(map(is_float, inputs))
+    kinds = [kind for kind in RULES.get(node.target, []) if floats or kind.any_dtype]
+    return next((rule for kind in kinds if (rule := kind.match(op, inputs)) is not None), None)

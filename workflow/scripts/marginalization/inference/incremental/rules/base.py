@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Protocol, Self
 
 import torch
@@ -86,6 +87,9 @@ class Rule(Operation):
     adds = False
     """Whether its difference can be added to something for no more work."""
 
+    any_dtype = False
+    """Whether its inputs and output may be other than floating-point numbers: whole ones, true or false."""
+
     has_base = False
     """Whether it needs its inputs' differences added to something, its `base`."""
 
@@ -104,6 +108,10 @@ class Rule(Operation):
     def need(self, source: Node, out: Window) -> tuple[int, int]:
         """Which positions of an input the output looks at."""
         return out.lo, out.hi
+
+    def need_whole(self, window: Window) -> tuple[int, int]:
+        """Which positions of an input that differs on a window the output looks at, of a rule that `collapses`."""
+        return window.lo, window.hi
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         """The backgrounds' activations that `apply` asks for, whole where the window is None."""
@@ -159,12 +167,26 @@ def in_rows(node: Node) -> bool:
     return value.shape[0].node.expr.is_Symbol and not any(isinstance(n, torch.SymInt) for n in value.shape[1:])
 
 
+def is_float(node: Node) -> bool:
+    """Whether a node is a tensor of floating-point numbers."""
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
 def is_size(node: Node) -> bool:
     """Whether a node is a number that follows from the number of rows alone."""
     if node.target is aten.sym_size.int:
         return True
     numbers = isinstance(node.meta.get("val"), (int, float, torch.SymInt, torch.SymFloat))
     return numbers and bool(node.all_input_nodes) and all(map(is_size, node.all_input_nodes))
+
+
+def constant_of(node: Node) -> Any:
+    """What a node that depends on no input gives."""
+    if node.op == "get_attr":
+        return attrgetter(str(node.target))(node.graph.owning_module)
+    args, kwargs = torch.fx.map_arg((node.args, node.kwargs), constant_of)
+    return function_of(node)(*args, **kwargs)
 
 
 def overloads(names: str) -> list[Any]:

@@ -7,8 +7,8 @@ from typing import Any, Self
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, shape_of
-from .windows import Window, add_into, fit
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, is_float, shape_of
+from .windows import Window, add_into, difference, fit, moved
 
 
 class Positionwise(Rule):
@@ -19,7 +19,7 @@ class Positionwise(Rule):
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        if not in_rows(op.node):
+        if not in_rows(op.node) or not (cls.any_dtype or is_float(op.node)):
             return None
         hull = next(iter(inputs.values()))
         for node, window in inputs.items():
@@ -53,7 +53,11 @@ class Positionwise(Rule):
         return values
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        values = self.added(run, deltas, out)
+        after = self._after(run, self.added(run, deltas, out), out)
+        return after - run.background(self.node, out, after)
+
+    def _after(self, run: Backgrounds, values: dict[Node, torch.Tensor], out: Window) -> torch.Tensor:
+        """What the operation gives for values of its inputs that differ."""
         like = next(iter(values.values()))
 
         def value(node: Node) -> Any:
@@ -63,8 +67,8 @@ class Positionwise(Rule):
             return run.background(node, facing, like) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
-        after = self.target(*args, **kwargs)
-        return after - run.background(self.node, out, after)
+        y: torch.Tensor = self.target(*args, **kwargs)
+        return y
 
     def _others(self, inputs: Any) -> list[Node]:
         """The inputs that are as in the background, but differ between backgrounds."""
@@ -89,6 +93,54 @@ def _mixes(op: Operation, node: Node, axis: int) -> bool:
     if op.target is aten.prelu.default and op.args["weight"].meta["val"].numel() > 1:
         return axis == 1 or node is op.args["weight"]
     return "dim" in op.args and op.args["dim"] is not None and op.args["dim"] % ndim == axis
+
+
+class Logical(Positionwise):
+    """Those of which some input or the output is a whole number, or true or false."""
+
+    any_dtype = True
+
+    def added(self, run: Backgrounds, deltas: Deltas, out: Window) -> dict[Node, torch.Tensor]:
+        values = {}
+        for node, (have, delta) in deltas.items():
+            fitting = delta if run.comes_added(node) else fit(delta, have, out.lo, out.hi)
+            before = None if run.comes_added(node) else self.base(run, node, out, fitting)
+            values[node] = fitting if before is None else moved(before, fitting)
+        return values
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        after = self._after(run, self.added(run, deltas, out), out)
+        return difference(after, run.background(self.node, out, after))
+
+
+class Comparison(Logical):
+    """Comparisons of numbers that differences give exactly, so that ties stay ties: whole ones, letters, and zero."""
+
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        exact = op.args["other"] in (0, False) or not any(map(is_float, inputs))
+        return super().match(op, inputs) if exact or all(node.op == "placeholder" for node in inputs) else None
+
+
+class Embedding(Rule):
+    """Rows of a table, by whole numbers at each position."""
+
+    shares = False
+    any_dtype = True
+
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        table, indices = op.args["weight"], op.args["indices"]
+        known = list(inputs) == [indices] and not table.meta["of_batch"] and in_rows(op.node)
+        return cls(op.node, inputs[indices]) if known and not inputs[indices].flat else None
+
+    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
+        return [(self.node, out), (self.args["indices"], out)]
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        ((node, (have, delta)),) = deltas.items()
+        indices = run.background(node, out) + fit(delta, have, out.lo, out.hi)
+        return torch.embedding(run.constant(self.args["weight"]), indices) - run.background(self.node, out)
 
 
 class Relu(Positionwise):
@@ -186,6 +238,7 @@ class Unchanged(Rule):
     """Operations that leave the values as they are, such as dropout in evaluation mode."""
 
     flat = True
+    any_dtype = True
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
@@ -201,8 +254,7 @@ class Cast(Unchanged):
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        floats = all(node.meta["val"].is_floating_point() for node in (op.node, op.source))
-        return cls(op.node, window) if floats else None
+        return cls(op.node, window) if is_float(op.node) and is_float(op.source) else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         return super().apply(run, deltas, out).to(self.node.meta["val"].dtype)

@@ -47,6 +47,7 @@ class Pad(Rule):
 class Concatenation(Rule):
     """Tensors side by side, along the positions or another dimension than the batch's."""
 
+    any_dtype = True
     shares = False
     dim: int
     offsets: list[int]
@@ -79,7 +80,7 @@ class Concatenation(Rule):
         (_, first), *_ = deltas.values()
         size = list(self.shape)
         size[out.axis - 1] = out.width
-        total = first.new_zeros(len(first), *size)
+        total = first.new_zeros(len(first), *size, dtype=self.node.meta["val"].dtype)
         for node, offset in zip(self.args["tensors"], self.offsets, strict=True):
             if node not in deltas:
                 continue

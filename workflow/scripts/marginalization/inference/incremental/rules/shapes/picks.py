@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch.fx import Node
+from torch.nn import functional
 
-from ..base import Backgrounds, Deltas, Operation, Rule, overloads, shape_of
-from ..windows import Window, fit
+from ..base import Backgrounds, Deltas, Operation, Rule, aten, constant_of, overloads, shape_of
+from ..windows import Window, fit, moved
 
 
 @dataclass(frozen=True, eq=False)
 class Slice(Rule):
     """A slice along the positions, or along other dimensions than the batch's."""
 
+    any_dtype = True
     dim: int
     start: int = 0
     step: int = 1
@@ -47,25 +50,43 @@ class Slice(Rule):
         return delta if self.dim == 0 else self.target(delta, *self.node.args[1:], **self.node.kwargs)
 
 
+@dataclass(frozen=True, eq=False)
 class Select(Rule):
-    """One index of a dimension that is neither the batch's nor the positions'."""
+    """One index of a dimension, the positions' too, but not the batch's."""
+
+    any_dtype = True
+    dim: int
+    index: int
+    collapses: bool
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        dim = op.args["dim"] % (len(shape_of(op.source)) + 1)
-        if dim in (0, window.axis):
+        shape = shape_of(op.source)
+        dim = op.args["dim"] % (len(shape) + 1)
+        if dim == 0:
             return None
-        return cls(op.node, window._replace(axis=window.axis - (dim < window.axis)))
+        index = op.args["index"] % shape[dim - 1]
+        if dim != window.axis:
+            return cls(op.node, window._replace(axis=window.axis - (dim < window.axis)), dim, index, False)
+        return cls(op.node, window.clip(index, index + 1), dim, index, True)
+
+    def need_whole(self, window: Window) -> tuple[int, int]:
+        return self.index, self.index + 1
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
-        return fit(delta.select(self.args["dim"], self.args["index"]), have._replace(axis=out.axis), out.lo, out.hi)
+        return fit(delta.select(self.dim, self.index), have._replace(axis=out.axis), out.lo, out.hi)
+
+    def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        return moved(run.background(self.node), delta.select(self.dim, self.index - have.lo))
 
 
 @dataclass(frozen=True, eq=False)
 class Flip(Rule):
     """Dimensions turned round, the positions' among them or not."""
 
+    any_dtype = True
     dims: list[int]
 
     @classmethod
@@ -94,6 +115,7 @@ def _mirrored(op: Operation, dims: list[int], window: Window) -> Window:
 class Pick(Rule):
     """Operations of which each output position is that of one input position: upsampling, rolls, lists of positions."""
 
+    any_dtype = True
     shares = False
     picked: dict[int, torch.Tensor]
     """Along each dimension that is not as it was, which position each output position is of."""
@@ -131,19 +153,103 @@ class Pick(Rule):
         return delta
 
 
+@dataclass(frozen=True, eq=False)
+class Unfold(Rule):
+    """Stretches of positions, or of another dimension than the batch's, side by side in a further dimension."""
+
+    any_dtype = True
+    dim: int
+    size: int
+    step: int
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        dim, size, step = op.args["dimension"] % (len(shape_of(op.source)) + 1), op.args["size"], op.args["step"]
+        if dim == 0:
+            return None
+        if dim == window.axis:
+            lo, hi = -(-(window.lo - size + 1) // step), (window.hi - 1) // step + 1
+            window = window._replace(lo=lo, hi=max(lo, hi)).clip(0, op.shape[dim - 1])
+        return cls(op.node, window, dim, size, step)
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        if self.dim != out.axis:
+            return out.lo, out.hi
+        return out.lo * self.step, (out.hi - 1) * self.step + self.size
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        return fit(delta, have, *self.need(self.source, out)).unfold(self.dim, self.size, self.step)
+
+
 UPSAMPLING = set(overloads("upsample_nearest1d.vec upsample_nearest2d.vec"))
 UPSAMPLING |= set(overloads("_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec"))
 
 
-def _picked(op: Operation) -> dict[int, torch.Tensor] | None:
+Picked = dict[int, torch.Tensor] | None
+
+
+def _picked(op: Operation) -> Picked:
     """What an operation picks along each dimension, found with the numbers of the positions in place of values."""
     shape = (1, *shape_of(op.source))
-    if op.target in UPSAMPLING:
-        found = {}
-        for dim in range(2, len(shape)):
-            numbers = torch.arange(shape[dim], dtype=torch.float64)
-            sizes = [n if i == dim else 1 for i, n in enumerate(shape)]
-            upsampled = op.target(numbers.view(sizes), *op.node.args[1:], **op.node.kwargs)
-            found[dim] = upsampled.movedim(dim, 0).flatten(1)[:, 0].long()
-        return found
-    return None
+    return (_upsampled if op.target in UPSAMPLING else PICKS[op.target])(op, shape)
+
+
+def _upsampled(op: Operation, shape: tuple[int, ...]) -> Picked:
+    found = {}
+    for dim in range(2, len(shape)):
+        numbers = torch.arange(shape[dim], dtype=torch.float64)
+        sizes = [n if i == dim else 1 for i, n in enumerate(shape)]
+        upsampled = op.target(numbers.view(sizes), *op.node.args[1:], **op.node.kwargs)
+        found[dim] = upsampled.movedim(dim, 0).flatten(1)[:, 0].long()
+    return found
+
+
+def _rolled(op: Operation, shape: tuple[int, ...]) -> Picked:
+    found: dict[int, torch.Tensor] = {}
+    if not op.args["dims"]:
+        return None
+    for dim, shift in zip(op.args["dims"], op.args["shifts"], strict=True):
+        dim %= len(shape)
+        found[dim] = found.get(dim, torch.arange(shape[dim])).roll(shift)
+    return found
+
+
+def _repeated(op: Operation, shape: tuple[int, ...]) -> Picked:
+    if op.args["dim"] is None:
+        return None
+    dim = op.args["dim"] % len(shape)
+    return {dim: torch.arange(shape[dim]).repeat_interleave(op.args["repeats"])}
+
+
+def _indexed(op: Operation, shape: tuple[int, ...]) -> Picked:
+    if op.target is aten.index.Tensor:
+        given = {dim: index for dim, index in enumerate(op.args["indices"]) if index is not None}
+    else:
+        given = {op.args["dim"] % len(shape): op.args["index"]}
+    ((dim, index), *others) = given.items()
+    value = index.meta["val"]
+    if others or index.meta["of_batch"] or value.ndim != 1 or value.dtype in (torch.bool, torch.uint8):
+        return None
+    return {dim: constant_of(index).cpu() % shape[dim]}
+
+
+def _mirrored_ends(op: Operation, shape: tuple[int, ...]) -> Picked:
+    """Of pads with a mode other than that of constants, which none takes."""
+    if op.args["mode"] == "constant":
+        return None
+    pads, found = list(op.args["pad"]), {}
+    for i in range(len(pads) // 2):
+        dim = len(shape) - 1 - i
+        numbers = torch.arange(shape[dim], dtype=torch.float64)[None, None]
+        found[dim] = functional.pad(numbers, pads[2 * i : 2 * i + 2], mode=op.args["mode"]).flatten().long()
+    return found
+
+
+PICKS: dict[Any, Callable[[Operation, tuple[int, ...]], Picked]] = {
+    aten.roll.default: _rolled,
+    aten.repeat_interleave.self_int: _repeated,
+    aten.index.Tensor: _indexed,
+    aten.index_select.default: _indexed,
+    aten.pad.default: _mirrored_ends,
+}

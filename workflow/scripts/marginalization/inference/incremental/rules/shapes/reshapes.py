@@ -18,6 +18,8 @@ PERMUTATIONS = set(overloads("permute transpose.int swapaxes swapdims movedim.in
 class Reshape(Rule):
     """Operations that move or drop dimensions, and leave the positions in their order."""
 
+    any_dtype = True
+
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
         before = shape_of(op.source)
@@ -44,6 +46,8 @@ class Reshape(Rule):
 @dataclass(frozen=True, eq=False)
 class Split(Rule):
     """A reshape that splits the positions into stretches, each of which is a position from there on."""
+
+    any_dtype = True
 
     size: int
     """How many positions a stretch is."""
@@ -73,6 +77,8 @@ class Split(Rule):
 class Merge(Rule):
     """A reshape that merges positions with dimensions behind theirs, so that each is a stretch from there on."""
 
+    any_dtype = True
+
     size: int
     """How many positions a stretch is."""
 
@@ -100,6 +106,8 @@ class Merge(Rule):
 
 class Repeat(Rule):
     """Copies side by side along other dimensions than the positions' and the batch's."""
+
+    any_dtype = True
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
