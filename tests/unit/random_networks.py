@@ -346,6 +346,39 @@ def stacked(draw, shape, args):
     return simple(draw(st.sampled_from(functions)))
 
 
+def attention(draw, shape, args):
+    """What mixes all positions: of what follows, only what is taken is to be computed."""
+    channels, length = shape
+    modules = [_randomized(draw, nn.Linear(channels, 4)) for _ in range(3)]
+    bias = _noise(draw, *draw(st.sampled_from([(length, length), (1, length), (2, length, length)])))
+    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself"]))
+
+    def function(layer, x, *args):
+        q, k, v = (inner(x.mT).unflatten(-1, (2, 2)).transpose(1, 2) for inner in layer.inner)
+        if kind == "by hand":
+            y = ((q @ k.mT) * 0.5 + layer.weight).softmax(-1) @ v
+        elif kind == "einsum":
+            weights = torch.einsum("n h i d, n h j d -> n h i j", q, k).softmax(-1)
+            y = torch.einsum("n h i j, n h j d -> n h i d", weights, v)
+        elif kind == "of itself":
+            y = functional.scaled_dot_product_attention(q, q, v)
+        else:
+            mask = layer.weight if kind == "biased" else None
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=kind == "causal")
+        y = y.transpose(1, 2).flatten(2).mT
+        return torch.cat([x, y], 1) if x.shape[1] != 4 else x + y
+
+    return Layer(function, *modules, weight=bias)
+
+
+def taken(draw, shape, args):
+    """A few positions, as a readout takes them."""
+    start = draw(st.integers(0, shape[1] - 1))
+    stop = draw(st.integers(start + 1, shape[1]))
+    functions = [lambda x: x[:, :, start:stop], lambda x: x[:, :, start : start + 1], lambda x: x[:, :, start, None]]
+    return simple(draw(st.sampled_from(functions)))
+
+
 def normalization(draw, shape, args):
     kind = draw(st.sampled_from(["batch", "layer", "both", "group", "rms"]))
     if kind == "batch":
@@ -564,7 +597,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
-LAYERS += [picks, product, mask, stacked, transposed_convolution, backend_convolution, upsampling]
+LAYERS += [attention, taken, picks, product, mask, stacked, transposed_convolution, backend_convolution, upsampling]
 LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 
@@ -707,6 +740,21 @@ def networks(draw, length=None):
         heads.append(Chain([inner, last]))
     form = draw(st.sampled_from(["one", "tuple", "dict", "nested"]))
     return Network(body, heads, form).double().eval(), X, args
+
+
+@st.composite
+def mixing_networks(draw):
+    """A network that mixes all positions, and of what some further layers make of them gives a few."""
+    X = nn.functional.one_hot(torch.randint(0, 4, (2, draw(st.integers(8, 30))), generator=_rng(draw)), 4).mT.double()
+    layers, shape, args = [], tuple(X.shape[1:]), [_noise(draw, 2, 2)]
+    between = draw(st.lists(st.sampled_from(LAYERS), min_size=1, max_size=4))
+    for kind in (convolution, attention, *between, taken):
+        layer = kind(draw, shape, args)
+        after = _shape_after(layer, shape, args)
+        if after is not None and len(after) == 2:
+            layers.append(layer)
+            shape = after
+    return Chain(layers).double().eval(), X, args
 
 
 @st.composite

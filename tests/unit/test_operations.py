@@ -450,6 +450,43 @@ def test_infinite_activations_are_taken_whole():
     assert "conv1d.default" not in without_rule(engine)
 
 
+AFTER_MIXING = {
+    # By name: what follows attention, before the positions 11 to 14 are taken.
+    "normed": [simple(lambda x: x.mT), nn.LayerNorm(4), nn.Linear(4, 3), nn.GELU(), simple(lambda x: x.mT)],
+    "convolution": [conv(4, 3, 5, padding=2, dilation=1), nn.BatchNorm1d(3), nn.ReLU(), nn.MaxPool1d(3, 1, 1)],
+    "transposed": [nn.ConvTranspose1d(4, 3, 4, 2, 1), nn.AvgPool1d(3, 2, 1, count_include_pad=False)],
+    "unpooled": [nn.Upsample(scale_factor=2), conv(4, 3, 3, padding=1, padding_mode="reflect")],
+    "convolution 2d": [simple(lambda x: x[:, None]), nn.Conv2d(1, 3, 3, padding=1), simple(lambda x: x.flatten(1, 2))],
+    "gated": [Layer(lambda layer, x: torch.cat([x, x * layer.inner[0](x).sigmoid()], 1), conv(4, 4, 1))],
+    "masked": [simple(lambda x: torch.where(x > 0, x, x.mean(1, keepdim=True)).masked_fill(x < -1, -1.0))],
+    "products": [Layer(lambda layer, x: torch.einsum("ncl,cd->ndl", x, layer.weight), weight=torch.ones(4, 3))],
+    "positions": [Layer(lambda layer, x: x.softmax(1) + layer.weight, weight=torch.ones(4, LENGTH))],
+    "scaled": [simple(lambda x: x * x.std(1, keepdim=True) - x.sum(1, keepdim=True) / 2)],
+    "moved": [simple(lambda x: functional.pad(x.flip(1), (3, 1)).roll(-2, 2).unfold(2, 2, 1)[..., 1])],
+}
+
+
+class Mixing(nn.Module):
+    """Attention, some layers, and of what they give a few positions."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.first, self.layers = conv(4, 4, 3, padding=1), nn.Sequential(*layers)
+
+    def forward(self, X):
+        x = self.first(X).mT
+        x = functional.scaled_dot_product_attention(x.tanh(), x, x) + x
+        return self.layers(x.mT)[:, :, 11:14]
+
+
+@pytest.mark.parametrize("name", AFTER_MIXING)
+def test_what_is_taken_after_positions_were_mixed(name):
+    engine = engine_of(Mixing(AFTER_MIXING[name]))
+    attention = next(step for step in engine.program(20, 24).steps if "attention" in str(step.node.target))
+    assert attention.parts
+    assert attention.out.width < 14
+
+
 def test_views_of_what_lies_in_memory_in_another_order():
     """A view that is possible in the model, but not of an activation that is put together."""
 

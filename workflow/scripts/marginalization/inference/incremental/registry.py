@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch.fx import Node
 
-from .rules.base import Inputs, Operation, Rule, is_float, overloads
+from .rules.base import Inputs, Operation, Rule, in_rows, is_float, is_size, overloads, shape_of
 from .rules.convolution import Convolution, TransposedConvolution
 from .rules.pooling import AveragePool, MaxPool
 from .rules.positionwise import (
@@ -21,7 +21,7 @@ from .rules.positionwise import (
     Sum,
     Unchanged,
 )
-from .rules.products import MATMULS, Product
+from .rules.products import MATMULS, Attention, Product
 from .rules.reductions import (
     ADAPTIVE_MAXIMA,
     AdaptiveAverage,
@@ -35,6 +35,7 @@ from .rules.reductions import (
 from .rules.shapes.joining import Concatenation, Pad
 from .rules.shapes.picks import PICKS, UPSAMPLING, Flip, Pick, Select, Slice, Unfold
 from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
+from .rules.windows import Window
 
 
 def _rules(names: str, *rules: type[Rule]) -> dict[Any, list[type[Rule]]]:
@@ -72,6 +73,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules("linear", Linear),
     **{target: [Product] for target in MATMULS},
     **_rules("einsum tensordot", Product),
+    **_rules("scaled_dot_product_attention", Attention),
     **_rules("sum.dim_IntList mean.dim", Reduction),
     **_rules("amax amin logsumexp", Extreme),
     **_rules("var.dim var.correction std.dim std.correction prod.dim_int linalg_vector_norm", Recomputed),
@@ -99,3 +101,46 @@ def rule_for(node: Node, inputs: Inputs) -> Rule | None:
     op, floats = Operation(node), all(map(is_float, inputs))
     kinds = [kind for kind in RULES.get(node.target, []) if floats or kind.any_dtype]
     return next((rule for kind in kinds if (rule := kind.match(op, inputs)) is not None), None)
+
+
+class Cut(NamedTuple):
+    """How a part of an operation's values is computed: by a rule, of its inputs on windows, or whole where it is None.
+
+    The part is `out`, None for all of an output that takes a part of its input.
+    """
+
+    rule: Rule
+    out: Window | None
+    inputs: dict[Node, Window | None]
+
+
+def cut_for(node: Node, part: Window | None) -> Cut | None:
+    """How to compute a part of an operation's values, or all of them where they are of a part of its input."""
+    if not in_rows(node):
+        return None
+    op, kinds = Operation(node), [kind for kind in RULES.get(node.target, []) if kind.cuts]
+    batch = [n for n in node.all_input_nodes if n.meta["of_batch"] and not is_size(n)]
+    if part is None:
+        return _taking(op, kinds[0]) if kinds and kinds[0] in (Slice, Select, Pick) and batch == [op.source] else None
+    for kind in kinds:
+        found = kind.cut(op, part.axis)
+        if found is not None:
+            rule, facing = found
+            needs = {n: facing[n].clip(*rule.need(n, part)) for n in batch if n in facing}
+            if all(window.width > 0 for window in needs.values()):
+                return Cut(rule, part, {n: needs.get(n) for n in batch})
+    return None
+
+
+def _taking(op: Operation, kind: type[Rule]) -> Cut | None:
+    """The narrowest part of its input that an operation takes, along one of its dimensions."""
+    found, least = None, 1.0
+    for at, length in enumerate(shape_of(op.source) if in_rows(op.source) else (), 1):
+        rule = kind.match(op, {op.source: Window(at, 0, length)})
+        if rule is None or rule.window.width == 0:
+            continue
+        lo, hi = rule.need_whole(rule.window) if rule.collapses else rule.need(op.source, rule.window)
+        if (hi - lo) / length < least:
+            part = None if rule.collapses else rule.window
+            found, least = Cut(rule, part, {op.source: Window(at, lo, hi)}), (hi - lo) / length
+    return found

@@ -37,7 +37,7 @@ def saving(nodes: Sequence[Node], program: Program) -> Saving:
     """What a program for a graph of these nodes saves."""
     full = sum(map(_cost, nodes))
     left = sum(_cost(step.node) * _part(step) for step in program.steps)
-    first = next((step.node for step in program.steps if step.rule is None and step.inputs), None)
+    first = next((step.node for step in program.steps if step.inputs and (step.rule is None or step.parts)), None)
     return Saving(1 - left / max(1, full), None if first is None else f"{first.target} at {_module(first)}")
 
 
@@ -65,6 +65,8 @@ def _shape(node: Any) -> tuple[int, ...]:
 
 def _part(step: Step) -> float:
     """Which part of an operation a step computes."""
+    if step.parts is not None and step.out is None:
+        return 1.0
     if step.out is not None:
         return size_of(step.node, step.out) / size_of(step.node, None)
     if step.rule is None:

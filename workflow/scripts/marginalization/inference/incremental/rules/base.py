@@ -16,6 +16,8 @@ from .windows import Window
 aten = torch.ops.aten
 Inputs = dict[Node, Window]
 Deltas = dict[Node, tuple[Window, torch.Tensor]]
+Wholes = dict[Node, torch.Tensor]
+"""Whole values."""
 
 
 class Backgrounds(Protocol):
@@ -93,6 +95,9 @@ class Rule(Operation):
     has_base = False
     """Whether it needs its inputs' differences added to something, its `base`."""
 
+    cuts = False
+    """Whether it can compute a part of the output's values too, where all of the inputs differ."""
+
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
         """The rule for an operation on inputs that differ on windows, if there is one."""
@@ -104,6 +109,19 @@ class Rule(Operation):
     def on(cls, op: Operation, window: Window) -> Self | None:
         """The rule where the first input alone differs, on a window."""
         return cls(op.node, window)
+
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        """A rule for parts of the output's values along an axis, and where, in full, inputs face it."""
+        batch = [n for n in op.node.all_input_nodes if n.meta["of_batch"] and not is_size(n)]
+        if batch != [op.source] or not in_rows(op.source):
+            return None
+        for at, length in enumerate(shape_of(op.source), 1):
+            facing = Window(at, 0, length)
+            rule = cls.on(op, facing)
+            if rule is not None and not rule.collapses and not rule.window.flat and rule.window.axis == axis:
+                return rule, {op.source: facing}
+        return None
 
     def need(self, source: Node, out: Window) -> tuple[int, int]:
         """Which positions of an input the output looks at."""
@@ -129,6 +147,15 @@ class Rule(Operation):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         """The output's difference."""
         raise NotImplementedError
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        """A part of the output's values, of a rule that `cuts`; where it is linear, computed as differences are.
+
+        Args:
+            parts: the values of inputs that face that part, on the windows that are needed.
+            wholes: those of the others that depend on the batch.
+        """
+        return self.apply(run, parts, out)
 
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         """The whole output, of a rule that `collapses`."""

@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Operation, Rule, shape_of
+from .base import Backgrounds, Deltas, Operation, Rule, Wholes, shape_of
 from .sliding import Kernel, Sliding, spatial
 from .windows import Window, add_into, fit, lay_out, matrix
 
@@ -23,6 +23,7 @@ PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
 class Convolution(Sliding):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
+    cuts = True
     shares = False
     adds = True
 
@@ -62,6 +63,10 @@ class Convolution(Sliding):
         y = convolve(delta, weight, None, strides, paddings, dilations, self.args["groups"])
         base = run.base(out, y)
         return y if base is None else y.add_(base)
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + _by_channel(run.constant(self.args["bias"]), y)
 
     def _begin(self, run: Backgrounds, out: Window, difference: torch.Tensor) -> None:
         """Set an output to what the difference is to be added to."""
@@ -116,6 +121,7 @@ class Convolution(Sliding):
 class TransposedConvolution(Rule):
     """Transposed convolutions: input i adds to the outputs `i * stride - padding + k * dilation` for each tap k."""
 
+    cuts = True
     shares = False
     adds = True
     at: int
@@ -151,6 +157,10 @@ class TransposedConvolution(Rule):
         base = run.base(out, y)
         return y if base is None else y + base
 
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + _by_channel(run.constant(self.args["bias"]), y)
+
     @cached_property
     def _along(self) -> tuple[list[int], ...]:
         """Strides, paddings, output paddings and dilations for a window, of whose outputs none is cropped."""
@@ -158,6 +168,10 @@ class TransposedConvolution(Rule):
         _, strides, paddings, dilations = map(list, zip(*self.kernels, strict=True))
         paddings[self.at] = further[self.at] = 0
         return strides, paddings, further, dilations
+
+
+def _by_channel(bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return bias.view(-1, *[1] * (y.ndim - 2))
 
 
 def _reached(kernel: Kernel, window: Window) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, is_float, overloads, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, in_rows, is_float, overloads, shape_of
 from .windows import Window, fit
 
 MATMULS = set(overloads("matmul bmm mm"))
@@ -26,6 +26,7 @@ class Product(Rule):
     A product is linear in an operand that alone differs; where several do, it is computed of what they are after.
     """
 
+    cuts = True
     flat = True
     shares = False
     operands: list[tuple[Node, Letters]]
@@ -71,6 +72,25 @@ class Product(Rule):
             return None
         return cls(op.node, inputs[first], operands, result, "", True)
 
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        named = _letters(op)
+        if named is None:
+            return None
+        operands, result = named
+        position, inputs = result[axis], {}
+        for node, letters in operands:
+            if not node.meta["of_batch"]:
+                continue
+            at = letters.index(position) if position in letters else None
+            faces = at is not None and in_rows(node) and shape_of(node)[at - 1] == op.shape[axis - 1]
+            if sum(other is node for other, _ in operands) > 1:
+                return None
+            if faces and at is not None:
+                inputs[node] = Window(at, 0, op.shape[axis - 1])
+        window = Window(axis, 0, op.shape[axis - 1])
+        return (cls(op.node, window, operands, result, position, False), inputs) if inputs else None
+
     def _facing(self, node: Node, letters: Letters, lo: int, hi: int) -> Window | None:
         """The window of an operand that faces positions of the output, if it has them."""
         if self.of_positions not in letters:
@@ -101,6 +121,17 @@ class Product(Rule):
         y = self._multiplied(values)
         return y - run.background(self.node, out) if several else y
 
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        given = []
+        for node, letters in self.operands:
+            if node in parts:
+                have, x = parts[node]
+                given.append(fit(x, have, out.lo, out.hi))
+            else:
+                facing = self._facing(node, letters, out.lo, out.hi)
+                given.append(wholes[node] if node in wholes else run.constant(node, facing))
+        return self._multiplied(given)
+
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         ((changed, (have, delta)),) = deltas.items()
         if have.flat:
@@ -121,6 +152,42 @@ class Product(Rule):
             y = self.target(*values, self.args["dims_self"], self.args["dims_other"])
         else:  # all of which matmul does, also where one of two has a row for all
             y = torch.matmul(*values)
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class Attention(Rule):
+    """Attention: what differs at one position differs at all, but each query's row is computed by itself."""
+
+    cuts = True
+
+    @classmethod
+    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
+        return None
+
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        query, mask = op.args["query"], op.args["attn_mask"]
+        others = op.args["key"], op.args["value"]
+        facing = Window(axis, 0, op.shape[axis - 1])
+        if axis != len(op.shape) - 1 or query in others or not in_rows(query) or op.args["is_causal"]:
+            return None
+        known = mask is None or not mask.meta["of_batch"]
+        return (cls(op.node, facing), {query: facing}) if known else None
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        def value(node: Node) -> torch.Tensor:
+            if node in parts:
+                have, x = parts[node]
+                return fit(x, have, out.lo, out.hi)
+            if node in wholes:
+                return wholes[node]
+            mask: torch.Tensor = run.constant(node)
+            rows = mask.shape[-2] if mask.ndim > 1 else 1
+            return mask if rows == 1 else mask.narrow(-2, out.lo, out.width)
+
+        args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
+        y: torch.Tensor = self.target(*args, **kwargs)
         return y
 
 

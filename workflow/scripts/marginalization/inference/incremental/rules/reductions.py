@@ -12,7 +12,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, is_float, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, is_float, shape_of
 from .windows import Window, difference, fit, moved, narrow
 
 
@@ -82,6 +82,7 @@ class AdaptiveMaximum(AdaptiveAverage):
 class Linear(Rule):
     """A dense layer: over channels at each position, or over the positions, of whose weights only the changed count."""
 
+    cuts = True
     flat = True
     shares = False
     collapses: bool
@@ -93,6 +94,10 @@ class Linear(Rule):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         return functional.linear(fit(delta, have, out.lo, out.hi), run.constant(self.args["weight"]))
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + run.constant(self.args["bias"])
 
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         have, delta = deltas[self.source]
@@ -107,6 +112,7 @@ class Linear(Rule):
 class OverDimensions(Rule):
     """Operations over dimensions, the positions' among them or not."""
 
+    cuts = True
     dims: list[int]
     collapses: bool
 
@@ -166,6 +172,11 @@ class Recomputed(OverDimensions):
         x = moved(run.background(self.source, self._of_source(out)), fit(delta, have, out.lo, out.hi))
         after = self.target(x, *self.node.args[1:], **self.node.kwargs)
         return difference(after, run.background(self.node, out))
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        have, x = parts[self.source]
+        y: torch.Tensor = self.target(fit(x, have, out.lo, out.hi), *self.node.args[1:], **self.node.kwargs)
+        return y
 
 
 class Place(Recomputed):

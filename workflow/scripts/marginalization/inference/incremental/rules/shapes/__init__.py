@@ -1,6 +1,6 @@
-"""Rules of what moves values without changing them: reshapes, picks of positions, tensors side by side.
+"""Rules of what moves values without changing them.
 
-They import nothing but what all rules do: `base.py` and `windows.py` of the folder above.
+Reshapes, picks of positions, and tensors side by side. They import only what all rules do, of the folder above.
 
 Open first: `reshapes.py`.
 """

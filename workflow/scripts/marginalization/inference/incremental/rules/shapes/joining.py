@@ -19,6 +19,7 @@ from ..windows import Window, add_into, fit
 class Pad(Rule):
     """Constants added at the ends of dimensions, or, where negative, ends cropped."""
 
+    cuts = True
     shift: int
     """By how many positions."""
     others: list[int]
@@ -35,6 +36,11 @@ class Pad(Rule):
         window = window._replace(lo=window.lo + shift, hi=window.hi + shift).clip(0, op.shape[window.axis - 1])
         return cls(op.node, window, shift, others)
 
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        zeros = not op.args.get("value")  # which an activation has where nothing is added
+        return super().cut(op, axis) if zeros else None
+
     def need(self, source: Node, out: Window) -> tuple[int, int]:
         return out.lo - self.shift, out.hi - self.shift
 
@@ -47,6 +53,7 @@ class Pad(Rule):
 class Concatenation(Rule):
     """Tensors side by side, along the positions or another dimension than the batch's."""
 
+    cuts = True
     any_dtype = True
     shares = False
     dim: int
@@ -69,6 +76,15 @@ class Concatenation(Rule):
             if (window := inputs.get(node)) is not None
         ]
         return cls(op.node, reduce(Window.hull, moved), dim, offsets)
+
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        tensors = op.args["tensors"]
+        if not all(map(in_rows, tensors)):
+            return None
+        inputs = {node: Window(axis, 0, shape_of(node)[axis - 1]) for node in tensors}
+        rule = cls.match(op, inputs)
+        return None if rule is None else (rule, inputs)
 
     def need(self, source: Node, out: Window) -> tuple[int, int]:
         if out.axis != self.dim:

@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from ..base import Backgrounds, Deltas, Operation, Rule, aten, constant_of, overloads, shape_of
+from ..base import Backgrounds, Deltas, Operation, Rule, Wholes, aten, constant_of, overloads, shape_of
 from ..windows import Window, fit, moved
 
 
@@ -19,6 +19,7 @@ from ..windows import Window, fit, moved
 class Slice(Rule):
     """A slice along the positions, or along other dimensions than the batch's."""
 
+    cuts = True
     any_dtype = True
     dim: int
     start: int = 0
@@ -54,6 +55,7 @@ class Slice(Rule):
 class Select(Rule):
     """One index of a dimension, the positions' too, but not the batch's."""
 
+    cuts = True
     any_dtype = True
     dim: int
     index: int
@@ -77,6 +79,10 @@ class Select(Rule):
         have, delta = deltas[self.source]
         return fit(delta.select(self.dim, self.index), have._replace(axis=out.axis), out.lo, out.hi)
 
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        have, x = parts[self.source]
+        return x.select(self.dim, self.index - have.lo) if self.collapses else self.apply(run, parts, out)
+
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         have, delta = deltas[self.source]
         return moved(run.background(self.node), delta.select(self.dim, self.index - have.lo))
@@ -86,6 +92,7 @@ class Select(Rule):
 class Flip(Rule):
     """Dimensions turned round, the positions' among them or not."""
 
+    cuts = True
     any_dtype = True
     dims: list[int]
 
@@ -115,6 +122,7 @@ def _mirrored(op: Operation, dims: list[int], window: Window) -> Window:
 class Pick(Rule):
     """Operations of which each output position is that of one input position: upsampling, rolls, lists of positions."""
 
+    cuts = True
     any_dtype = True
     shares = False
     picked: dict[int, torch.Tensor]
@@ -157,6 +165,7 @@ class Pick(Rule):
 class Unfold(Rule):
     """Stretches of positions, or of another dimension than the batch's, side by side in a further dimension."""
 
+    cuts = True
     any_dtype = True
     dim: int
     size: int

@@ -18,6 +18,7 @@ PERMUTATIONS = set(overloads("permute transpose.int swapaxes swapdims movedim.in
 class Reshape(Rule):
     """Operations that move or drop dimensions, and leave the positions in their order."""
 
+    cuts = True
     any_dtype = True
 
     @classmethod
@@ -47,6 +48,7 @@ class Reshape(Rule):
 class Split(Rule):
     """A reshape that splits the positions into stretches, each of which is a position from there on."""
 
+    cuts = True
     any_dtype = True
 
     size: int
@@ -77,6 +79,7 @@ class Split(Rule):
 class Merge(Rule):
     """A reshape that merges positions with dimensions behind theirs, so that each is a stretch from there on."""
 
+    cuts = True
     any_dtype = True
 
     size: int
@@ -107,6 +110,7 @@ class Merge(Rule):
 class Repeat(Rule):
     """Copies side by side along other dimensions than the positions' and the batch's."""
 
+    cuts = True
     any_dtype = True
 
     @classmethod
