@@ -17,6 +17,7 @@ from ..config.checks import Everything
 from ..config.sections import Readout
 from ..errors import InputError
 from .factories import import_callable
+from .outputs import as_callable
 
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
@@ -59,7 +60,7 @@ class ReadoutModel(nn.Module):
 
     def __init__(self, model: Callable[..., Any], readouts: dict[str, Readout], average_strands: bool = False):
         super().__init__()
-        self.model = model
+        self.model = as_callable(model)
         self.readouts = readouts
         self.average_strands = average_strands
         self.functions = {

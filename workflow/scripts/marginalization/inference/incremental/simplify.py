@@ -195,6 +195,7 @@ def _of_shape(graph: Graph, node: Node) -> Call | None:
 
 _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.convolution.default: _convolution,
+    aten._convolution.default: _convolution,
     aten.conv_transpose1d.default: _transposed,
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,
