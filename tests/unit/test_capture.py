@@ -242,9 +242,19 @@ def test_all_motifs_of_a_call_count(captures, monkeypatch):
 FIRST = nn.Conv1d(4, 8, 5, padding=2), (40 * 8 * 4 * 5, 8 / 40)
 """A layer; its operations, and the part that differs where its input does from 20 to 24: from 18 to 26."""
 
+
+class Channels(nn.Module):
+    """A product over channels."""
+
+    def forward(self, X):
+        return torch.einsum("ncl,cd->nld", X, torch.ones(8, 5))
+
+
 SAVINGS = [
     ([FIRST, (nn.ReLU(), (8 * 40, 8 / 40)), (nn.Conv1d(8, 2, 3, padding=1), (40 * 2 * 8 * 3, 10 / 40))], None),
     ([FIRST, (nn.Flatten(), (8 * 40, 8 / 40)), (nn.Linear(8 * 40, 6), (6 * 8 * 40, 8 / 40))], None),
+    ([FIRST, (nn.ConvTranspose1d(8, 2, 3, stride=2), (40 * 8 * 2 * 3, 17 / 81))], None),  # 36 to 53 of 81
+    ([FIRST, (Channels(), (40 * 8 * 5, 8 / 40))], None),
     ([FIRST, (nn.Softmax(2), (8 * 40, 1))], "aten.softmax.int at 1"),
 ]
 

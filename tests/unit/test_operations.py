@@ -124,7 +124,8 @@ WINDOWS = {
     "product over channels": ([simple(lambda x: (x + 2).prod(1)[:, None] + x.cumsum(1))], (20, 24)),
     "masked": ([simple(lambda x: x.masked_fill((x > 0) & ~(x < 0), 0.5))], (20, 24)),
     "mask of letters": ([simple(lambda x: (x.sum(1) == 0)[:, None] * 2.0 + x.bool().any(1)[:, None])], (20, 24)),
-    "tokens": ([weighted(lambda x, w: functional.embedding(x.argmax(1), w), 4, 3)], (20, 24)),
+    "counts of letters": ([simple(lambda x: functional.pad(x.bool(), (1, 1)).sum(1, keepdim=True))], (21, 25)),
+    "tokens": ([weighted(lambda x, w: functional.embedding(x.mT.argmax(-1), w), 4, 3)], (20, 24)),
     "shapes of others": ([simple(lambda x: x.sum(1, keepdim=True).expand_as(x) + torch.ones_like(x))], (20, 24)),
     "zeros beside": ([simple(lambda x: torch.cat([x.new_zeros(x.shape[0], 4, 3), x], 2))], (23, 27)),
     "batch norm": ([nn.BatchNorm1d(4)], (20, 24)),
@@ -346,8 +347,12 @@ def test_what_has_no_rule():
         (lambda x: x @ x.mT, "matmul.default"),
         (lambda x: x * torch.einsum("ncl,ncm->nlm", x, x).mean(1, keepdim=True), "einsum.default"),
         (lambda x: x.var(2), "var.dim"),
-        (lambda x: (x == x.amax(1, keepdim=True)).to(x.dtype), "eq.Tensor"),  # a tie that a difference would break
+        (
+            lambda x: (x.exp() == x.exp().amax(1, keepdim=True)).to(x.dtype),
+            "eq.Tensor",
+        ),  # ties
         (lambda x: (x.exp() >= 1).to(x.dtype), "ge.Scalar"),
+        (lambda x: (x.sin().relu().sum(1) > 0).to(x.dtype), "gt.Scalar"),  # zero, where all parts are
         (lambda x: x.exp().argmax(1), "argmax.default"),
         (lambda x: functional.layer_norm(x, (4, LENGTH)), "layer_norm.default"),
         (lambda x: functional.prelu(x.mT, torch.ones(LENGTH, dtype=x.dtype)), "prelu.default"),

@@ -8,20 +8,10 @@ from torch.fx import Node
 
 from .rules.base import Inputs, Operation, Rule, in_rows, is_float, is_size, overloads, shape_of
 from .rules.convolution import Convolution, TransposedConvolution
+from .rules.logical import Comparison, Embedding, Logical
 from .rules.pooling import AveragePool, MaxPool
-from .rules.positionwise import (
-    BatchNorm,
-    Cast,
-    Comparison,
-    Embedding,
-    Logical,
-    Positionwise,
-    Relu,
-    Scale,
-    Sum,
-    Unchanged,
-)
-from .rules.products import MATMULS, Attention, Product
+from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
+from .rules.products import PRODUCTS, Attention, Product
 from .rules.reductions import (
     ADAPTIVE_MAXIMA,
     AdaptiveAverage,
@@ -71,10 +61,9 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules("adaptive_avg_pool1d adaptive_avg_pool2d", AdaptiveAverage),
     **{target: [AdaptiveMaximum] for target in ADAPTIVE_MAXIMA.values()},
     **_rules("linear", Linear),
-    **{target: [Product] for target in MATMULS},
-    **_rules("einsum tensordot", Product),
+    **{target: [Product] for target in PRODUCTS},
     **_rules("scaled_dot_product_attention", Attention),
-    **_rules("sum.dim_IntList mean.dim", Reduction),
+    **_rules("sum.dim_IntList mean.dim", Reduction, Recomputed),
     **_rules("amax amin logsumexp", Extreme),
     **_rules("var.dim var.correction std.dim std.correction prod.dim_int linalg_vector_norm", Recomputed),
     **_rules("argmax argmin any.dim any.dims all.dim all.dims", Place),

@@ -200,6 +200,12 @@ def is_float(node: Node) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
+def is_exact(node: Node) -> bool:
+    """Whether a tensor holds whole numbers, of which differences are exact: the letters, and what is made of them."""
+    letters = node.op == "placeholder" or not is_float(node)
+    return letters or (node.target in KEEP_WHOLE and is_exact(node.all_input_nodes[0]))
+
+
 def is_size(node: Node) -> bool:
     """Whether a node is a number that follows from the number of rows alone."""
     if node.target is aten.sym_size.int:
@@ -223,3 +229,12 @@ def overloads(names: str) -> list[Any]:
         packet, _, overload = name.partition(".")
         found.append(getattr(getattr(aten, packet, None), overload or "default", None))
     return [operation for operation in found if operation is not None]
+
+
+KEEP_WHOLE = set(
+    overloads(
+        "sum.dim_IntList amax amin slice.Tensor select.int index_select flip permute transpose.int mT unsqueeze "
+        "squeeze.dim clone contiguous to.dtype to.dtype_layout abs relu reshape flatten.using_ints"
+    )
+)
+"""Operations on one tensor that make whole numbers of whole numbers."""

@@ -7,8 +7,19 @@ from typing import Any, Self
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, in_rows, is_float, shape_of
-from .windows import Window, add_into, difference, fit, moved
+from .base import (
+    Backgrounds,
+    Deltas,
+    Inputs,
+    Operation,
+    Rule,
+    Wholes,
+    aten,
+    in_rows,
+    is_float,
+    shape_of,
+)
+from .windows import Window, add_into, fit
 
 
 class Positionwise(Rule):
@@ -115,54 +126,6 @@ def _mixes(op: Operation, node: Node, axis: int) -> bool:
     if op.target is aten.prelu.default and op.args["weight"].meta["val"].numel() > 1:
         return axis == 1 or node is op.args["weight"]
     return "dim" in op.args and op.args["dim"] is not None and op.args["dim"] % ndim == axis
-
-
-class Logical(Positionwise):
-    """Those of which some input or the output is a whole number, or true or false."""
-
-    any_dtype = True
-
-    def added(self, run: Backgrounds, deltas: Deltas, out: Window) -> dict[Node, torch.Tensor]:
-        values = {}
-        for node, (have, delta) in deltas.items():
-            fitting = delta if run.comes_added(node) else fit(delta, have, out.lo, out.hi)
-            before = None if run.comes_added(node) else self.base(run, node, out, fitting)
-            values[node] = fitting if before is None else moved(before, fitting)
-        return values
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        after = self._after(run, self.added(run, deltas, out), out)
-        return difference(after, run.background(self.node, out, after))
-
-
-class Comparison(Logical):
-    """Comparisons of numbers that differences give exactly, so that ties stay ties: whole ones, letters, and zero."""
-
-    @classmethod
-    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        exact = op.args["other"] in (0, False) or not any(map(is_float, inputs))
-        return super().match(op, inputs) if exact or all(node.op == "placeholder" for node in inputs) else None
-
-
-class Embedding(Rule):
-    """Rows of a table, by whole numbers at each position."""
-
-    shares = False
-    any_dtype = True
-
-    @classmethod
-    def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        table, indices = op.args["weight"], op.args["indices"]
-        known = list(inputs) == [indices] and not table.meta["of_batch"] and in_rows(op.node)
-        return cls(op.node, inputs[indices]) if known and not inputs[indices].flat else None
-
-    def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        return [(self.node, out), (self.args["indices"], out)]
-
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        ((node, (have, delta)),) = deltas.items()
-        indices = run.background(node, out) + fit(delta, have, out.lo, out.hi)
-        return torch.embedding(run.constant(self.args["weight"]), indices) - run.background(self.node, out)
 
 
 class Relu(Positionwise):

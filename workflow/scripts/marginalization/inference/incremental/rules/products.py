@@ -14,6 +14,7 @@ from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, in
 from .windows import Window, fit
 
 MATMULS = set(overloads("matmul bmm mm"))
+PRODUCTS = MATMULS | set(overloads("einsum tensordot"))
 
 Letters = list[str]
 """A name for each dimension of a tensor; dimensions of one name are multiplied number by number."""
@@ -37,7 +38,7 @@ class Product(Rule):
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        named = _letters(op) if in_rows(op.node) else None
+        named = letters_of(op.node) if in_rows(op.node) else None
         if named is None or not all(map(in_rows, inputs)):
             return None
         operands, result = named
@@ -74,7 +75,7 @@ class Product(Rule):
 
     @classmethod
     def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
-        named = _letters(op)
+        named = letters_of(op.node)
         if named is None:
             return None
         operands, result = named
@@ -191,8 +192,11 @@ class Attention(Rule):
         return y
 
 
-def _letters(op: Operation) -> tuple[list[tuple[Node, Letters]], Letters] | None:
-    """The operands with a letter for each of their dimensions, and those of the result."""
+def letters_of(node: Node) -> tuple[list[tuple[Node, Letters]], Letters] | None:
+    """The operands of a product with a letter for each of their dimensions, and those of the result."""
+    op = Operation(node)
+    if op.target not in PRODUCTS:
+        return None
     if op.target is aten.einsum.default:
         terms, arrow, result = op.args["equation"].replace(" ", "").partition("->")
         named = [(node, list(term)) for node, term in zip(op.args["tensors"], terms.split(","), strict=True)]

@@ -12,7 +12,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, is_float, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, is_exact, shape_of
 from .windows import Window, difference, fit, moved, narrow
 
 
@@ -184,8 +184,7 @@ class Place(Recomputed):
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        exact = op.source.op == "placeholder" or not is_float(op.source)
-        return super().on(op, window) if exact else None
+        return super().on(op, window) if is_exact(op.source) else None
 
 
 TOGETHER: dict[Any, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -20,6 +20,7 @@ class Pad(Rule):
     """Constants added at the ends of dimensions, or, where negative, ends cropped."""
 
     cuts = True
+    any_dtype = True
     shift: int
     """By how many positions."""
     others: list[int]
