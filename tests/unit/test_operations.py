@@ -127,6 +127,10 @@ WINDOWS = {
     "counts of letters": ([simple(lambda x: functional.pad(x.bool(), (1, 1)).sum(1, keepdim=True))], (21, 25)),
     "tokens": ([weighted(lambda x, w: functional.embedding(x.mT.argmax(-1), w), 4, 3)], (20, 24)),
     "shapes of others": ([simple(lambda x: x.sum(1, keepdim=True).expand_as(x) + torch.ones_like(x))], (20, 24)),
+    "table of the type and shape of others": (
+        [weighted(lambda x, w: x + w.type_as(x).expand_as(x) + w.double().to(x), 4, 1)],
+        (20, 24),
+    ),
     "zeros beside": ([simple(lambda x: torch.cat([x.new_zeros(x.shape[0], 4, 3), x], 2))], (23, 27)),
     "batch norm": ([nn.BatchNorm1d(4)], (20, 24)),
     "batch norm 2d": ([simple(lambda x: x[:, None]), nn.BatchNorm2d(1)], (20, 24)),

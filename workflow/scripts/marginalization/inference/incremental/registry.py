@@ -71,7 +71,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules("squeeze.dim squeeze.dims unsqueeze", Reshape),
     **_rules("view reshape flatten.using_ints unflatten.int", Reshape, Split, Merge),
     **_rules("dropout clone contiguous detach alias dropout_ feature_dropout alpha_dropout", Unchanged),
-    **_rules("to.dtype to.dtype_layout to.device to.other _to_copy type_as", Cast, Logical),
+    **_rules("to.dtype to.dtype_layout to.device _to_copy", Cast, Logical),
     **_rules("slice.Tensor", Slice),
     **_rules("select.int", Select),
     **_rules("flip", Flip),

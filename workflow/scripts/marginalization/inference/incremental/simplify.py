@@ -173,11 +173,16 @@ def _stack(graph: Graph, node: Node) -> Call | None:
 def _as_another(graph: Graph, node: Node) -> Call | None:
     """The shape of another tensor, of which nothing else is used."""
     x, other = node.all_input_nodes if len(node.all_input_nodes) == 2 else node.all_input_nodes * 2
-    if not (in_rows(x) and in_rows(other)):
+    if not in_rows(other):
         return None
     target = aten.expand.default if node.target is aten.expand_as.default else aten.reshape.default
-    same = len(shape_of(x)) == len(shape_of(other))
-    return _call_of(target, x, [-1, *shape_of(other)]) if same or target is aten.reshape.default else None
+    return _call_of(target, x, [_further(graph, aten.sym_size.int, other, 0), *shape_of(other)])
+
+
+def _of_type(graph: Graph, node: Node) -> Call | None:
+    """The type and the device of another tensor, of which nothing else is used."""
+    value = node.meta["val"]
+    return _call_of(aten.to.device, node.all_input_nodes[0], value.device, value.dtype)
 
 
 def _of_shape(graph: Graph, node: Node) -> Call | None:
@@ -200,6 +205,7 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,
     **dict.fromkeys(overloads("expand_as view_as reshape_as"), _as_another),
+    **dict.fromkeys(overloads("type_as to.other"), _of_type),
     **dict.fromkeys(overloads("zeros_like ones_like full_like new_zeros new_ones new_full"), _of_shape),
 }
 """What spells an operation otherwise where it can."""
