@@ -12,7 +12,7 @@ from torch.fx import Node
 from torch.nn import functional
 
 from ..base import Backgrounds, Deltas, Operation, Rule, Wholes, aten, constant_of, overloads, shape_of
-from ..windows import Window, fit, moved
+from ..windows import Window, by_position, fit, moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,11 @@ class Pick(Rule):
             return (some[out.lo : out.hi] - need[0] if dim == out.axis else some).to(delta.device)
 
         for dim in self.picked:
-            delta = delta.index_select(dim, run.once((self, dim, out), partial(index, dim)))
+            some = run.once((self, dim, out), partial(index, dim))
+            if dim == 2 and by_position(delta):  # and stays so
+                delta = delta.permute(2, 0, 1).index_select(0, some).permute(1, 2, 0)
+            else:
+                delta = delta.index_select(dim, some)
         return delta
 
 
