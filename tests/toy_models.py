@@ -36,6 +36,21 @@ class Lookup(nn.Module):
         return X.sum(dim=-1) * self.table(index)
 
 
+class Centre(nn.Module):
+    """Attention between all positions, of which the four in the middle are taken: (n, 8, 4)."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.conv, self.queries = nn.Conv1d(4, 8, 5, padding=2), nn.Linear(8, 8)
+
+    def forward(self, X):
+        x, middle = self.conv(X).mT, X.shape[2] // 2
+        y = nn.functional.scaled_dot_product_attention(self.queries(x), x, x)
+        return (x + y).relu()[:, middle - 2 : middle + 2].mT
+
+
 class TwoHeads(nn.Module):
     """A tuple of the letters along the sequence, (n, letters, length), and the composition."""
 

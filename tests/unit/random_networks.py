@@ -225,6 +225,160 @@ def convolution_2d(draw, shape, args):
     )
 
 
+def transposed_convolution(draw, shape, args):
+    channels, length = shape
+    size, stride, dilation = _kernel(draw, length)
+    groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+    further = draw(st.integers(0, max(stride, dilation) - 1))
+    options = {"stride": stride, "dilation": dilation, "output_padding": further, "bias": draw(st.booleans())}
+    padding, out = draw(st.integers(0, 4)), groups * draw(st.integers(1, max(1, 6 // groups)))
+    if draw(st.booleans()):
+        module = nn.ConvTranspose1d(channels, out, size, padding=padding, groups=groups, **options)
+        return of_module(_randomized(draw, module))
+    options |= {"stride": (1, stride), "dilation": (1, dilation), "output_padding": (0, further)}
+    module = _randomized(draw, nn.ConvTranspose2d(1, 2, (2, size), padding=(1, padding), **options))
+    return Layer(lambda layer, x, *args: layer.inner[0](x[:, None]).flatten(1, 2), module)
+
+
+def backend_convolution(draw, shape, args):
+    """`torch.convolution`, which graphs of other makers hold."""
+    stride, padding, transposed = draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.booleans())
+    weight = _noise(draw, *((shape[0], 3) if transposed else (3, shape[0])), draw(st.integers(1, min(5, shape[1]))))
+    options = [[stride], [padding], [1], transposed, [0], 1]
+    return Layer(lambda layer, x, *args: torch.convolution(x, layer.weight, None, *options), weight=weight)
+
+
+def upsampling(draw, shape, args):
+    mode = draw(st.sampled_from(["nearest", "nearest-exact"]))
+    length, factor = draw(st.integers(1, 2 * shape[1] + 1)), draw(st.sampled_from([1, 1.5, 2, 2.7, 3]))
+    functions = [
+        lambda x: functional.interpolate(x, size=length, mode=mode),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode=mode),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode=mode, recompute_scale_factor=True),
+        lambda x: functional.interpolate(x[:, None], scale_factor=(2, factor), mode=mode).flatten(1, 2),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def picks(draw, shape, args):
+    """What picks positions or channels out of others."""
+    channels, length = shape
+    places = draw(st.lists(st.integers(-length, length - 1), min_size=1, max_size=6))
+    of_channels = draw(st.lists(st.integers(-channels, channels - 1), min_size=1, max_size=6))
+    shift, size, step = (draw(st.integers(low, 5)) for low in (-5, 1, 1))
+    ends = [draw(st.integers(0, length)) for _ in range(2)]
+    mode = draw(st.sampled_from(["reflect", "replicate", "circular"]))
+    functions = [
+        lambda x: x[:, :, places],
+        lambda x: x.index_select(1, torch.tensor(of_channels) % channels),
+        lambda x: x[:, of_channels],
+        lambda x: x.roll(shift, 2),
+        lambda x: x.roll((shift, 1, shift), (2, 1, -1)),
+        lambda x: x.repeat_interleave(size, 2),
+        lambda x: x.repeat_interleave(size, 1),
+        lambda x: x.unfold(2, min(size, length), step).flatten(2),
+        lambda x: x.unfold(2, min(size, length), step).amax(-1),
+        lambda x: x.unfold(1, 1, step).flatten(1, 2).unflatten(1, (-1, 1)).select(2, 0).unflatten(1, (-1, 1)).mT,
+        lambda x: functional.pad(x, ends, mode=mode),
+        lambda x: functional.pad(x[:, None], (*ends, 0, 0), mode=mode)[:, 0],
+        lambda x: x[:, :, places[0]].unsqueeze(2) * x.narrow(2, 0, 1),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def product(draw, shape, args):
+    """Matrices upon the channels, the positions, or at each position."""
+    channels, length = shape
+    n = draw(st.integers(1, 5))
+    sizes, function = draw(
+        st.sampled_from(
+            [
+                ((channels, n), lambda x, w: (x.mT @ w).mT),
+                ((n, channels), lambda x, w: w @ x),
+                ((length, n), lambda x, w: x @ w),
+                ((length, channels, n), lambda x, w: (x.mT.unsqueeze(2) @ w).squeeze(2).mT),
+                ((1, channels, n), lambda x, w: torch.bmm(x.mT, w.expand(x.shape[0], channels, n)).mT),
+                ((channels, n), lambda x, w: torch.einsum("ncl,co->nol", x, w)),
+                ((channels, length), lambda x, w: torch.einsum("bcl,cl->bl", x, w)[:, None]),
+                ((channels, length, n), lambda x, w: torch.einsum("bcl,clo->bo", x, w)[:, None]),
+                ((channels, n), lambda x, w: torch.tensordot(x, w, [[1], [0]]).mT),
+                ((channels,), lambda x, w: torch.einsum("bcl,bcl,c->bl", x, x.tanh(), w)[:, None]),
+                ((channels,), lambda x, w: (x.mT @ w).unsqueeze(1)),
+                ((channels * length, n), lambda x, w: (x.flatten(1) @ w).unsqueeze(2)),
+                ((1,), lambda x, w: (x.mT @ x * w).mT),
+                ((1,), lambda x, w: x.mT.unsqueeze(2).matmul(x.mT.tanh().unsqueeze(3)).flatten(1)[:, None] * w),
+            ]
+        )
+    )
+    return Layer(lambda layer, x, *args: function(x, layer.weight), weight=_noise(draw, *sizes) / 3)
+
+
+def mask(draw, shape, args):
+    """What is true or false of activations and letters."""
+    functions = [
+        lambda x: torch.where((x > 0) & (x.flip(1) < 0), x, 0.3 * x),
+        lambda x: x.masked_fill(x <= 0, 0.2),
+        lambda x: x * (x.relu() > 0),
+        lambda x: x - (x < 0).to(x.dtype),
+        lambda x: torch.cat([x > 0, x < 0], 1).to(x.dtype).roll(1, 2),
+        lambda x: (x > 0).any(1, keepdim=True).logical_not().float().to(x.dtype) + 0.1 * x,
+        lambda x: torch.where(x.relu() != 0, x.long().clamp(-2, 2) + 1, 0.5).to(x.dtype),
+        lambda x: functional.pad(x > 0, (1, 2)).flip(2)[:, :, 1:] * 1.0,
+        lambda x: (x > 0).sum(1, keepdim=True).to(x.dtype) + x,
+        lambda x: (x > 0)[:, :, 0].to(x.dtype).unsqueeze(2) * x[:, :, -1:],
+        lambda x: (x[:, :1] > 0) * torch.ones_like(x),
+        lambda x: functional.embedding((x > 0).long().argmax(1), torch.arange(8.0).view(-1, 2).to(x.dtype)).mT,
+        lambda x: torch.where((x > 0).all(2, keepdim=True), x, -x),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def stacked(draw, shape, args):
+    dim = draw(st.integers(1, 3))
+    functions = [
+        lambda x: torch.stack([x, x.tanh(), x], dim).sum(dim),
+        lambda x: torch.stack(x.unbind(1)[::-1], 1),
+        lambda x: torch.stack([x, torch.zeros_like(x)], 2).flatten(1, 2),
+        lambda x: torch.cat([x, x.new_ones(x.shape[0], 1, x.shape[2])], 1),
+        lambda x: x[:, :1].expand_as(x) * x.flatten(1).view_as(x),
+        lambda x: x + torch.full_like(x[:, :1, :1], 0.5),
+    ]
+    return simple(draw(st.sampled_from(functions)))
+
+
+def attention(draw, shape, args):
+    """What mixes all positions: of what follows, only what is taken is to be computed."""
+    channels, length = shape
+    modules = [_randomized(draw, nn.Linear(channels, 4)) for _ in range(3)]
+    bias = _noise(draw, *draw(st.sampled_from([(length, length), (1, length), (2, length, length)])))
+    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself"]))
+
+    def function(layer, x, *args):
+        q, k, v = (inner(x.mT).unflatten(-1, (2, 2)).transpose(1, 2) for inner in layer.inner)
+        if kind == "by hand":
+            y = ((q @ k.mT) * 0.5 + layer.weight).softmax(-1) @ v
+        elif kind == "einsum":
+            weights = torch.einsum("n h i d, n h j d -> n h i j", q, k).softmax(-1)
+            y = torch.einsum("n h i j, n h j d -> n h i d", weights, v)
+        elif kind == "of itself":
+            y = functional.scaled_dot_product_attention(q, q, v)
+        else:
+            mask = layer.weight if kind == "biased" else None
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=kind == "causal")
+        y = y.transpose(1, 2).flatten(2).mT
+        return torch.cat([x, y], 1) if x.shape[1] != 4 else x + y
+
+    return Layer(function, *modules, weight=bias)
+
+
+def taken(draw, shape, args):
+    """A few positions, as a readout takes them."""
+    start = draw(st.integers(0, shape[1] - 1))
+    stop = draw(st.integers(start + 1, shape[1]))
+    functions = [lambda x: x[:, :, start:stop], lambda x: x[:, :, start : start + 1], lambda x: x[:, :, start, None]]
+    return simple(draw(st.sampled_from(functions)))
+
+
 def normalization(draw, shape, args):
     kind = draw(st.sampled_from(["batch", "layer", "both", "group", "rms"]))
     if kind == "batch":
@@ -401,6 +555,14 @@ def over_channels(draw, shape, args):
         lambda x: x.amax(1, keepdim=True),
         lambda x: x.max(1, keepdim=True)[0],
         lambda x: x.amin(1).unsqueeze(1),
+        lambda x: x.logsumexp(1, keepdim=True),
+        lambda x: x.var(1, correction=0)[:, None],
+        lambda x: x.std(1, keepdim=True, correction=0) + x,
+        lambda x: sum(torch.var_mean(x, 1, keepdim=True, correction=0)),
+        lambda x: (0.3 * x).tanh().prod(1, keepdim=True) + x,
+        lambda x: functional.normalize(x + 0.1, dim=1),
+        lambda x: x.cumsum(1) * 0.3,
+        lambda x: x - x.logsumexp(2, keepdim=True),
         lambda x: x - x.mean(2, keepdim=True),
         lambda x: x.cumsum(2) * 0.1,
     ]
@@ -435,6 +597,7 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
+LAYERS += [attention, taken, picks, product, mask, stacked, transposed_convolution, backend_convolution, upsampling]
 LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 
@@ -577,6 +740,21 @@ def networks(draw, length=None):
         heads.append(Chain([inner, last]))
     form = draw(st.sampled_from(["one", "tuple", "dict", "nested"]))
     return Network(body, heads, form).double().eval(), X, args
+
+
+@st.composite
+def mixing_networks(draw):
+    """A network that mixes all positions, and of what some further layers make of them gives a few."""
+    X = nn.functional.one_hot(torch.randint(0, 4, (2, draw(st.integers(8, 30))), generator=_rng(draw)), 4).mT.double()
+    layers, shape, args = [], tuple(X.shape[1:]), [_noise(draw, 2, 2)]
+    between = draw(st.lists(st.sampled_from(LAYERS), min_size=1, max_size=4))
+    for kind in (convolution, attention, *between, taken):
+        layer = kind(draw, shape, args)
+        after = _shape_after(layer, shape, args)
+        if after is not None and len(after) == 2:
+            layers.append(layer)
+            shape = after
+    return Chain(layers).double().eval(), X, args
 
 
 @st.composite

@@ -23,7 +23,7 @@ from marginalization.sequences.onehot import one_hot_encode
 sys.path.append(str(Path(__file__).parents[1]))
 sys.path.append(str(Path(__file__).parents[1] / "benchmark"))
 from networks import Basset, BPNet, DeepSTARR, Enformer, RunningMeans
-from toy_models import Composition, Convolution, Tower, TwoHeads
+from toy_models import Centre, Composition, Convolution, Tower, TwoHeads
 
 MOST_BYTES = 2**32
 N_BACKGROUNDS, PER_GROUP = 12, 16  # so that both directions occur: motifs at one start outnumber backgrounds
@@ -45,6 +45,7 @@ ZOO = {
     "convolution": (Convolution, 100),
     "two heads": (TwoHeads, 100),
     "composition": (Composition, 100),
+    "attention of which few positions are taken": (Centre, 100),
 }
 
 IN_FULL = ["BPNet, counts", "two heads"]

@@ -18,6 +18,7 @@ ORDER = [
     "design",
     "models",
     "inference.incremental.rules",
+    "inference.incremental.rules.shapes",
     "inference.incremental",
     "inference",
     "probing",

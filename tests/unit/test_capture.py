@@ -1,7 +1,10 @@
 """Models captured once for all sessions, as long as they are the same; and what a session computes once."""
 
+import collections
+import dataclasses
 import functools
 import gc
+import inspect
 import weakref
 
 import numpy as np
@@ -14,6 +17,7 @@ from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
 from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
+from marginalization.models.outputs import as_callable, leaves
 from marginalization.sequences.letters import named_generator
 from marginalization.sequences.onehot import one_hot_encode
 from torch import nn
@@ -238,9 +242,19 @@ def test_all_motifs_of_a_call_count(captures, monkeypatch):
 FIRST = nn.Conv1d(4, 8, 5, padding=2), (40 * 8 * 4 * 5, 8 / 40)
 """A layer; its operations, and the part that differs where its input does from 20 to 24: from 18 to 26."""
 
+
+class Channels(nn.Module):
+    """A product over channels."""
+
+    def forward(self, X):
+        return torch.einsum("ncl,cd->nld", X, torch.ones(8, 5))
+
+
 SAVINGS = [
     ([FIRST, (nn.ReLU(), (8 * 40, 8 / 40)), (nn.Conv1d(8, 2, 3, padding=1), (40 * 2 * 8 * 3, 10 / 40))], None),
     ([FIRST, (nn.Flatten(), (8 * 40, 8 / 40)), (nn.Linear(8 * 40, 6), (6 * 8 * 40, 8 / 40))], None),
+    ([FIRST, (nn.ConvTranspose1d(8, 2, 3, stride=2), (40 * 8 * 2 * 3, 17 / 81))], None),  # 36 to 53 of 81
+    ([FIRST, (Channels(), (40 * 8 * 5, 8 / 40))], None),
     ([FIRST, (nn.Softmax(2), (8 * 40, 1))], "aten.softmax.int at 1"),
 ]
 
@@ -254,3 +268,132 @@ def test_what_is_saved_is_counted(layers, whole_from):
     full, left = (sum(figures) for figures in zip(*((n, n * part) for _, (n, part) in layers), strict=True))
     assert found.share == pytest.approx(1 - left / full, rel=1e-12)
     assert found.whole_from == whole_from
+
+
+# Forward as people write it.
+
+
+class Body(nn.Module):
+    """A convolution, and a dense layer over the positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense = nn.Conv1d(4, 6, 5, padding=2), nn.Linear(6 * 40, 2)
+
+
+class ByLength(Body):
+    def forward(self, X):
+        assert len(X) > 0, "an empty batch"
+        return self.dense(self.conv(X).relu().reshape(len(X), -1)) + torch.zeros(int(X.shape[0]), 2, dtype=X.dtype)
+
+
+class ByName(Body):
+    def forward(self, *, inputs, scale=None):
+        y = self.dense(self.conv(inputs).relu().flatten(1))
+        return y if scale is None else y * scale
+
+
+@dataclasses.dataclass
+class Heads:
+    scores: torch.Tensor
+    profile: torch.Tensor
+    loss: torch.Tensor | None = None
+
+
+class OfDataclass(Body):
+    def forward(self, X, scale=None, *, detailed=False):
+        if detailed:
+            raise NotImplementedError
+        y = self.conv(X).relu()
+        return Heads(self.dense(y.flatten(1)), profile=y)
+
+
+class OfNamedTuple(Body):
+    def forward(self, X):
+        y = self.conv(X).relu()
+        return collections.namedtuple("Outputs", ["scores", "profile"])(self.dense(y.view(X.size()[0], -1)), y)
+
+
+def traced():
+    """What `torch.jit.trace` makes of a model."""
+    model = nn.Sequential(nn.Conv1d(4, 6, 5, padding=2), nn.ReLU(), nn.ConvTranspose1d(6, 2, 3)).double()
+    return torch.jit.trace(model, X.double(), check_trace=False)
+
+
+@pytest.mark.parametrize("make", [ByLength, ByName, OfDataclass, OfNamedTuple, traced], ids=lambda make: make.__name__)
+def test_forward_as_people_write_it_is_captured(make, caplog):
+    """And by rules alone, up to the dense layer."""
+    torch.manual_seed(0)
+    model = make().double().eval()
+    with caplog.at_level("INFO", logger="marginalization"):
+        ours = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    full = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=False)
+    for y, reference in zip(leaves(ours.y_afters), leaves(full.y_afters), strict=True):
+        torch.testing.assert_close(y, reference, rtol=1e-12, atol=1e-14)
+    facts = {key: value for record in caplog.records for key, value in getattr(record, "facts", {}).items()}
+    assert facts["incremental"], facts
+    assert facts["share"] > 0.1
+
+
+def test_dataclasses_are_dicts_by_their_fields():
+    y = predict(OfDataclass().double().eval(), X)
+    assert list(y) == ["scores", "profile", "loss"]
+    assert y["loss"] is None
+    assert y["profile"].shape == (3, 6, 40)
+
+
+def test_inputs_by_name_alone_are_given_in_their_order():
+    model, scales = ByName().double().eval(), torch.tensor([[1.0], [2], [3]])
+    with torch.no_grad():
+        expected = model(inputs=X.double(), scale=scales.double())
+    torch.testing.assert_close(predict(model, X, args=[scales.double()]), expected)
+    as_function = as_callable(lambda *, inputs: inputs.sum(-1))
+    assert torch.equal(as_function(X), X.sum(-1))
+    assert as_callable(torch.relu) is torch.relu
+
+
+class OneByOne(nn.Module):
+    def forward(self, X):
+        return torch.stack([sequence.sum() for sequence in X])
+
+
+class Branching(nn.Module):
+    def forward(self, X):
+        if X[:, 0].sum() > 3:
+            return X.sum(-1)
+        return X.mean(-1)
+
+
+class Numbers(nn.Module):
+    def forward(self, X):
+        return X.sum(-1) * float(X.max())
+
+
+HINDRANCES = {
+    OneByOne: ("forward fixes the number of sequences", "for sequence in X", "compute all sequences at once"),
+    Branching: ("data-dependent", "if X[:, 0].sum() > 3:", "write torch.where(condition, this, that), not if"),
+    Numbers: ("data-dependent", "float(X.max())", "keep it a tensor, not a number of Python"),
+}
+"""What hinders, in which line, and what is to be written there."""
+
+
+@pytest.mark.parametrize("model", HINDRANCES, ids=lambda model: model.__name__)
+def test_what_hinders_is_told_with_its_line_and_a_remedy(model, caplog):
+    marginalize_motifs(model().eval(), X, MOTIFS, device="cpu", incremental=True)
+    (said,) = (record.getMessage() for record in caplog.records if "no incremental" in record.getMessage())
+    code = next(line for line in inspect.getsource(model).splitlines() if HINDRANCES[model][1] in line)
+    number = inspect.getsourcelines(model)[1] + inspect.getsource(model).splitlines().index(code)
+    assert f"{__file__}, line {number}: {code.strip()} (" in said
+    assert all(part in said for part in HINDRANCES[model])
+    assert len(said.splitlines()) == 1
+
+
+def test_of_what_no_line_is_known_the_usual_remedy_is_told():
+    error = RuntimeError("Constraints violated (batch)! For more information, ...")
+    assert capture.hindrance(nn.ReLU(), [error]) == (
+        "forward fixes the number of sequences (write x.shape[0], not len(x) or int(x.shape[0]))"
+    )
+    other = RuntimeError("no such thing.\nAnd more of it")
+    assert capture.hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
+    scripted = torch.jit.script(nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU()))
+    assert "give its class and its weights" in capture.hindrance(scripted, [error])

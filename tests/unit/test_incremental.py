@@ -16,7 +16,7 @@ from marginalization.inference.incremental.rules.convolution import Convolution
 from marginalization.inference.incremental.rules.positionwise import Relu
 from marginalization.models.outputs import leaves
 from marginalization.sequences.constructs import place_motif
-from random_networks import networks, substitutions
+from random_networks import mixing_networks, networks, substitutions
 from torch import nn
 from toy_models import Tower
 
@@ -78,6 +78,22 @@ def test_random_networks_equal_full_forward_passes(network, data):
             assert_full(engine, model, inputs, motif, lo, rows)
             assert engine.floats_per_background(lo, lo + motif.shape[2]) > 0
         assert_same(engine.before(), model(X, *args))
+
+
+@settings(max_examples=settings.default.max_examples // 5, **EXPORTING)
+@given(mixing_networks(), st.data())
+def test_what_is_taken_after_positions_were_mixed_equals_full_forward_passes(network, data):
+    model, X, args = network
+    inputs, length = [X, *args], X.shape[2]
+    with torch.no_grad():
+        engine = Incremental(model, inputs)
+        engine.work_bytes = data.draw(st.sampled_from([1, 2**10, 2**23]))
+        for width in (1, 3):
+            for lo in (0, 3, (length - width) // 2, length - width):
+                engine.prepare(inputs, (0, len(X)), lo, lo + width, 2)
+                motif = random_backgrounds(len(X), width, seed=lo)
+                assert_full(engine, model, inputs, motif, lo, slice(0, len(X)))
+                assert_full(engine, model, inputs, motif, lo, slice(1, 2))
 
 
 @pytest.mark.parametrize("channels", [3, 16])

@@ -72,7 +72,7 @@ def test_reach_ends_where_nothing_is_read(small):
 def test_need_goes_back_and_cuts_to_what_is_looked_at(small):
     needed = small.need(small.reach(Window(2, 28, 34)))
     # Of the convolution what is not cropped, 27 to 30, which looks at 26 to 31; there the letters differ from 28 on.
-    assert spans(needed) == {"X": (28, 31), "conv1d": (27, 30), "pad": (17, 20), "relu": (17, 20), "cumsum": None}
+    assert spans(needed.parts) == {"X": (28, 31), "conv1d": (27, 30), "pad": (17, 20), "relu": (17, 20), "cumsum": None}
 
 
 def test_the_schedule_is_in_order_with_the_inputs_that_differ(small):
@@ -92,7 +92,7 @@ def test_the_schedule_leaves_out_what_differs_elsewhere_than_where_it_is_needed(
     reach = planner.reach(Window(2, 0, 4))
     needed = planner.need(reach)
     # 0 to 4 and 36 to 40 differ, so 0 to 40 may; 15 to 25 of it are looked at, where neither lies.
-    assert spans(needed) == {"maximum": (15, 25), "pad": (0, 10), "relu": (0, 10)}
+    assert spans(needed.parts) == {"maximum": (15, 25), "pad": (0, 10), "relu": (0, 10)}
     assert planner.schedule(reach, needed) == []
 
 
@@ -110,6 +110,68 @@ def test_a_convolution_is_added_to_what_the_relu_alone_wants():
     convolution, relu = planner.memory(planner.schedule(reach, planner.need(reach)))
     assert convolution.onto is relu.rule
     assert relu.added == relu.spare == {convolution.node}
+
+
+class Attending(nn.Module):
+    """Attention, a residual, a dense layer, and a convolution of 3 positions of which some positions are taken."""
+
+    def __init__(self, taken):
+        super().__init__()
+        self.queries, self.keys = nn.Linear(4, 6), nn.Linear(4, 6)
+        self.dense, self.convolution = nn.Linear(6, 5), nn.Conv1d(5, 2, 3, padding=1)
+        self.taken = taken
+
+    def forward(self, X):
+        q, k = self.queries(X.mT), self.keys(X.mT)
+        h = q + functional.scaled_dot_product_attention(q, k, k)
+        return self.convolution(self.dense(h).relu().mT)[:, :, self.taken]
+
+
+@pytest.mark.parametrize("taken", [slice(10, 13), [10, 12]])
+def test_of_what_mixes_all_positions_only_what_is_taken_is_computed(taken):
+    """The rows of queries from 9 to 14, of which 12 and 13 are of the window; all keys."""
+    planner = planner_of(Attending(taken))
+    program = planner.plan(Window(2, 12, 20))
+    steps = {name_of(step.node): step for step in program.steps}
+    found = spans({step.node: step.out for step in program.steps if step.parts})
+    assert found.pop("slice") == ((0, 3) if isinstance(taken, slice) else (10, 13))
+    assert found.pop("index", (0, 2)) == (0, 2)
+    assert found == {
+        "scaled_dot_product_attention": (9, 14),
+        "add": (9, 14),
+        "linear": (9, 14),
+        "relu": (9, 14),
+        "mT": (9, 14),
+        "conv1d": (10, 13),
+    }
+    query, key, value = steps["scaled_dot_product_attention"].node.args[:3]
+    assert key is value
+    assert spans({query: steps["scaled_dot_product_attention"].parts[query]}) == {"linear": (9, 14)}
+    assert steps["scaled_dot_product_attention"].parts[key] is None
+    assert (program.windows[query].lo, program.windows[query].hi) == (12, 14)
+    assert program.reads[query] == Window(1, 9, 14)
+    assert program.reads[key] is None
+
+
+@pytest.mark.parametrize("index", [0, -1, 39, 21])
+def test_of_one_position_one_row_is_computed(index):
+    program = planner_of(Attending(index)).plan(Window(2, 12, 20))
+    last = program.steps[-1]
+    assert name_of(last.node) == "select"
+    (part,) = last.parts.values()
+    assert (part.lo, part.hi) == (index % 40, index % 40 + 1)
+
+
+def test_what_something_else_takes_whole_is_not_cut():
+    class Both(Attending):
+        def forward(self, X):
+            h = functional.softmax(self.convolution(self.dense(self.queries(X.mT)).mT), dim=2)
+            return h.exp()[:, :, 3:5], h.exp().mean(2), h.log()[:, :, :4]
+
+    program = planner_of(Both(None)).plan(Window(2, 12, 20))
+    cut = {name_of(step.node) for step in program.steps if step.parts}
+    assert {"log", "slice"} <= cut
+    assert not {"softmax", "mean"} & cut
 
 
 def test_a_rule_does_not_change(small):

@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "ChromBPNet": (profiles.ChromBPNet, 1000),
     "ProCapNet": (profiles.ProCapNet, 1000),
     "bpnet-pytorch": (profiles.BPNetTransposed, 1000),
+    "U-Net": (profiles.UNet, 512),
     "cherimoya": (profiles.Cherimoya, 500),
     "DeepBind": (assays.DeepBind, 200),
     "DeepSEA": (assays.DeepSEA, 500),

@@ -118,3 +118,27 @@ class Cherimoya(nn.Module):
             y = (y - y.mean(dim=(1, 2), keepdim=True)) * torch.rsqrt(y.var(dim=(1, 2), keepdim=True) + 1e-3)
             x = x + scale * narrow(functional.gelu(wide(y.transpose(1, 2)))).transpose(1, 2)
         return self.profile(x), self.counts(x.mean(dim=-1))
+
+
+class UNet(nn.Module):
+    """A U-Net: strided convolutions with mirrored ends, up again by transposed ones, masked where no letter is."""
+
+    def __init__(self, filters=24):
+        super().__init__()
+        self.first = nn.Conv1d(4, filters, 11, padding=5, padding_mode="reflect")
+        self.down = nn.ModuleList(nn.Conv1d(filters, filters, 4, stride=2, padding=1) for _ in range(3))
+        self.up = nn.ModuleList(nn.ConvTranspose1d(filters, filters, 4, stride=2, padding=1) for _ in range(3))
+        self.mix = nn.Parameter(torch.randn(3, filters, 2, filters) / filters)
+        self.profile = nn.Conv1d(filters, 1, 5, padding=2, padding_mode="replicate")
+
+    def forward(self, x):
+        known = x.sum(dim=1, keepdim=True) > 0
+        x = functional.silu(self.first(x))
+        skips = []
+        for down in self.down:
+            skips.append(x)
+            x = functional.silu(down(x))
+        for up, mix, skip in zip(self.up, self.mix, reversed(skips), strict=True):
+            both = torch.stack([functional.silu(up(x)), skip], dim=2)
+            x = functional.normalize(torch.einsum("b c s l, d s c -> b d l", both, mix), dim=1)
+        return self.profile(x).masked_fill(~known, 0.0).squeeze(1)

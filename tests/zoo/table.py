@@ -30,7 +30,7 @@ from architectures import ARCHITECTURES, WIDTH, make, one_hot, starts
 from marginalization import marginalize_motifs, stream_motifs
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.incremental.saving import saving
-from marginalization.models.outputs import leaves
+from marginalization.models.outputs import as_callable, leaves
 from marginalization.sequences.constructs import constructs
 from tangermeme.marginalize import marginalize
 from torch.utils.flop_counter import FlopCounterMode
@@ -60,7 +60,8 @@ class Subject:
     """A network under test, and its backgrounds and motifs."""
 
     def __init__(self, name):
-        self.name, (self.network, self.length) = name, make(name)
+        network, self.length = make(name)
+        self.name, self.network = name, as_callable(network)
         self.X = one_hot(BACKGROUNDS, self.length, 1)
         places = itertools.cycle(starts(self.length))
         self.placements = [(one_hot(1, WIDTH, 2 + i), start) for i, start in zip(range(400), places, strict=False)]

@@ -19,6 +19,7 @@ from ..config.targets import tracks_of
 from ..errors import InputError
 from .factories import import_callable
 from .layouts import ChosenTracks, described, positions_last
+from .outputs import as_callable
 
 LARGEST_DEFAULT = 1024
 """The largest output, in numbers per sequence, that is taken whole when no readout is given."""
@@ -64,7 +65,7 @@ class ReadoutModel(nn.Module):
 
     def __init__(self, model: Callable[..., Any], readouts: dict[str, Readout], average_strands: bool = False):
         super().__init__()
-        self.model = model
+        self.model = as_callable(model)
         self.readouts = readouts
         self.average_strands = average_strands
         tracks = {name: tracks_of(readout, name) for name, readout in readouts.items()}

@@ -176,7 +176,7 @@ class Incremental:
         for node in missing:
             self.cache.pop(node, None)
         self.run.forget()
-        ruled = {step.node for step in program.steps if step.rule is not None}
+        ruled = {step.node for step in program.steps if step.rule is not None and step.parts is None}
         n = len(self.inputs[0]) if missing else 0
         for first in range(0, n, self.batch_size):
             batch = slice(first, min(first + self.batch_size, n))

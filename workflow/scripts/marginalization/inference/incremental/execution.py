@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from .planner import Program, Step
 from .rules.base import is_size
-from .rules.windows import Window, by_position, lay_out, narrow
+from .rules.windows import Window, by_position, fit, lay_out, moved, narrow
 
 
 class Engine(Protocol):
@@ -127,9 +127,13 @@ class Run:
     # The steps.
 
     def _compute(self, step: Step, program: Program, env: dict[Node, Any]) -> Any:
+        self.step = step
+        if step.rule is not None and step.parts is not None:
+            parts = {n: (part, self._part(n, part, program, env)) for n, part in step.parts.items() if part is not None}
+            wholes = {n: self._whole(n, program, env) for n, part in step.parts.items() if part is None}
+            return step.rule.value(self, parts, wholes, step.out or step.rule.window)
         if step.rule is not None:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
-            self.step = step
             with products(self.precision):
                 if step.out is None:
                     return step.rule.collapse(self, deltas)
@@ -150,7 +154,7 @@ class Run:
         """The whole value of a node for the rows of this run."""
         window = program.windows.get(node)
         if node in env and window is None:
-            return env[node]
+            return env[node]  # of which no part is whole: what takes it so keeps it from being cut
         if not node.meta["of_batch"]:
             return self.constant(node)
         if is_size(node):
@@ -161,8 +165,25 @@ class Run:
             return before
         whole = before.clone(memory_format=torch.contiguous_format)
         shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)
-        narrow(shaped, window).add_(env[node])
+        part = narrow(shaped, window)
+        part.copy_(moved(part, env[node])) if whole.dtype == torch.bool else part.add_(env[node])
         return whole
+
+    def _part(self, node: Node, part: Window, program: Program, env: dict[Node, Any]) -> torch.Tensor:
+        """The values of a node on a part, for the rows of this run."""
+        window, value = program.windows.get(node), env.get(node)
+        if value is not None and window is None:
+            held = program.cuts.get(node)
+            return narrow(value, part, held.lo if held else 0)
+        before = self.background(node, part)
+        before = before.expand(self.n_rows, *before.shape[1:])
+        if window is None or value is None:
+            return before
+        if window.axis == part.axis:
+            return moved(before, fit(value, window, part.lo, part.hi))
+        after = before.clone(memory_format=torch.contiguous_format)
+        narrow(after, window).copy_(moved(narrow(before, window), narrow(value, part)))
+        return after
 
 
 @contextlib.contextmanager

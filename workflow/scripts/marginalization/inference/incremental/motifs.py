@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs
+from .capture import CaptureError
 from .engine import Incremental
 from .saving import saving
 
@@ -100,7 +101,8 @@ def finite(x: torch.Tensor) -> torch.Tensor:
 
 
 def warn(error: Exception) -> None:
-    reason = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+    said = (str(error).strip() or "no message").splitlines()[0]
+    reason = said if isinstance(error, CaptureError) else f"{type(error).__name__}: {said}"
     logger.warning(
         "no incremental inference, so each element costs a full forward pass: %s", reason, extra=in_full(reason)
     )

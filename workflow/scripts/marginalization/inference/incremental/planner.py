@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
 from torch.fx import Node
 
+from .registry import Cut, cut_for, rule_for
 from .rules.base import Rule, function_of, in_rows, is_size
-from .rules.registry import rule_for
 from .rules.windows import Window
 
 Parts = dict[Node, Window | None]
@@ -33,6 +34,13 @@ class Step(NamedTuple):
     """The rule that alone takes the output, added to its `base`, which costs no more work than the difference."""
     added: frozenset[Node] = frozenset()
     """Inputs that come so, added to this step's rule's `base`."""
+    parts: dict[Node, Window | None] | None = None
+    """Of a step whose rule gives a part of its values rather than a difference: those of its inputs that it takes."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it computes values, all of which may differ from the background's."""
+        return self.rule is None or self.out is None or self.parts is not None
 
 
 class Program(NamedTuple):
@@ -41,6 +49,8 @@ class Program(NamedTuple):
     window: Window
     steps: list[Step]
     windows: dict[Node, Window]
+    cuts: dict[Node, Window]
+    """Where values are that are computed in part."""
     reads: Parts
     size: int | None
     """How many numbers the largest step works on for a row; None where the outputs' rows can not be told apart."""
@@ -52,6 +62,13 @@ class Reach(NamedTuple):
     windows: dict[Node, Window]
     rules: dict[Node, Rule]
     whole: frozenset[Node]
+
+
+class Need(NamedTuple):
+    """What is needed: of differences the parts, and what is whole, of which `cuts` tells where a part is enough."""
+
+    parts: Parts
+    cuts: dict[Node, Cut]
 
 
 class Planner(NamedTuple):
@@ -77,8 +94,9 @@ class Planner(NamedTuple):
         reach = self.reach(window, infinite)
         needed = self.need(reach)
         steps = self.memory(self.schedule(reach, needed))
-        windows = {node: part for node, part in needed.items() if part is not None}
-        return Program(window, steps, windows, self._reads(steps), self._size(steps))
+        windows = {node: part for node, part in needed.parts.items() if part is not None}
+        cuts = {node: cut.out for node, cut in needed.cuts.items() if cut.out is not None}
+        return Program(window, steps, windows, cuts, self._reads(steps), self._size(steps))
 
     def reach(self, window: Window, infinite: Collection[Node] = ()) -> Reach:
         """Forward: where nodes differ, each by the rule for it.
@@ -105,13 +123,15 @@ class Planner(NamedTuple):
                     windows[node] = rule.window
         return Reach(windows, rules, frozenset(whole))
 
-    def need(self, reach: Reach) -> Parts:
+    def need(self, reach: Reach) -> Need:
         """Backward: each node's window cut to what its users look at; what none of them does is left out.
 
-        With them stands what is computed whole: also, of what is as for the backgrounds, that which can not be kept
-        for each of them.
+        With them stands what is computed whole, cut to what its users take where an operation allows it: also, of what
+        is as for the backgrounds, that which can not be kept for each of them.
         """
         needed: Parts = {}
+        cuts: dict[Node, Cut] = {}
+        flat = [node for node, window in reach.windows.items() if window.flat]
         for node in reversed(self.nodes):
             users = [user for user in node.users if user in needed]
             window = reach.windows.get(node)
@@ -119,33 +139,53 @@ class Planner(NamedTuple):
                 again = node.meta["of_batch"] and not (in_rows(node) or is_size(node))
                 if (node in reach.whole and node in self.outputs) or (users and (node in reach.whole or again)):
                     needed[node] = None
+                    if node in reach.whole and node not in reach.rules:
+                        part = None if node in self.outputs else self._taken(node, users, cuts)
+                        cut = cut_for(node, part)
+                        if cut is not None and not any(n in cut.inputs for n in flat):
+                            cuts[node] = cut
                 continue
             spans = [(window.lo, window.hi)] * (node in self.outputs)
             for user in users:
-                out = needed[user]
-                spans.append((window.lo, window.hi) if out is None else reach.rules[user].need(node, out))
+                out, rule = needed[user], reach.rules.get(user)
+                if out is not None:
+                    spans.append(reach.rules[user].need(node, out))
+                elif rule is not None:
+                    spans.append(rule.need_whole(window))
+                else:
+                    taken = cuts[user].inputs.get(node) if user in cuts else None
+                    same = taken is not None and taken.axis == window.axis
+                    spans.append((taken.lo, taken.hi) if taken and same else (window.lo, window.hi))
             clipped = window.clip(min((lo for lo, _ in spans), default=0), max((hi for _, hi in spans), default=0))
             if clipped.width > 0:
                 needed[node] = clipped
-        return needed
+        return Need(needed, cuts)
 
-    def schedule(self, reach: Reach, needed: Parts) -> list[Step]:
+    @staticmethod
+    def _taken(node: Node, users: list[Node], cuts: dict[Node, Cut]) -> Window | None:
+        """The part of a node's values that its users take, None for the whole."""
+        parts = [cuts[user].inputs.get(node) if user in cuts else None for user in users]
+        return reduce(merged, parts)
+
+    def schedule(self, reach: Reach, needed: Need) -> list[Step]:
         """Forward: a step for what is needed, unless its inputs differ elsewhere than where they are needed."""
         steps: list[Step] = []
         planned: Parts = {}
-        for node in (node for node in self.nodes if node in needed):
-            rule = reach.rules.get(node)
+        for node in (node for node in self.nodes if node in needed.parts):
+            rule, cut, out = reach.rules.get(node), needed.cuts.get(node), needed.parts[node]
             changed = {n: window for n in node.all_input_nodes if (window := planned.get(n))}
             if rule is None or changed:
-                planned[node] = needed[node]
-                if node.op != "placeholder":
-                    steps.append(Step(node, function_of(node), rule, changed, needed[node]))
+                planned[node] = out
+                if cut is not None:
+                    steps.append(Step(node, function_of(node), cut.rule, changed, cut.out, parts=cut.inputs))
+                elif node.op != "placeholder":
+                    steps.append(Step(node, function_of(node), rule, changed, out))
         return steps
 
     def memory(self, steps: list[Step]) -> list[Step]:
         """The same steps, and what each may drop after it, write its output over, or add it to."""
         dropped = last_uses([step.node for step in steps], self.outputs)
-        rules = {step.node: step.rule for step in steps if step.rule is not None}
+        rules = {step.node: step.rule for step in steps if step.rule is not None and step.parts is None}
         own = {
             node
             for node, rule in rules.items()
@@ -170,17 +210,21 @@ class Planner(NamedTuple):
             users = [planned[user] for user in step.node.users if user in planned]
             if len(users) != 1 or step.rule is None or users[0].rule is None or step.node in self.outputs:
                 continue
+            if step.parts is not None or users[0].parts is not None:
+                continue
             if step.rule.adds and users[0].rule.has_base and users[0].out == step.out:
                 found[step.node] = users[0].rule
         return found
 
     def _reads(self, steps: list[Step]) -> Parts:
         """What the steps read of the backgrounds."""
-        whole = {step.node for step in steps if step.out is None}
+        whole = {step.node for step in steps if step.is_whole}
         found: Parts = dict.fromkeys(self.outputs)
         for step in steps:
             parts: list[tuple[Node, Window | None]]
-            if step.rule is None:
+            if step.parts is not None:
+                parts = [(n, part) for n, part in step.parts.items() if n not in whole]
+            elif step.rule is None:
                 kept = (n for n in step.node.all_input_nodes if n.meta["of_batch"] and not is_size(n))
                 parts = [(n, None) for n in kept if n not in whole]
             else:
@@ -193,7 +237,11 @@ class Planner(NamedTuple):
     def _size(self, steps: list[Step]) -> int | None:
         if not all(map(in_rows, self.outputs)):
             return None
-        sizes = (size_of(step.node, step.out) + sum(size_of(*part) for part in step.inputs.items()) for step in steps)
+        taken = (step.inputs if step.parts is None else step.parts for step in steps)
+        sizes = (
+            size_of(step.node, step.out) + sum(size_of(*part) for part in parts.items())
+            for step, parts in zip(steps, taken, strict=True)
+        )
         return max(sizes, default=1)
 
 

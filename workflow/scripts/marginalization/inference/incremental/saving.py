@@ -12,8 +12,9 @@ from torch.fx import Node
 
 from .planner import Program, Step, of_one_row, size_of
 from .rules.base import bound_arguments, is_size, overloads
+from .rules.products import letters_of
 
-PRODUCTS = set(overloads("matmul bmm mm"))
+TRANSPOSED = set(overloads("conv_transpose1d conv_transpose2d.input"))
 
 
 class Saving(NamedTuple):
@@ -37,7 +38,7 @@ def saving(nodes: Sequence[Node], program: Program) -> Saving:
     """What a program for a graph of these nodes saves."""
     full = sum(map(_cost, nodes))
     left = sum(_cost(step.node) * _part(step) for step in program.steps)
-    first = next((step.node for step in program.steps if step.rule is None and step.inputs), None)
+    first = next((step.node for step in program.steps if step.inputs and (step.rule is None or step.parts)), None)
     return Saving(1 - left / max(1, full), None if first is None else f"{first.target} at {_module(first)}")
 
 
@@ -50,8 +51,14 @@ def _cost(node: Node) -> int:
         return math.prod(_shape(args["input"])[:-1]) * sum(weight.meta["val"].numel() for weight in args["params"])
     if len(weight := _shape(args.get("weight"))) > 1:
         each = math.prod(weight[1:])
-    elif node.target in PRODUCTS:
-        each = _shape(node.all_input_nodes[0])[-1]
+        if node.target in TRANSPOSED:  # which uses them once for each input
+            return size_of(args["input"], None) * each
+    elif (lettered := letters_of(node)) is not None:  # all numbers that are multiplied, of one row
+        sizes: dict[str, int] = {}
+        for operand, letters in lettered[0]:
+            for letter, n in zip(letters, _shape(operand), strict=True):
+                sizes[letter] = max(n, sizes.get(letter, 1))
+        return math.prod(sizes.values())
     else:  # attention: scores, and their products with values
         each = 2 * _shape(args["key"])[-2] if len(_shape(args.get("key"))) > 1 else 1
     return size_of(node, None) * each
@@ -65,6 +72,8 @@ def _shape(node: Any) -> tuple[int, ...]:
 
 def _part(step: Step) -> float:
     """Which part of an operation a step computes."""
+    if step.parts is not None and step.out is None:
+        return 1.0
     if step.out is not None:
         return size_of(step.node, step.out) / size_of(step.node, None)
     if step.rule is None:

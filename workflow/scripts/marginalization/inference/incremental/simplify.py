@@ -1,4 +1,4 @@
-"""Simpler spellings: graphs in which each operation gives one tensor, in place of those that give several."""
+"""Simpler spellings: graphs in which each operation gives one tensor, and has one name."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from .rules.base import aten, bound_arguments, overloads
+from .rules.base import aten, bound_arguments, function_of, in_rows, overloads, shape_of
 from .rules.reductions import ADAPTIVE_MAXIMA
+from .rules.sliding import spatial
 
-SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+SPLITS = set(overloads("split.Tensor split_with_sizes chunk unsafe_split.Tensor unsafe_chunk tensor_split.sections"))
+POOLS = {aten.max_pool1d_with_indices.default: aten.max_pool1d, aten.max_pool2d_with_indices.default: aten.max_pool2d}
 
+
+_COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}
 
 SYNONYMS = {
     **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh", "tan2")},
-    **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
+    **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p", "logit", "logsumexp", "sinc")},
+    **{f"{long}.{kind}": f"{short}.{kind}" for long, short in _COMPARISONS.items() for kind in ("Scalar", "Tensor")},
     "absolute": "abs",
     "broadcast_to": "expand",
     "clip": "clamp",
@@ -26,12 +31,14 @@ SYNONYMS = {
     "divide.Tensor": "div.Tensor",
     "fix": "trunc",
     "mH": "mT",
+    "linalg_matmul": "matmul",
     "max.other": "maximum",
     "min.other": "minimum",
     "moveaxis.int": "movedim.int",
     "multiply.Tensor": "mul.Tensor",
     "negative": "neg",
     "special_expit": "sigmoid",
+    "special_xlogy": "xlogy.Tensor",
     "subtract.Tensor": "sub.Tensor",
     "tile": "repeat",
     "true_divide.Tensor": "div.Tensor",
@@ -41,35 +48,164 @@ SYNONYMS = {
 
 _SPELLINGS = {op: other for pair in SYNONYMS.items() for op, other in zip(*map(overloads, pair), strict=False)}
 
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+"""A function, its arguments by place and those by name."""
+
+
+def _call_of(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
+    return target, args, kwargs
+
 
 def simplify(graph: Graph) -> None:
     """Replace, in place, what gives several tensors by what gives the one that is used, and synonyms by one name."""
     for node in list(graph.nodes):
         node.target = _SPELLINGS.get(node.target, node.target)
-        if node.target is not operator.getitem or not isinstance(node.args[0], Node):
-            continue
-        source, index = node.args
-        target: Callable[..., Any]
-        args: tuple[Any, ...] | None = None
-        if index != 0 and source.target not in SPLITS:
-            continue
-        if source.target in (aten.max.dim, aten.min.dim):
-            target = aten.amax.default if source.target is aten.max.dim else aten.amin.default
-            given = bound_arguments(source)
-            args = (given["self"], [given["dim"]], given["keepdim"])
-        elif source.target is aten._native_batch_norm_legit_no_training.default:
-            *operands, momentum, eps = source.args
-            target, args = aten.batch_norm.default, (*operands, False, momentum, eps, False)
-        elif source.target in ADAPTIVE_MAXIMA:
-            target, args = ADAPTIVE_MAXIMA[source.target], source.args
-        elif source.target in SPLITS:
-            parts, dim = source.meta["val"], bound_arguments(source)["dim"]
-            sizes = [part.shape[dim] for part in parts[: index + 1]]
-            target, args = aten.slice.Tensor, (source.args[0], dim, sum(sizes[:-1]), sum(sizes))
-            args = None if any(isinstance(n, torch.SymInt) for n in sizes) else args
-        if args is not None:
-            with graph.inserting_before(node):
-                simpler = graph.call_function(target, args)
-            simpler.meta = node.meta
-            node.replace_all_uses_with(simpler)
+        while (other := _simpler(graph, node)) is not None:
+            node.replace_all_uses_with(other)
             graph.erase_node(node)
+            node = other  # which may have a simpler spelling too
+
+
+def _simpler(graph: Graph, node: Node) -> Node | None:
+    """A node that does the same, put before it."""
+    with graph.inserting_before(node):
+        call = _simpler_call(graph, node)
+        if call is None:
+            return None
+        target, args, kwargs = call
+        other = graph.call_function(target, args, kwargs)
+        other.meta = node.meta
+        return other
+
+
+def _simpler_call(graph: Graph, node: Node) -> Call | None:
+    if node.target is operator.getitem:
+        source, index = node.args
+        if not isinstance(source, Node) or not isinstance(index, int):
+            return None
+        return _one_of_several(source, index)
+    simpler = _OTHERWISE.get(node.target)
+    return None if simpler is None else simpler(graph, node)
+
+
+def _one_of_several(source: Node, index: int) -> Call | None:
+    """What gives one of the tensors that an operation gives, where there is such an operation."""
+    target, given = source.target, bound_arguments(source)
+    if target in SPLITS:
+        parts, dim = source.meta["val"], given["dim"]
+        sizes = [part.shape[dim] for part in parts[: index + 1]]
+        symbolic = any(isinstance(n, torch.SymInt) for n in sizes)
+        return None if symbolic else _call_of(aten.slice.Tensor, source.args[0], dim, sum(sizes[:-1]), sum(sizes))
+    if target is aten.unbind.int:
+        return _call_of(aten.select.int, given["self"], given["dim"], index)
+    if target in (aten.var_mean.correction, aten.var_mean.dim):
+        if index == 1:
+            return _call_of(aten.mean.dim, given["self"], given["dim"], given["keepdim"])
+        one = aten.var.dim if target is aten.var_mean.dim else aten.var.correction
+        return one, source.args, dict(source.kwargs)
+    if index != 0:
+        return None
+    if target in (aten.max.dim, aten.min.dim):
+        extreme = aten.amax.default if target is aten.max.dim else aten.amin.default
+        return _call_of(extreme, given["self"], [given["dim"]], given["keepdim"])
+    if target is aten._native_batch_norm_legit_no_training.default:
+        *operands, momentum, eps = source.args
+        return _call_of(aten.batch_norm.default, *operands, False, momentum, eps, False)
+    if target in POOLS:
+        return POOLS[target].default, source.args, dict(source.kwargs)
+    if target in ADAPTIVE_MAXIMA:
+        return _call_of(ADAPTIVE_MAXIMA[target], *source.args)
+    return None
+
+
+def _further(graph: Graph, target: Callable[..., Any], *args: Any) -> Node:
+    """A further operation, before the one that is looked at."""
+    node = graph.call_function(target, args)
+    node.meta["val"] = target(*torch.fx.map_arg(args, lambda n: n.meta["val"]))
+    return node
+
+
+def _convolution(graph: Graph, node: Node) -> Call | None:
+    """A convolution as PyTorch's backends have it, by its own name."""
+    given = bound_arguments(node)
+    ndim = given["weight"].meta["val"].ndim
+    if ndim not in (3, 4):
+        return None
+    operands = given["input"], given["weight"], given["bias"], given["stride"], given["padding"]
+    if not given["transposed"]:
+        return _call_of((aten.conv1d, aten.conv2d)[ndim - 3].default, *operands, given["dilation"], given["groups"])
+    target = (aten.conv_transpose1d.default, aten.conv_transpose2d.input)[ndim - 3]
+    return _call_of(target, *operands, given["output_padding"], given["groups"], given["dilation"])
+
+
+def _transposed(graph: Graph, node: Node) -> Call | None:
+    """A transposed convolution with a stride of 1 is a convolution with the weights turned round."""
+    given = bound_arguments(node)
+    (stride,), (padding,), (further,), (dilation,) = (
+        spatial(given[name], 3) for name in ("stride", "padding", "output_padding", "dilation")
+    )
+    left = (given["weight"].meta["val"].shape[2] - 1) * dilation - padding
+    if stride != 1 or further or given["groups"] != 1 or left < 0:
+        return None
+    swapped = _further(graph, aten.transpose.int, given["weight"], 0, 1)
+    turned = _further(graph, aten.flip.default, swapped, [2])
+    return _call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
+
+
+def _narrow(graph: Graph, node: Node) -> Call | None:
+    given = bound_arguments(node)
+    dim, start, length = given["dim"], given["start"], given["length"]
+    if not isinstance(start, int) or not isinstance(length, int):
+        return None
+    start %= given["self"].meta["val"].shape[dim]
+    return _call_of(aten.slice.Tensor, given["self"], dim, start, start + length)
+
+
+def _stack(graph: Graph, node: Node) -> Call | None:
+    """Tensors side by side in a dimension of their own."""
+    given = bound_arguments(node)
+    tensors, dim = given["tensors"], given["dim"] % node.meta["val"].ndim
+    if dim == 0:
+        return None
+    return _call_of(aten.cat.default, [_further(graph, aten.unsqueeze.default, x, dim) for x in tensors], dim)
+
+
+def _as_another(graph: Graph, node: Node) -> Call | None:
+    """The shape of another tensor, of which nothing else is used."""
+    x, other = node.all_input_nodes if len(node.all_input_nodes) == 2 else node.all_input_nodes * 2
+    if not in_rows(other):
+        return None
+    target = aten.expand.default if node.target is aten.expand_as.default else aten.reshape.default
+    return _call_of(target, x, [_further(graph, aten.sym_size.int, other, 0), *shape_of(other)])
+
+
+def _of_type(graph: Graph, node: Node) -> Call | None:
+    """The type and the device of another tensor, of which nothing else is used."""
+    value = node.meta["val"]
+    return _call_of(aten.to.device, node.all_input_nodes[0], value.device, value.dtype)
+
+
+def _of_shape(graph: Graph, node: Node) -> Call | None:
+    """A constant in the shape and type of a tensor, of which nothing else is used."""
+    given, value = bound_arguments(node), node.meta["val"]
+    size = given.get("size")
+    if size is None:
+        if not in_rows(node):
+            return None
+        size = [_further(graph, aten.sym_size.int, given["self"], 0), *value.shape[1:]]
+    name = function_of(node).__name__.partition(".")[0].removeprefix("new_").removesuffix("_like")
+    filled = [given["fill_value"]] if name == "full" else []
+    return getattr(aten, name).default, (size, *filled), {"dtype": value.dtype, "device": value.device}
+
+
+_OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
+    aten.convolution.default: _convolution,
+    aten._convolution.default: _convolution,
+    aten.conv_transpose1d.default: _transposed,
+    aten.narrow.default: _narrow,
+    aten.stack.default: _stack,
+    **dict.fromkeys(overloads("expand_as view_as reshape_as"), _as_another),
+    **dict.fromkeys(overloads("type_as to.other"), _of_type),
+    **dict.fromkeys(overloads("zeros_like ones_like full_like new_zeros new_ones new_full"), _of_shape),
+}
+"""What spells an operation otherwise where it can."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Protocol, Self
 
 import torch
@@ -15,6 +16,8 @@ from .windows import Window
 aten = torch.ops.aten
 Inputs = dict[Node, Window]
 Deltas = dict[Node, tuple[Window, torch.Tensor]]
+Wholes = dict[Node, torch.Tensor]
+"""Whole values."""
 
 
 class Backgrounds(Protocol):
@@ -86,8 +89,14 @@ class Rule(Operation):
     adds = False
     """Whether its difference can be added to something for no more work."""
 
+    any_dtype = False
+    """Whether its inputs and output may be other than floating-point numbers: whole ones, true or false."""
+
     has_base = False
     """Whether it needs its inputs' differences added to something, its `base`."""
+
+    cuts = False
+    """Whether it can compute a part of the output's values too, where all of the inputs differ."""
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
@@ -101,9 +110,26 @@ class Rule(Operation):
         """The rule where the first input alone differs, on a window."""
         return cls(op.node, window)
 
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        """A rule for parts of the output's values along an axis, and where, in full, inputs face it."""
+        batch = [n for n in op.node.all_input_nodes if n.meta["of_batch"] and not is_size(n)]
+        if batch != [op.source] or not in_rows(op.source):
+            return None
+        for at, length in enumerate(shape_of(op.source), 1):
+            facing = Window(at, 0, length)
+            rule = cls.on(op, facing)
+            if rule is not None and not rule.collapses and not rule.window.flat and rule.window.axis == axis:
+                return rule, {op.source: facing}
+        return None
+
     def need(self, source: Node, out: Window) -> tuple[int, int]:
         """Which positions of an input the output looks at."""
         return out.lo, out.hi
+
+    def need_whole(self, window: Window) -> tuple[int, int]:
+        """Which positions of an input that differs on a window the output looks at, of a rule that `collapses`."""
+        return window.lo, window.hi
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         """The backgrounds' activations that `apply` asks for, whole where the window is None."""
@@ -121,6 +147,15 @@ class Rule(Operation):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         """The output's difference."""
         raise NotImplementedError
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        """A part of the output's values, of a rule that `cuts`; where it is linear, computed as differences are.
+
+        Args:
+            parts: the values of inputs that face that part, on the windows that are needed.
+            wholes: those of the others that depend on the batch.
+        """
+        return self.apply(run, parts, out)
 
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         """The whole output, of a rule that `collapses`."""
@@ -159,12 +194,32 @@ def in_rows(node: Node) -> bool:
     return value.shape[0].node.expr.is_Symbol and not any(isinstance(n, torch.SymInt) for n in value.shape[1:])
 
 
+def is_float(node: Node) -> bool:
+    """Whether a node is a tensor of floating-point numbers."""
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def is_exact(node: Node) -> bool:
+    """Whether a tensor holds whole numbers, of which differences are exact: the letters, and what is made of them."""
+    letters = node.op == "placeholder" or not is_float(node)
+    return letters or (node.target in KEEP_WHOLE and is_exact(node.all_input_nodes[0]))
+
+
 def is_size(node: Node) -> bool:
     """Whether a node is a number that follows from the number of rows alone."""
     if node.target is aten.sym_size.int:
         return True
     numbers = isinstance(node.meta.get("val"), (int, float, torch.SymInt, torch.SymFloat))
     return numbers and bool(node.all_input_nodes) and all(map(is_size, node.all_input_nodes))
+
+
+def constant_of(node: Node) -> Any:
+    """What a node that depends on no input gives."""
+    if node.op == "get_attr":
+        return attrgetter(str(node.target))(node.graph.owning_module)
+    args, kwargs = torch.fx.map_arg((node.args, node.kwargs), constant_of)
+    return function_of(node)(*args, **kwargs)
 
 
 def overloads(names: str) -> list[Any]:
@@ -174,3 +229,12 @@ def overloads(names: str) -> list[Any]:
         packet, _, overload = name.partition(".")
         found.append(getattr(getattr(aten, packet, None), overload or "default", None))
     return [operation for operation in found if operation is not None]
+
+
+KEEP_WHOLE = set(
+    overloads(
+        "sum.dim_IntList amax amin slice.Tensor select.int index_select flip permute transpose.int mT unsqueeze "
+        "squeeze.dim clone contiguous to.dtype to.dtype_layout abs relu reshape flatten.using_ints"
+    )
+)
+"""Operations on one tensor that make whole numbers of whole numbers."""

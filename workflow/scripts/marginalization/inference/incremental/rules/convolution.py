@@ -1,16 +1,18 @@
-"""Convolutions."""
+"""Convolutions, and transposed ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
+from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Operation
-from .sliding import Sliding, spatial
+from .base import Backgrounds, Deltas, Operation, Rule, Wholes, shape_of
+from .sliding import Kernel, Sliding, spatial
 from .windows import Window, add_into, fit, lay_out, matrix
 
 PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
@@ -21,6 +23,7 @@ PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
 class Convolution(Sliding):
     """Convolutions in one or two dimensions, with any stride, padding, dilation and groups."""
 
+    cuts = True
     shares = False
     adds = True
 
@@ -60,6 +63,10 @@ class Convolution(Sliding):
         y = convolve(delta, weight, None, strides, paddings, dilations, self.args["groups"])
         base = run.base(out, y)
         return y if base is None else y.add_(base)
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + _by_channel(run.constant(self.args["bias"]), y)
 
     def _begin(self, run: Backgrounds, out: Window, difference: torch.Tensor) -> None:
         """Set an output to what the difference is to be added to."""
@@ -108,3 +115,66 @@ class Convolution(Sliding):
                 shift = kernel.padding - i * kernel.dilation
                 add_into(total, out._replace(axis=1), part, Window(1, some.lo + shift, some.hi + shift))
         return difference
+
+
+@dataclass(frozen=True, eq=False)
+class TransposedConvolution(Rule):
+    """Transposed convolutions: input i adds to the outputs `i * stride - padding + k * dilation` for each tap k."""
+
+    cuts = True
+    shares = False
+    adds = True
+    at: int
+    """Which of the spatial dimensions is that of the positions."""
+    kernels: tuple[Kernel, ...]
+    """For each spatial dimension."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        of_batch = any(op.args[name] is not None and op.args[name].meta["of_batch"] for name in ("weight", "bias"))
+        if of_batch or window.axis < 2:
+            return None
+        sizes = op.args["weight"].meta["val"].shape[2:]
+        values = (spatial(op.args[name], len(sizes) + 2) for name in ("stride", "padding", "dilation"))
+        kernels, at = tuple(map(Kernel, sizes, *values)), window.axis - 2
+        lo, hi = _reached(kernels[at], window)
+        return cls(op.node, window._replace(lo=lo, hi=hi).clip(0, op.shape[window.axis - 1]), at, kernels)
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        size, stride, padding, dilation = self.kernels[self.at]
+        lo = -(-(out.lo + padding - (size - 1) * dilation) // stride)
+        return max(0, lo), min(shape_of(self.source)[out.axis - 1], (out.hi - 1 + padding) // stride + 1)
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        lo, hi = self.need(self.source, out)
+        weight = run.constant(self.args["weight"])
+        convolve = functional.conv_transpose1d if weight.ndim == 3 else functional.conv_transpose2d
+        strides, paddings, further, dilations = self._along
+        y = convolve(fit(delta, have, lo, hi), weight, None, strides, paddings, further, self.args["groups"], dilations)
+        first, last = _reached(self.kernels[self.at], out._replace(lo=lo, hi=hi))
+        y = fit(y, out._replace(lo=first, hi=last), out.lo, out.hi)
+        base = run.base(out, y)
+        return y if base is None else y + base
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + _by_channel(run.constant(self.args["bias"]), y)
+
+    @cached_property
+    def _along(self) -> tuple[list[int], ...]:
+        """Strides, paddings, output paddings and dilations for a window, of whose outputs none is cropped."""
+        further = spatial(self.args["output_padding"], len(self.kernels) + 2)
+        _, strides, paddings, dilations = map(list, zip(*self.kernels, strict=True))
+        paddings[self.at] = further[self.at] = 0
+        return strides, paddings, further, dilations
+
+
+def _by_channel(bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return bias.view(-1, *[1] * (y.ndim - 2))
+
+
+def _reached(kernel: Kernel, window: Window) -> tuple[int, int]:
+    """Which outputs the inputs on a window add to, some of them beyond the ends."""
+    lo = window.lo * kernel.stride - kernel.padding
+    return lo, lo + (window.width - 1) * kernel.stride + (kernel.size - 1) * kernel.dilation + 1

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Operation, shape_of
+from .base import Backgrounds, Deltas, Inputs, Operation, Wholes, shape_of
 from .sliding import Sliding, spatial
 from .windows import Window, fit
 
@@ -29,6 +29,8 @@ class Pool(Sliding):
 class MaxPool(Pool):
     """Maximum over a moving kernel."""
 
+    cuts = True
+
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, out), (self.source, self._looked_at(out))]
 
@@ -42,18 +44,26 @@ class MaxPool(Pool):
         x = fit(delta, have, inside.lo, inside.hi)
         spare = x is not delta or run.may_overwrite(self.source)
         x = (x.add_ if spare else x.add)(run.background(self.source, inside))
+        return self._pooled(x, inside, out).sub_(run.background(self.node, out))
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        (have, x), inside = parts[self.source], self._looked_at(out)
+        return self._pooled(fit(x, have, inside.lo, inside.hi), inside, out)
+
+    def _pooled(self, x: torch.Tensor, inside: Window, out: Window) -> torch.Tensor:
         lo, hi = self.need(self.source, out)
         if (lo, hi) != (inside.lo, inside.hi):
             after = x.ndim - 1 - out.axis
             x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
         pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
         sizes, strides, paddings, dilations = self.along
-        y = pool(x, sizes, strides, paddings, dilations, self.args["ceil_mode"])
-        return y.sub_(run.background(self.node, out))
+        return pool(x, sizes, strides, paddings, dilations, self.args["ceil_mode"])
 
 
 class AveragePool(Pool):
     """Mean over a moving kernel."""
+
+    cuts = True
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]

@@ -7,19 +7,35 @@ from typing import Any, Self
 import torch
 from torch.fx import Node
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, in_rows, shape_of
+from .base import (
+    Backgrounds,
+    Deltas,
+    Inputs,
+    Operation,
+    Rule,
+    Wholes,
+    aten,
+    in_rows,
+    is_float,
+    shape_of,
+)
 from .windows import Window, add_into, fit
 
 
 class Positionwise(Rule):
     """Operations that act on each position by itself: activations, gates, normalization over channels."""
 
+    cuts = True
     shares = False
     has_base = True
 
     @classmethod
     def match(cls, op: Operation, inputs: Inputs) -> Self | None:
-        if not in_rows(op.node):
+        return cls._facing_each_other(op, inputs)
+
+    @classmethod
+    def _facing_each_other(cls, op: Operation, inputs: Inputs) -> Self | None:
+        if not in_rows(op.node) or not (cls.any_dtype or is_float(op.node)):
             return None
         hull = next(iter(inputs.values()))
         for node, window in inputs.items():
@@ -32,6 +48,19 @@ class Positionwise(Rule):
                 return None
             hull = hull.hull(window)
         return cls(op.node, hull)
+
+    @classmethod
+    def cut(cls, op: Operation, axis: int) -> tuple[Self, Inputs] | None:
+        batch, length = [n for n in op.node.all_input_nodes if n.meta["of_batch"]], op.shape[axis - 1]
+        if not all(map(in_rows, batch)):
+            return None
+        inputs = {
+            node: Window(axis, 0, length)
+            for node in batch
+            if len(shape_of(node)) == len(op.shape) and shape_of(node)[axis - 1] == length
+        }
+        rule = cls._facing_each_other(op, inputs) if inputs else None
+        return None if rule is None else (rule, inputs)
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         changed = [(node, out) for node in inputs]
@@ -53,7 +82,15 @@ class Positionwise(Rule):
         return values
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        values = self.added(run, deltas, out)
+        after = self._after(run, self.added(run, deltas, out), out)
+        return after - run.background(self.node, out, after)
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        facing = {node: fit(x, have, out.lo, out.hi) for node, (have, x) in parts.items()}
+        return self._after(run, facing | wholes, out)
+
+    def _after(self, run: Backgrounds, values: dict[Node, torch.Tensor], out: Window) -> torch.Tensor:
+        """What the operation gives for values of its inputs that differ."""
         like = next(iter(values.values()))
 
         def value(node: Node) -> Any:
@@ -63,8 +100,8 @@ class Positionwise(Rule):
             return run.background(node, facing, like) if node.meta["of_batch"] else run.constant(node, facing)
 
         args, kwargs = torch.fx.map_arg((self.node.args, self.node.kwargs), value)
-        after = self.target(*args, **kwargs)
-        return after - run.background(self.node, out, after)
+        y: torch.Tensor = self.target(*args, **kwargs)
+        return y
 
     def _others(self, inputs: Any) -> list[Node]:
         """The inputs that are as in the background, but differ between backgrounds."""
@@ -168,11 +205,18 @@ class Scale(Positionwise):
 class BatchNorm(Rule):
     """In evaluation mode: each channel times a constant."""
 
+    cuts = True
     shares = False
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
         return None if op.args["training"] or window.axis == 1 else cls(op.node, window)
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        have, x = parts[self.source]
+        args, kwargs = torch.fx.map_arg((self.node.args[1:], self.node.kwargs), run.constant)
+        y: torch.Tensor = self.target(fit(x, have, out.lo, out.hi), *args, **kwargs)
+        return y
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
@@ -185,7 +229,9 @@ class BatchNorm(Rule):
 class Unchanged(Rule):
     """Operations that leave the values as they are, such as dropout in evaluation mode."""
 
+    cuts = True
     flat = True
+    any_dtype = True
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
@@ -201,8 +247,7 @@ class Cast(Unchanged):
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        floats = all(node.meta["val"].is_floating_point() for node in (op.node, op.source))
-        return cls(op.node, window) if floats else None
+        return cls(op.node, window) if is_float(op.node) and is_float(op.source) else None
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         return super().apply(run, deltas, out).to(self.node.meta["val"].dtype)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch.fx import Node
 from torch.nn import functional
 
-from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten, shape_of
-from .windows import Window, fit, narrow
+from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, aten, is_exact, shape_of
+from .windows import Window, difference, fit, moved, narrow
 
 
 class AdaptiveAverage(Rule):
@@ -81,6 +82,7 @@ class AdaptiveMaximum(AdaptiveAverage):
 class Linear(Rule):
     """A dense layer: over channels at each position, or over the positions, of whose weights only the changed count."""
 
+    cuts = True
     flat = True
     shares = False
     collapses: bool
@@ -92,6 +94,10 @@ class Linear(Rule):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         return functional.linear(fit(delta, have, out.lo, out.hi), run.constant(self.args["weight"]))
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        y = super().value(run, parts, wholes, out)
+        return y if self.args["bias"] is None else y + run.constant(self.args["bias"])
 
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         have, delta = deltas[self.source]
@@ -106,13 +112,15 @@ class Linear(Rule):
 class OverDimensions(Rule):
     """Operations over dimensions, the positions' among them or not."""
 
+    cuts = True
     dims: list[int]
     collapses: bool
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
         ndim = len(shape_of(op.source)) + 1
-        dims = sorted(dim % ndim for dim in op.args["dim"] or range(ndim))
+        given = op.args["dim"]
+        dims = sorted(dim % ndim for dim in ([given] if isinstance(given, int) else given or range(ndim)))
         if 0 in dims or op.args.get("dtype") is not None:
             return None
         dropped = 0 if op.args["keepdim"] else sum(dim < window.axis for dim in dims)
@@ -140,8 +148,17 @@ class Reduction(OverDimensions):
         return total if self.count is None else total / self.count
 
 
-class Extreme(OverDimensions):
-    """Maximum or minimum; over the positions, of the changed ones and of the background's others."""
+class Recomputed(OverDimensions):
+    """Those that are no sums, over other dimensions than the positions'."""
+
+    any_dtype = True
+    over_positions = False
+    """Whether the positions may be among the dimensions."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        rule = super().on(op, window)
+        return None if rule is None or (rule.collapses and not cls.over_positions) else rule
 
     def _of_source(self, out: Window) -> Window:
         kept = [dim for dim in range(len(shape_of(self.source)) + 1) if self.args["keepdim"] or dim not in self.dims]
@@ -150,19 +167,48 @@ class Extreme(OverDimensions):
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, out), (self.source, self._of_source(out))]
 
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        x = moved(run.background(self.source, self._of_source(out)), fit(delta, have, out.lo, out.hi))
+        after = self.target(x, *self.node.args[1:], **self.node.kwargs)
+        return difference(after, run.background(self.node, out))
+
+    def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
+        have, x = parts[self.source]
+        y: torch.Tensor = self.target(fit(x, have, out.lo, out.hi), *self.node.args[1:], **self.node.kwargs)
+        return y
+
+
+class Place(Recomputed):
+    """Where something is, or whether: of numbers that differences give exactly, so that ties stay ties."""
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        return super().on(op, window) if is_exact(op.source) else None
+
+
+TOGETHER: dict[Any, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    aten.amax.default: torch.maximum,
+    aten.amin.default: torch.minimum,
+    aten.logsumexp.default: torch.logaddexp,
+}
+"""What makes one of two parts' reductions."""
+
+
+class Extreme(Recomputed):
+    """Maximum, minimum, or the smooth maximum; over the positions, of the changed ones and the background's others."""
+
+    any_dtype = False
+    over_positions = True
+
     @property
     def read_whole(self) -> Node:
         return self.source
 
-    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        have, delta = deltas[self.source]
-        x = fit(delta, have, out.lo, out.hi) + run.background(self.source, self._of_source(out))
-        return self.target(x, self.dims, self.args["keepdim"]) - run.background(self.node, out)
-
     def collapse(self, run: Backgrounds, deltas: Deltas) -> torch.Tensor:
         have, delta = deltas[self.source]
         before, keep = run.background(self.source), self.args["keepdim"]
-        further = torch.maximum if self.target is aten.amax.default else torch.minimum
+        further = TOGETHER[self.target]
         extreme = self.target(delta + narrow(before, have), self.dims, keep)
         for lo, hi in ((0, have.lo), (have.hi, before.shape[have.axis])):
             if lo < hi:

@@ -38,6 +38,16 @@ def narrow(x: torch.Tensor, window: Window, offset: int = 0) -> torch.Tensor:
     return x.narrow(window.axis, window.lo - offset, window.width)
 
 
+def moved(x: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
+    """A tensor with a difference: the sum, and of truth values, which differ or not, the exclusive or."""
+    return x ^ delta if x.dtype == torch.bool else x + delta
+
+
+def difference(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """By what a tensor differs from another, as `moved` takes it."""
+    return after ^ before if after.dtype == torch.bool else after - before
+
+
 def fit(delta: torch.Tensor, have: Window, lo: int, hi: int) -> torch.Tensor:
     """A difference over the positions `lo` to `hi`, which may reach past the window that it is given on: zero there."""
     left, right = have.lo - lo, hi - have.hi
