@@ -69,7 +69,7 @@ SUMS = {"positions": 2, "reduce": "sum"}
         ({"reduce": "max"}, lambda y: y.max(axis=1)),
         ({"positions": [2, 4]}, lambda y: y[:, 2:4].transpose(0, 2, 1).reshape(len(y), -1)),
     ],
-    ids=str,
+    ids=["sum", "mean", "max", "none"],
 )
 def test_positions_are_those_of_the_layout(readout, expected, crop):
     X = sequences()
