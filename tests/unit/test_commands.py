@@ -6,7 +6,7 @@ import keras_files
 import pytest
 import torch
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lab_folder import make_config, make_lab
 from marginalization import __version__
@@ -215,6 +215,7 @@ def test_the_demo_can_be_made_anywhere(tmp_path, monkeypatch, capsys):
     assert int(lines_of(printed)["marginals"].replace(",", "")) > 100_000
 
 
+@example("\x85")
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_path_is_read_back_from_a_config(path):
     written = yaml.safe_load(

@@ -203,7 +203,10 @@ def _text(path: str) -> str:
 
 def _flow(value: Any) -> str:
     """A value on a line of YAML."""
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf, allow_unicode=True).strip()
+    options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "width": math.inf}
+    text = yaml.safe_dump(value, allow_unicode=True, **options)
+    # PyYAML writes some letters as they are that it does not read back.
+    return (text if yaml.safe_load(text) == value else yaml.safe_dump(value, **options)).strip()
 
 
 JASPAR = "jaspar: {release: JASPAR2026, collection: CORE, tax_group: vertebrates} # or `file: motifs.meme`"
