@@ -6,9 +6,9 @@ For each network: medians over pairs of runs of the time per marginal (element x
 `marginalize_motifs`, their ratio, their operations (counted by PyTorch), and how far the effects of either are from the
 same in float64, as a share of the largest effect, ours also with `precision="medium"` and, in full, with
 `dtype="bfloat16"`. Then, each in a process of its own, a first call of few motifs and the next by either, and the peak
-memory of a stream of elements and by how much it grows when there are ten times as many. Then the time of saturation
-mutagenesis, against tangermeme's with `fast=True`. All times are CPU seconds of one thread, as threads that wait for
-one another spin on a busy machine.
+memory of a stream of elements and by how much it grows when there are ten times as many. Then how long whole screens
+take by these times, and the time of saturation mutagenesis, against tangermeme's with `fast=True`. All times are CPU
+seconds of one thread, as threads that wait for one another spin on a busy machine.
 """
 
 import argparse
@@ -36,6 +36,16 @@ GOALS = {
 
 
 METHODS = "tangermeme", "ours"
+
+SCREENS = {
+    "1k motifs": 1000 * 21 * 2 * 100,  # each with 20 controls
+    "100k sites": 100_000 * 2 * 100,  # whose controls, of a stratum, are few beside them
+    "1M sites": 1_000_000 * 2 * 100,
+}
+"""Marginals of screens on both strands in 100 backgrounds."""
+
+BYTES_PER_ROW = 14
+"""Of effects/, about."""
 
 
 def leaves(y):
@@ -141,6 +151,7 @@ def main():
     columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "error", "ours", "medium", "bfloat16"]
     print_row("network", columns)
     names = [arguments.only] if arguments.only else list(NETWORKS)
+    seconds = {}
     for name in names:
         large = name.startswith("ChromBPNet")
         n_backgrounds = (4 if large else 20) * (2 if arguments.full else 1)
@@ -149,6 +160,7 @@ def main():
         ratio, before, after, flops, flops_ours, *errors = compare(
             name, n_backgrounds, n_motifs, n_reference, 5 if arguments.full else 3
         )
+        seconds[name] = after
         figures = [
             f"{before * 1e3:.3f} ms",
             f"{after * 1e3:.3f} ms",
@@ -166,6 +178,11 @@ def main():
     for name in names:
         n_elements = 10_000 if arguments.full or not name.startswith("ChromBPNet") else 1000
         print_row(name, memory(name, n_elements))
+    print("\nhours of one core for screens in 100 backgrounds on both strands, and GB of effects for a target")
+    print_row("network", SCREENS)
+    for name in names:
+        print_row(name, [f"{n * seconds[name] / 3600:.3g} h" for n in SCREENS.values()])
+    print_row("effects", [f"{n * BYTES_PER_ROW / 1e9:.2g} GB" for n in SCREENS.values()])
     if not arguments.only:
         width = 2114 if arguments.full else 600
         before, after, difference = compare_edits(8, width)

@@ -74,6 +74,20 @@ def test_errors_of_the_parse_are_one_line(folder):
     assert told == ["Error: config: elements: no file motif.tsv; did you mean motifs.tsv?"]
 
 
+def test_a_job_that_a_second_attempt_does_is_done(folder):
+    """As when the machine of a first one dies."""
+    mark = "from pathlib import Path\n\nmark = Path('died')\n"
+    died = "if not mark.exists():\n    mark.touch()\n    raise RuntimeError('died')\n"
+    (folder / "dies.py").write_text(f"{mark}{died}from lab import Letters\n")
+    motifs = {"motifs": [{"file": "motifs.tsv"}]}
+    config = {"screen": "dies", "models": {"letters": {"factory": "dies.py:Letters"}}, "elements": motifs}
+    (folder / "dies.yaml").write_text(yaml.safe_dump(config | {"backgrounds": {"length": 40, "random": {"n": 2}}}))
+    status, printed = call(folder, "run", "dies.yaml", "--cores", "2", "--retries", "1")
+    assert status == 0, printed
+    assert "Error in probe of letters: " in printed
+    assert re.fullmatch(r"Done in \d+ s: results/dies/report.html", printed.splitlines()[-1])
+
+
 def test_the_options_of_snakemake_go_through(folder):
     printed = call(folder, "run", "known.yaml", "--profile", "nowhere")[1]
     assert "nowhere" in printed

@@ -36,6 +36,10 @@ AFTER_A_JOB = ("CalledProcessError", "a job execution failed", "job did not comp
 """What Snakemake says of a failed job beside its event."""
 
 
+KEPT = "what is done is kept"
+GOES_ON = "the same command goes on from here"
+
+
 class Screen(NamedTuple):
     """What the workflow says of a screen when it is parsed, as `extra={"screen": ...}` of a message.
 
@@ -177,16 +181,16 @@ class LogHandler(LogHandlerBase):
 
     def _ending(self) -> str:
         took, jobs = duration(time.monotonic() - self.begun), f"{self.tally.done:,} of {self.tally.total:,} jobs"
-        if self.failed:
-            return f"Stopped after {took} with {jobs} done; what is done is kept." if self.tally.total else ""
+        report = self.screen and self.screen.report
         if self.nothing_to_do:
-            return f"All is done: {self.screen.report}" if self.screen else ""
+            return f"All is done: {report}" if report else ""
         if self.common_settings.dryrun:
-            return f"{self.tally.total:,} jobs are left to run."
+            return f"{self.tally.total:,} jobs are left to run." if self.tally.total else ""
         if self.tally.done < self.tally.total:
-            return f"Stopped after {took} with {jobs} done; the same command goes on from here."
-        done = self.tally.total and self.screen and Path(self.screen.report).exists()
-        return f"Done in {took}: {self.screen.report}" if self.screen and done else ""
+            return f"Stopped after {took} with {jobs} done; {KEPT if self.failed else GOES_ON}."
+        # A job that failed may have been done by a later attempt.
+        done = self.tally.total and report and Path(report).exists()
+        return f"Done in {took}: {report}" if done else ""
 
     def _watch(self) -> None:
         while not self.closed.wait(SECONDS):
