@@ -79,7 +79,7 @@ def test_tracks_by_name():
     assert "readouts.r: there is no track dd; did you mean d?" in refusal(TASKS, channels=["dd"], targets=names)
     assert "readouts.r: there is no track z; targets has a, b, c, d, e" in refusal(TASKS, channels=["z"], targets=names)
     said = refusal(TASKS, channels=["d"], targets=names[:4])
-    assert said == "config: readouts.r.targets names 4 tracks, and the output has 5: it is (batch, 5)"
+    assert said == "config: readouts.r.targets names 4 tracks, and the output has 5"
 
 
 @pytest.mark.parametrize("numbers", [[2], [2, 0], [0, 1, 2]])
@@ -100,7 +100,13 @@ def test_tracks_beside_positions(numbers):
 @pytest.mark.parametrize(
     ("outputs", "readout", "message"),
     [
-        (TASKS, {"channels": [5]}, "readouts.r: there is no track 5: the output is (batch, 5), with the tracks 0 to 4"),
+        (TASKS, {"channels": [5]}, "readouts.r: there is no track 5, counted from 0: the output has 5"),
+        (
+            BINS,
+            {"channels": [7]},
+            "there is no track 7, counted from 0: the output has 4 beside 3 positions; if these are the tracks, write "
+            "`layout: [positions, tracks]`",
+        ),
         (TASKS, {"channels": [1], "reduce": "sum"}, "tracks without positions; leave out `positions` and `reduce`"),
         (TASKS, {"channels": [1], "positions": 2}, "tracks without positions; leave out `positions` and `reduce`"),
         (BINS[..., None], {"channels": [1]}, "channels are of one axis of tracks, and the output is (batch, 4, 3, 1)"),
@@ -139,7 +145,7 @@ def test_a_table_of_another_head_is_refused(table):
     for outputs in (torch.zeros(2, 4, 2), torch.zeros(2, 4, 5)):
         n = outputs.shape[2]
         said = refusal(outputs, targets=targets, reduce="sum", **FIRST)
-        assert said == f"config: readouts.r.targets names 3 tracks, and the output has {n}: it is (batch, {n}, 4)"
+        assert said == f"config: readouts.r.targets names 3 tracks, and the output has {n} beside 4 positions"
 
 
 @pytest.mark.parametrize(

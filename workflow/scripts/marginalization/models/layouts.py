@@ -45,9 +45,9 @@ def positions_last(y: torch.Tensor, readout: Readout, name: str) -> torch.Tensor
 class ChosenTracks(nn.Module):
     """Takes some tracks of an output, (batch, tracks) or (batch, tracks, positions), in the order of their numbers."""
 
-    def __init__(self, tracks: Tracks, name: str):
+    def __init__(self, tracks: Tracks, readout: Readout, name: str):
         super().__init__()
-        self.name, self.tracks = name, tracks
+        self.name, self.tracks, self.layout = name, tracks, readout.layout
         # Made here, because what makes a tensor as it runs can not be captured as it stands.
         for which in ("numbers", "reverse"):
             self.register_buffer(which, torch.tensor(getattr(tracks, which)), persistent=False)
@@ -64,15 +64,14 @@ class ChosenTracks(nn.Module):
                 f"{place}: channels are of one axis of tracks, and the output is {described(y)}; take them by a "
                 f"`function`"
             )
+        has = f"the output has {n}" + (f" beside {y.shape[2]} positions" if y.ndim > 2 else "")
+        if y.ndim > 2 and not self.layout:
+            has += "; if these are the tracks, write `layout: [positions, tracks]`"
         if self.tracks.total not in (None, n):
-            raise InputError(
-                f"{place}.targets names {self.tracks.total} tracks, and the output has {n}: it is {described(y)}"
-            )
+            raise InputError(f"{place}.targets names {self.tracks.total} tracks, and {has}")
         numbers = (self.tracks.reverse if reverse else self.tracks.numbers) or ()
         if max(numbers) >= n:
-            raise InputError(
-                f"{place}: there is no track {max(numbers)}: the output is {described(y)}, with the tracks 0 to {n - 1}"
-            )
+            raise InputError(f"{place}: there is no track {max(numbers)}, counted from 0: {has}")
         first, end = numbers[0], numbers[0] + len(numbers)
         if numbers == tuple(range(first, end)):
             return y[:, first:end]

@@ -69,7 +69,7 @@ class ReadoutModel(nn.Module):
         self.readouts = readouts
         self.average_strands = average_strands
         tracks = {name: tracks_of(readout, name) for name, readout in readouts.items()}
-        self.chosen = {name: ChosenTracks(of, name) for name, of in tracks.items() if of.numbers}
+        self.chosen = {name: ChosenTracks(of, readouts[name], name) for name, of in tracks.items() if of.numbers}
         self.buffers_of_tracks = nn.ModuleList(self.chosen.values())  # a ModuleDict's keys may have no dots
         self.functions = {
             name: import_callable(readout.function, f"readouts.{name}.function")
