@@ -152,7 +152,9 @@ def run_screen(config: dict, folder: Path) -> Run:
     elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(screen)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(screen)
-    backgrounds = transform_backgrounds(selected, spec["transform"], spec["copies"], config["seed"])
+    backgrounds = transform_backgrounds(
+        selected, spec["transform"], spec["copies"], config["seed"], screen.backgrounds.local_bin
+    )
     paths = SimpleNamespace(**{key: str(results / f"{key}.parquet") for key in ("elements", "backgrounds")})
     write_table(elements, paths.elements, ELEMENTS, {})
     write_table(motifs, results / "motifs.parquet", MOTIFS, {})

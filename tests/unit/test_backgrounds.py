@@ -5,12 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from marginalization.config.resolving import resolve
 from marginalization.config.sections import Config
 from marginalization.design.backgrounds import select_backgrounds, transform_backgrounds
+from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.sequences.letters import gc_fraction, named_generator, reverse_complement
-from marginalization.sequences.shuffle import dinucleotide_shuffle, shuffle
-from screens import MINIMAL, typed
+from marginalization.sequences.shuffle import dinucleotide_shuffle, local_dinucleotide_shuffle, shuffle
+from screens import MINIMAL, SCHEMA, screen_of, typed
 
 CHR1 = "".join(np.random.default_rng(0).choice(list("ACGT"), 200))
 CHR2 = "".join(np.random.default_rng(1).choice(list("ACGT"), 60)) + "NN" + "ACGT" * 10
@@ -290,6 +292,40 @@ def test_shuffled_copies_are_drawn_by_name(select, transform, draw):
     assert result["sequence"].nunique() == 4
     alone = transform_backgrounds(table[1:], transform, 1, 7)
     assert alone["sequence"][0] == result["sequence"][2]
+
+
+def test_local_shuffles_of_backgrounds(select):
+    table, _ = select("chr1\t20\t120\n", length=100)
+    result = transform_backgrounds(table, "local_dinucleotide_shuffle", 2, 7, bin_size=20)
+    rngs = [named_generator(7, "local_dinucleotide_shuffle", "chr1:20-120(+)", copy) for copy in (0, 1)]
+    assert result["sequence"].tolist() == [local_dinucleotide_shuffle(CHR1[20:120], rng, 20) for rng in rngs]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"bin_size": 20}, "bin_size goes only with transform local_dinucleotide_shuffle, not none"),
+        ({"transform": "local_dinucleotide_shuffle"}, "bins of 1024 letters are not shorter than the 100 of the back"),
+        (
+            {"transform": "local_dinucleotide_shuffle", "bin_size": 100},
+            "bins of 100 letters are not shorter than the",
+        ),
+    ],
+)
+def test_bins_that_do_not_fit(section, message):
+    with pytest.raises(InputError, match=message):
+        resolve({**MINIMAL, "backgrounds": {"length": 100, "random": {"n": 5}, **section}}, str(SCHEMA))
+
+
+def test_another_bin_size_makes_other_jobs(tmp_path):
+    def jobs(**section):
+        folder = tmp_path / str(section)
+        config = screen_of(folder, ["ACG"], ["ACGTTGCAACGTACGG"], backgrounds=section)
+        return set(make_plan(config, folder / "cache").jobs["toy"])
+
+    local = {"transform": "local_dinucleotide_shuffle"}
+    plans = [jobs(transform="dinucleotide_shuffle"), jobs(**local, bin_size=4), jobs(**local, bin_size=6)]
+    assert len(set.union(*plans)) == 3
 
 
 def test_transforms_that_make_no_sense(select):

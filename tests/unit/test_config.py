@@ -88,7 +88,8 @@ FULL = {
     "backgrounds": {
         "length": 100,
         "loci": {"file": "loci.bed", "genome": "genome.fa", "summits": True},
-        "transform": "shuffle",
+        "transform": "local_dinucleotide_shuffle",
+        "bin_size": 20,
         "copies": 2,
         "match_gc": "peaks.bed",
         "max_unknown": 3,

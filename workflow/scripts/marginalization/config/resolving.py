@@ -7,10 +7,12 @@ from typing import Any
 
 import yaml
 
+from ..errors import InputError
 from .attributions import check_attributions, require_tangermeme
 from .checks import check_config, expand_home
 from .models import check_models, complete, require_modules
 from .sections import Config
+from .sections.substitutions import LOCAL
 from .targets import check_targets
 
 
@@ -33,9 +35,22 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     complete(config)
     resolved = Config.of(config)
     check_models(resolved)
+    _check_bins(resolved)
     check_targets(resolved)
     check_attributions(resolved)
     if jobs_here:
         require_tangermeme(resolved)
         require_modules(resolved)
     return resolved
+
+
+def _check_bins(config: Config) -> None:
+    """Raise an InputError unless a local shuffle of backgrounds, and nothing else, has bins shorter than they are."""
+    spec = config.backgrounds
+    if spec.bin_size is not None and spec.local_bin is None:
+        raise InputError(f"config: backgrounds: bin_size goes only with transform {LOCAL}, not {spec.transform}")
+    if spec.local_bin is not None and spec.local_bin >= config.length:
+        raise InputError(
+            f"config: backgrounds: bins of {spec.local_bin} letters are not shorter than the {config.length} of the "
+            f"backgrounds; set bin_size to less, or take dinucleotide_shuffle"
+        )

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..config.sections import Config
-from ..config.sections.substitutions import Loci
+from ..config.sections.substitutions import LOCAL, Loci
 from ..errors import InputError
 from ..inputs.genome import Genome
 from ..inputs.intervals import locations, overlaps, places, read_intervals, require_summits
 from ..inputs.text import fasta_records
 from ..sequences.letters import DNA, UNKNOWN, gc_fraction, named_generator, reverse_complement, unknown_letters
-from ..sequences.shuffle import dinucleotide_shuffle, shuffle
+from ..sequences.shuffle import dinucleotide_shuffle, local_dinucleotide_shuffle, shuffle
 
 GC_BIN = 0.02
 """Width of the bins within which GC contents count as equal."""
 
-SHUFFLES = {"shuffle": shuffle, "dinucleotide_shuffle": dinucleotide_shuffle}
+SHUFFLES: dict[str, Callable[..., str]] = {"shuffle": shuffle, "dinucleotide_shuffle": dinucleotide_shuffle}
+SHUFFLES[LOCAL] = local_dinucleotide_shuffle
 
 COLUMNS = ["name", "chrom", "start", "end", "strand", "sequence"]
 
@@ -68,14 +69,17 @@ def select_backgrounds(config: Config) -> tuple[pd.DataFrame, dict[str, int]]:
     return table[COLUMNS], counts
 
 
-def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int) -> pd.DataFrame:
+def transform_backgrounds(
+    table: pd.DataFrame, transform: str, n: int, seed: int, bin_size: int | None = None
+) -> pd.DataFrame:
     """Shuffle the chosen backgrounds, or leave them, and number them.
 
     Args:
         table: as `select_backgrounds` returns it.
-        transform: "none", "shuffle" or "dinucleotide_shuffle".
+        transform: "none", or one of SHUFFLES.
         n: shuffled copies of each background; 1 with "none".
         seed: the screen's seed; each copy is drawn by the background's name and the copy's number.
+        bin_size: of a local shuffle.
 
     Returns:
         background_id (int64, from 0), name ("name/0", "name/1", ... for shuffled copies), chrom, start, end, strand
@@ -88,10 +92,11 @@ def transform_backgrounds(table: pd.DataFrame, transform: str, n: int, seed: int
         raise InputError(f"the transform '{transform}' is not known; use one of none, {', '.join(SHUFFLES)}")
     check_copies(transform, n)
     result = table.loc[table.index.repeat(n)].reset_index(drop=True)
+    options = {} if bin_size is None else {"bin_size": bin_size}
     if transform != "none":
         copies = [(name, copy) for name in table["name"] for copy in range(n)]
         result["sequence"] = [
-            SHUFFLES[transform](sequence, named_generator(seed, transform, name, copy))
+            SHUFFLES[transform](sequence, named_generator(seed, transform, name, copy), **options)
             for sequence, (name, copy) in zip(result["sequence"], copies, strict=True)
         ]
         result["name"] = names_after(table["name"], transform, n)

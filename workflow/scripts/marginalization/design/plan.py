@@ -168,7 +168,8 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     for label, (first, last) in background_ranges(n_backgrounds, shards.backgrounds).items():
         rows = backgrounds.iloc[first // spec.copies : -(-last // spec.copies)]
         # With several copies, shards cut elsewhere can be of the same originals, so where it is cut is part of it.
-        made_by = json.dumps([spec.transform, spec.copies, config.seed, first, last])
+        bins = [spec.local_bin] if spec.local_bin else []
+        made_by = json.dumps([spec.transform, spec.copies, config.seed, first, last, *bins])
         background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
     return Plan(
         jobs=_jobs(models, element_digests, background_digests),

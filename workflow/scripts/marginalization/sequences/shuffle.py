@@ -1,6 +1,8 @@
-"""Shuffles of a sequence: of its letters, and of its letters with their neighbours kept."""
+"""Shuffles of a sequence: of its letters, and of its letters with their neighbours kept, over all of it or locally."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,6 +42,31 @@ def dinucleotide_shuffle(sequence: str, rng: np.random.Generator) -> str:
     for _ in after:
         trail.append(next(orders[trail[-1]]))
     return bytes(trail).decode()
+
+
+def local_dinucleotide_shuffle(sequence: str, rng: np.random.Generator, bin_size: int) -> str:
+    """Dinucleotide shuffles of stretches of a sequence, so that its composition is kept along it too.
+
+    The stretches are cut as tangermeme cuts them, anew for each draw: the first has from half of `bin_size` to all of
+    it, at random, the others have `bin_size`, and a last one of less than half goes with the one before. As each keeps
+    its ends, the dinucleotide counts of the whole are kept.
+
+    Args:
+        sequence: one letter or more.
+        rng: the source of randomness.
+        bin_size: letters that are shuffled together, 2 or more.
+    """
+    first = int(rng.integers(bin_size // 2, bin_size + 1))
+    stretches = local_stretches(len(sequence), bin_size, first)
+    return "".join(dinucleotide_shuffle(sequence[start:end], rng) for start, end in stretches)
+
+
+def local_stretches(length: int, bin_size: int, first: int) -> list[tuple[int, int]]:
+    """Where the stretches of a local shuffle begin and end, of which the first has `first` letters."""
+    cuts = list(range(first, length, bin_size))
+    if cuts and length - cuts[-1] < bin_size // 2:
+        cuts.pop()
+    return list(pairwise([0, *cuts, length]))
 
 
 def _codes(sequence: str) -> np.ndarray:

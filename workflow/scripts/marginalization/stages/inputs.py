@@ -18,7 +18,8 @@ def backgrounds(snakemake: Any) -> None:
     with as_job(snakemake):
         config = Config.of(snakemake.config)
         selected, counts = select_backgrounds(config)
-        table = transform_backgrounds(selected, config.backgrounds.transform, config.backgrounds.copies, config.seed)
+        spec = config.backgrounds
+        table = transform_backgrounds(selected, spec.transform, spec.copies, config.seed, spec.local_bin)
         write_table(table, snakemake.output[0], BACKGROUNDS, {**facts(snakemake.config), "counts": counts})
         print(", ".join(f"{reason}: {n:,}" for reason, n in counts.items()))
         for warning in equal_backgrounds(table):

@@ -7,6 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from ...inputs import intervals, motifs
 from .keys import DISTINCT, NotNegative, key, one_of, optional, section
 
+LOCAL = "local_dinucleotide_shuffle"
+"""The transform that has a `bin_size`."""
+
 BITS: dict[str, Any] = {"minimum": 0, "maximum": 2}
 
 
@@ -214,10 +217,17 @@ class Backgrounds:
         more="In place of `loci`; the length must be just that.",
     )
     random: Random | None = optional("Random sequences.", more="In place of `loci`: `{n: 100, gc: 0.5}`.")
-    transform: Literal["none", "shuffle", "dinucleotide_shuffle"] = key(
+    transform: Literal["none", "shuffle", "dinucleotide_shuffle", "local_dinucleotide_shuffle"] = key(
         "What is done to each sequence.",
         "none",
-        more="`dinucleotide_shuffle` keeps all dinucleotide counts (a uniform draw among all such sequences).",
+        more="`dinucleotide_shuffle` keeps all dinucleotide counts (a uniform draw among all such sequences); the "
+        "local one also keeps how they vary along the sequence.",
+    )
+    bin_size: int | None = optional(
+        "For local_dinucleotide_shuffle, how many letters are shuffled together.",
+        without="`1024`",
+        more="Where they are cut is drawn for each shuffle; it is tangermeme's.",
+        minimum=2,
     )
     copies: int = key("Shuffles of each sequence.", 1, minimum=1)
     match_gc: str | None = key(
@@ -245,6 +255,11 @@ class Backgrounds:
         more="A larger maximum keeps those of a smaller one.",
         minimum=1,
     )
+
+    @property
+    def local_bin(self) -> int | None:
+        """How many letters a local shuffle shuffles together; None for another transform."""
+        return (self.bin_size or 1024) if self.transform == LOCAL else None
 
 
 @section
