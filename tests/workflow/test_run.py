@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 from lab_folder import make_config, make_lab
@@ -93,3 +94,16 @@ def test_the_options_of_snakemake_go_through(folder):
     assert "nowhere" in printed
     rate = call(folder, "run", "known.yaml", "measure", "--dry-run")[1]
     assert rate.splitlines()[-1] == "2 jobs are left to run."
+
+
+def test_annotations_go_to_a_genome_browser(finished, tmp_path):
+    path = tmp_path / "known.bedgraph"
+    status, printed = call(finished, "export", "results/known", str(path), "--target", "0")
+    assert status == 0, printed
+    graph = pd.read_csv(path, sep="\t", names=["chrom", "start", "end", "effect"])
+    assert graph[["chrom", "start", "end"]].to_numpy().tolist() == [["chr1", 10, 16], ["chr2", 996, 1003]]
+    summary = pd.read_parquet(finished / "results/known/summary.parquet").query("target == '0'")
+    best = summary.sort_values("rank").drop_duplicates("element_id").set_index("element_id")["effect_mean"]
+    annotations = pd.read_parquet(finished / "results/known/annotations.parquet")
+    largest = max(best[annotations["element_id"][:2]], key=abs)
+    assert graph["effect"].tolist() == pytest.approx([largest, best[annotations["element_id"][2]]], rel=1e-5)

@@ -30,7 +30,7 @@ from ..view.results import (
     strongest,
     summary_keys,
 )
-from .options import Commands, positive
+from .options import Commands, add_keys, add_results, chosen, positive
 
 MOST_TABLES = 6
 
@@ -40,9 +40,8 @@ def add_to(commands: Commands) -> None:
     more = "Each element is listed once, where its rank is best; rank is of each strand and start."
     summary = commands.add_parser("summary", help=about, description=f"For each target: {about}. {more}")
     summary.set_defaults(command=_summary)
-    _add_results(summary)
-    for key in KEYS:
-        summary.add_argument(f"--{key}", help=f"only this {key}" + (", or group of models" if key == "model" else ""))
+    add_results(summary)
+    add_keys(summary)
     summary.add_argument("--kind", choices=KINDS, help="only elements of this kind")
     summary.add_argument("--significant", action="store_true", help="list significant elements alone")
     _add_top(summary)
@@ -50,14 +49,14 @@ def add_to(commands: Commands) -> None:
     about = "all about one element"
     show = commands.add_parser("show", help=about, description=f"{about.capitalize()}: its names and its effects.")
     show.set_defaults(command=_show)
-    _add_results(show)
+    add_results(show)
     show.add_argument("element", help="an element_id, or a name, or a part of one that no other element has")
 
     about = "how the effects on two models, or two targets, agree"
     more = "Numbers are of elements on each strand and start. Each element is listed once, where the two differ most."
     compare = commands.add_parser("compare", help=about, description=f"{about.capitalize()}. {more}")
     compare.set_defaults(command=_compare)
-    _add_results(compare)
+    add_results(compare)
     compare.add_argument("a", help="a model, a group of models, or a target")
     compare.add_argument("b", help="another of the same")
     compare.add_argument("--readout", help="only this readout")
@@ -65,10 +64,6 @@ def add_to(commands: Commands) -> None:
     others.add_argument("--model", help="compare targets, on this model or group")
     others.add_argument("--target", help="compare models, on this target")
     _add_top(compare)
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="the screen's folder, such as results/demo")
 
 
 def _add_top(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +75,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
     config = read_config(results)
     if arguments.significant and config.elements.level is None:
         raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
-    keys = _chosen(summary_keys(results), arguments)
+    keys = chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
     columns += ["n_models", "n_models_agree", "control_z", "element_q", "n_stratum", "significant"]
     for key in keys[:MOST_TABLES]:
@@ -173,7 +168,7 @@ def _compare(console: Console, arguments: argparse.Namespace) -> None:
     results = require_results(arguments.results)
     config = read_config(results)
     a, b = arguments.a, arguments.b
-    keys = pd.DataFrame(_chosen(summary_keys(results), arguments))
+    keys = pd.DataFrame(chosen(summary_keys(results), arguments))
     by = _compared(keys, arguments)
     others = [key for key in KEYS if key != by]
     of_a, of_b = (keys.loc[keys[by] == name, others] for name in (a, b))
@@ -215,16 +210,6 @@ def _compared(keys: pd.DataFrame, arguments: argparse.Namespace) -> str:
     for name in (a, b):
         require_known(name, [known for by in possible for known in keys[by].unique()], " or ".join(possible))
     raise InputError(f"{a!r} and {b!r} are a model and a target; compare two models or two targets")
-
-
-def _chosen(keys: pd.DataFrame, arguments: argparse.Namespace) -> list[dict[str, str]]:
-    """The (model, readout, target) that the options leave; an InputError for one that there is not."""
-    for key in KEYS:
-        value = getattr(arguments, key)
-        if value is not None:
-            require_known(value, keys[key], "model or group" if key == "model" else key)
-            keys = keys[keys[key] == value]
-    return keys.to_dict("records")
 
 
 def _tell_of_more(console: Console, keys: list[dict[str, str]], options: list[str]) -> None:

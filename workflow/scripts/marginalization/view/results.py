@@ -209,6 +209,11 @@ def element_names(results: Results) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["name", "kind", "element_id"]]
 
 
+def read_annotations(results: Results) -> pd.DataFrame:
+    """The rows of `annotations.parquet`."""
+    return _read(results.table("annotations"), None)
+
+
 def read_element(results: Results, element_id: str) -> pd.DataFrame:
     """The row of `elements.parquet` of an element, or control; no row for an unknown one."""
     return _read(results.table("elements"), None, element_id=element_id)

@@ -1,0 +1,90 @@
+"""`export`: the same numbers in the files of other programs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marginalization.commands.cli import main
+from marginalization.commands.export import _painted
+from screens import finish, run_screen, screen_of
+
+INTERVALS = st.tuples(st.integers(0, 30), st.integers(1, 10), st.floats(-5, 5))
+
+
+@given(st.lists(INTERVALS, min_size=1, max_size=12))
+def test_of_each_base_the_effect_that_is_farthest_from_zero(intervals):
+    placed = pd.DataFrame(
+        [(start, start + width, effect) for start, width, effect in intervals], columns=["start", "end", "effect_mean"]
+    )
+    table = _painted("chr1", placed)
+    assert (table["start"].to_numpy()[1:] >= table["end"].to_numpy()[:-1]).all()
+    for base in range(45):
+        over = [effect for start, width, effect in intervals if start <= base < start + width]
+        of_base = table[(table["start"] <= base) & (base < table["end"])]["effect"].tolist()
+        assert [abs(effect) for effect in of_base] == ([max(map(abs, over))] if over else [])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Two targets, controls, both strands."""
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "net.py").write_text(
+        "import torch\n\n\nclass Net(torch.nn.Module):\n    def forward(self, X):\n        return X[:, :2].sum(2)\n"
+    )
+    models = {"net": {"factory": f"{folder / 'net.py'}:Net"}}
+    sections = {"models": models, "placement": {"strands": "both"}}
+    config = screen_of(folder, ["ACGTCA", "TTTTTT", "CACGTG"], ["ACGTACGTACGTAC"] * 3, {"shuffles": 4}, **sections)
+    return finish(config, run_screen(config, folder), folder)
+
+
+def written(results, name, *options):
+    path = results.parent / name
+    assert main(["export", str(results), str(path), *options]) == 0
+    return path
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.TSV", "\t")])
+def test_text_has_the_rows_of_the_summary(results, name, separator):
+    summary = pd.read_parquet(results / "summary.parquet")
+    summary = summary[summary["kind"] == "motif"].reset_index(drop=True)
+    rows = pd.read_csv(written(results, name), sep=separator, dtype={"target": str}, float_precision="round_trip")
+    assert rows.columns.tolist() == summary.columns.tolist()
+    for column in summary:
+        if pd.api.types.is_numeric_dtype(rows[column].dtype) and column != "significant":
+            expected = summary[column].to_numpy(np.float64, na_value=np.nan)
+            np.testing.assert_array_equal(rows[column].to_numpy(np.float64), expected)
+    few = pd.read_csv(written(results, "one.csv", "--target", "1"))
+    assert len(few) == len(rows) / 2
+
+
+def test_anndata_has_them_by_element_and_target(results):
+    anndata = pytest.importorskip("anndata")
+    data = anndata.read_h5ad(written(results, "a.h5ad"))
+    summary = pd.read_parquet(results / "summary.parquet")
+    summary = summary[summary["kind"] == "motif"]
+    assert data.shape == (6, 2)
+    for i, target in enumerate(data.var["target"]):
+        rows = summary[summary["target"] == target].set_index(["element_id", "strand"])
+        keys = list(zip(data.obs["element_id"], data.obs["strand"], strict=True))
+        matrices = {"effect_mean": data.X, "control_z": data.layers["z"], "element_q": data.layers["q"]}
+        for column, values in matrices.items():
+            np.testing.assert_array_equal(values[:, i], rows.loc[keys, column])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.bed", "ends in none of .csv, .tsv, .bedgraph, .h5ad"),
+        ("a.bedgraph", "choose with --target"),
+    ],
+)
+def test_what_can_not_be_written_is_told(results, capsys, name, said):
+    assert main(["export", str(results), str(results.parent / name)]) == 2
+    assert said in capsys.readouterr().err
+    assert not (results.parent / name).exists()
+
+
+def test_motifs_have_no_place_in_a_genome(results, capsys):
+    assert main(["export", str(results), str(results.parent / "a.bedgraph"), "--target", "0"]) == 2
+    assert "has no annotations" in capsys.readouterr().err

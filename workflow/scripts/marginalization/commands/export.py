@@ -1,0 +1,135 @@
+"""`export`: a finished screen's effects for other programs, in the format that the file's name ends in."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from ..errors import InputError
+from ..store.files import whole_file
+from ..store.paths import Results
+from ..store.schemas import SUMMARY
+from ..view.results import (
+    KEYS,
+    KINDS,
+    PLACED,
+    read_annotations,
+    read_summary,
+    require_results,
+    strongest,
+    summary_keys,
+)
+from .options import Commands, add_keys, add_results, chosen
+
+OBSERVED = [*PLACED, "name", "kind", "sequence"]
+LAYERS = {"z": "control_z", "q": "element_q"}
+"""Columns of the summary that are layers of an AnnData."""
+
+Key = dict[str, str]
+"""A model, a readout and a target, by `KEYS`."""
+
+
+def add_to(commands: Commands) -> None:
+    about = "write the effects for other programs"
+    more = (
+        "FILE ends in .csv or .tsv: the summary's rows without controls; .bedgraph: the mean effect of annotations at "
+        "their places in the genome, for a browser; or .h5ad: an AnnData of elements x targets, with z and q as layers."
+    )
+    parser = commands.add_parser("export", help=about, description=f"{about.capitalize()}. {more}")
+    parser.set_defaults(command=_export)
+    add_results(parser)
+    parser.add_argument("file", help="the file to write")
+    add_keys(parser)
+
+
+def _export(console: Console, arguments: argparse.Namespace) -> None:
+    results, path = require_results(arguments.results), Path(arguments.file)
+    write = FORMATS.get(path.suffix.lower())
+    if write is None:
+        raise InputError(f"{path} ends in none of {', '.join(FORMATS)}; name the file after the format that it is for")
+    keys = chosen(summary_keys(results), arguments)
+    n = write(results, keys, path)
+    console.print(f"{path}: {n}", soft_wrap=True)
+
+
+def _rows(results: Results, keys: list[Key], columns: list[str], kinds: list[str] = KINDS) -> Iterator[pd.DataFrame]:
+    """Columns of the summary for each model, readout and target in turn, without controls."""
+    for key in keys:
+        yield read_summary(results, columns, **key, kind=kinds)
+
+
+def _write_text(results: Results, keys: list[Key], path: Path) -> str:
+    n = 0
+    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        for rows in _rows(results, keys, SUMMARY.names):
+            rows.to_csv(file, sep="\t" if path.suffix.lower() == ".tsv" else ",", header=n == 0, index=False)
+            n += len(rows)
+    return f"{n:,} rows"
+
+
+def _write_bedgraph(results: Results, keys: list[Key], path: Path) -> str:
+    """Of each base the mean effect of the annotation on it that does most, on the strand and start of its best rank."""
+    if len(keys) > 1:
+        several = [f"--{key}" for key in KEYS if len({of[key] for of in keys}) > 1]
+        raise InputError(f"a .bedgraph is of one model, readout and target; choose with {' and '.join(several)}")
+    annotations = read_annotations(results)
+    if annotations.empty:
+        raise InputError(f"{results} has no annotations, and motifs have no place in a genome; export a .csv")
+    (rows,) = _rows(results, keys, [*PLACED, "rank", "effect_mean"], ["motif", "annotation"])
+    placed = annotations.merge(strongest(rows)[["element_id", "effect_mean"]], on="element_id")
+    painted = [_painted(chrom, of) for chrom, of in placed.groupby("chrom", sort=True)]
+    table = pd.concat(painted, ignore_index=True)
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", header=False, index=False, float_format="%.6g")
+    return f"{len(table):,} intervals of {len(placed):,} annotations"
+
+
+def _painted(chrom: str, placed: pd.DataFrame) -> pd.DataFrame:
+    """Intervals of a chromosome that do not overlap: chrom, start, end and the effect that is farthest from zero."""
+    edges = np.unique(placed[["start", "end"]].to_numpy())
+    values = np.full(len(edges) - 1, np.nan)
+    weakest_first = placed.iloc[np.argsort(placed["effect_mean"].abs(), kind="stable")]
+    firsts, ends = (np.searchsorted(edges, weakest_first[column]) for column in ("start", "end"))
+    for first, end, effect in zip(firsts, ends, weakest_first["effect_mean"], strict=True):
+        values[first:end] = effect
+    table = pd.DataFrame({"chrom": chrom, "start": edges[:-1], "end": edges[1:], "effect": values})
+    return table.dropna(subset="effect")
+
+
+def _write_anndata(results: Results, keys: list[Key], path: Path) -> str:
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            from anndata import AnnData
+    except ImportError as error:
+        raise InputError("anndata is not installed here; pip install 'marginalization[export]'") from error
+    columns = ["effect_mean", *LAYERS.values()]
+    found = [rows.set_index(PLACED) for rows in _rows(results, keys, [*OBSERVED, *columns])]
+    observed = found[0][OBSERVED[len(PLACED) :]].reset_index()
+    matrices = {
+        column: np.stack([rows[column].reindex(found[0].index).to_numpy(np.float64) for rows in found], axis=1)
+        for column in columns
+    }
+    observed.index = pd.Index([":".join(map(str, placed)) for placed in found[0].index])
+    of_targets = pd.DataFrame(keys, index=pd.Index(["/".join(key.values()) for key in keys]))
+    data = AnnData(matrices["effect_mean"], obs=observed.astype({"strand": "category"}), var=of_targets)
+    for layer, column in LAYERS.items():
+        data.layers[layer] = matrices[column]
+    with whole_file(path) as temporary:
+        data.write_h5ad(temporary)
+    return f"{data.n_obs:,} elements on strands at starts x {data.n_vars:,} targets"
+
+
+FORMATS: dict[str, Callable[[Results, list[Key], Path], str]] = {
+    ".csv": _write_text,
+    ".tsv": _write_text,
+    ".bedgraph": _write_bedgraph,
+    ".h5ad": _write_anndata,
+}
+"""What writes a file of a suffix, and says how much."""
