@@ -1,5 +1,7 @@
 """`export`: the same numbers in the files of other programs."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from marginalization.commands.cli import main
 from marginalization.commands.export import _painted
 from screens import finish, run_screen, screen_of
 
+WITHOUT_ANNDATA = pytest.mark.skipif(find_spec("anndata") is not None, reason="anndata is installed")
 INTERVALS = st.tuples(st.integers(0, 30), st.integers(1, 10), st.floats(-5, 5))
 
 
@@ -58,25 +61,12 @@ def test_text_has_the_rows_of_the_summary(results, name, separator):
     assert len(few) == len(rows) / 2
 
 
-def test_anndata_has_them_by_element_and_target(results):
-    anndata = pytest.importorskip("anndata")
-    data = anndata.read_h5ad(written(results, "a.h5ad"))
-    summary = pd.read_parquet(results / "summary.parquet")
-    summary = summary[summary["kind"] == "motif"]
-    assert data.shape == (6, 2)
-    for i, target in enumerate(data.var["target"]):
-        rows = summary[summary["target"] == target].set_index(["element_id", "strand"])
-        keys = list(zip(data.obs["element_id"], data.obs["strand"], strict=True))
-        matrices = {"effect_mean": data.X, "control_z": data.layers["z"], "element_q": data.layers["q"]}
-        for column, values in matrices.items():
-            np.testing.assert_array_equal(values[:, i], rows.loc[keys, column])
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("a.bed", "ends in none of .csv, .tsv, .bedgraph, .h5ad"),
         ("a.bedgraph", "choose with --target"),
+        pytest.param("a.h5ad", "pip install 'marginalization[export]'", marks=WITHOUT_ANNDATA),
     ],
 )
 def test_what_can_not_be_written_is_told(results, capsys, name, said):

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from subprocess import PIPE, STDOUT
@@ -89,8 +90,33 @@ def test_the_demo_runs_from_the_wheel(installed, tmp_path):
     assert re.search(r"^Done in .*: results/demo/report.html$", printed, re.MULTILINE)
     where = "import marginalization; print(marginalization.__file__)"
     assert str(installed.parent) in call(tmp_path, installed / "python", "-c", where)[1]
-    shown = call(tmp_path, command, "show", "results/demo", "ctcf")
-    assert shown[0] == 0
+    assert call(tmp_path, command, "show", "results/demo", "ctcf")[0] == 0
+    check_anndata(installed, tmp_path)
+
+
+CHECK = """
+import anndata, numpy, pandas
+data = anndata.read_h5ad("effects.h5ad")
+summary = pandas.read_parquet("results/demo/summary.parquet").query("kind == 'motif'")
+assert data.shape == (4, 3), data
+for i, key in enumerate(data.var.itertuples(index=False)):
+    rows = summary[(summary[["model", "readout", "target"]] == list(key)).all(axis=1)]
+    rows = rows.set_index(["element_id", "strand"]).loc[list(zip(data.obs["element_id"], data.obs["strand"]))]
+    matrices = {"effect_mean": data.X, "control_z": data.layers["z"], "element_q": data.layers["q"]}
+    for column, values in matrices.items():
+        numpy.testing.assert_array_equal(values[:, i], rows[column])
+"""
+
+
+def check_anndata(installed, folder):
+    """Effects as an AnnData are those of the summary; anndata needs an older pandas than this environment has."""
+    needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["export"]
+    pip = [sys.executable, "-m", "pip", "--python", installed / "python", "install", "--quiet"]
+    subprocess.run([*pip, *needed], check=True, stdout=PIPE, stderr=STDOUT)
+    status, printed = call(folder, installed / "marginalization", "export", "results/demo", "effects.h5ad")
+    assert status == 0, printed
+    status, printed = call(folder, installed / "python", "-c", CHECK)
+    assert status == 0, printed
 
 
 def test_snakemake_fetches_the_workflow_from_github(clone, installed, tmp_path):
