@@ -488,6 +488,19 @@ class Mixing(nn.Module):
         return self.layers(x.mT)[:, :, 11:14]
 
 
+@pytest.mark.parametrize(("n_outputs", "size"), [(3, 3), (12, 1)])
+def test_what_is_taken_of_a_convolution_is_not_written_over(n_outputs, size):
+    """By the rows that come after it, which are computed in the same memory."""
+    wide = [conv(4, 16, 1), conv(16, n_outputs, size, padding=size // 2, bias=False)]
+    model = Mixing(wide).double().eval()
+    X, motif = random_backgrounds(3, LENGTH), random_backgrounds(3, 4, seed=1)
+    with torch.no_grad():
+        engine = Incremental(model, [X])
+        engine.work_bytes = 1
+        engine.prepare([X], (0, 3), 20, 24, 2)
+        assert_full(engine, model, [X], motif, 20, slice(0, 3))
+
+
 @pytest.mark.parametrize("name", AFTER_MIXING)
 def test_what_is_taken_after_positions_were_mixed(name):
     engine = engine_of(Mixing(AFTER_MIXING[name]))
