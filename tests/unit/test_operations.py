@@ -102,6 +102,7 @@ WINDOWS = {
     "each position twice": ([simple(lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 1))], (40, 48)),
     "list of positions": ([simple(lambda x: x[:, :, [30, 21, 5, 22, -17]])], (1, 5)),  # 40 - 17 is 23
     "list of channels": ([simple(lambda x: x[:, [3, 2, 1, 0]].index_select(1, torch.arange(2)))], (20, 24)),
+    "roll by nothing, written over": ([simple(lambda x: (y := 2 * x, y.roll(0, 2).tanh() + y)[1])], (20, 24)),
     "mirrored ends": ([simple(lambda x: functional.pad(x, (2, 30), mode="reflect"))], (22, 61)),  # 20 is at 60 too
     "repeated ends": ([nn.ReplicationPad1d((2, 3))], (22, 26)),
     "conv with mirrored ends": ([conv(4, 5, 3, padding=1, padding_mode="reflect")], (19, 25)),
