@@ -323,7 +323,7 @@ def mask(draw, shape, args):
         lambda x: torch.cat([x > 0, x < 0], 1).to(x.dtype).roll(1, 2),
         lambda x: (x > 0).any(1, keepdim=True).logical_not().float().to(x.dtype) + 0.1 * x,
         lambda x: torch.where(x.relu() != 0, x.long().clamp(-2, 2) + 1, 0.5).to(x.dtype),
-        lambda x: functional.pad(x > 0, (1, 2)).flip(2)[:, :, 1:] * 1.0,
+        lambda x: functional.pad(x > 0, (1, 2)).flip(2)[:, :, 1:].to(x.dtype),
         lambda x: (x > 0).sum(1, keepdim=True).to(x.dtype) + x,
         lambda x: (x > 0)[:, :, 0].to(x.dtype).unsqueeze(2) * x[:, :, -1:],
         lambda x: (x[:, :1] > 0) * torch.ones_like(x),

@@ -113,6 +113,7 @@ WINDOWS = {
     "each position twice": ([simple(lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 1))], (40, 48)),
     "list of positions": ([simple(lambda x: x[:, :, [30, 21, 5, 22, -17]])], (1, 5)),  # 40 - 17 is 23
     "list of channels": ([simple(lambda x: x[:, [3, 2, 1, 0]].index_select(1, torch.arange(2)))], (20, 24)),
+    "roll by nothing, written over": ([simple(lambda x: (y := 2 * x, y.roll(0, 2).tanh() + y)[1])], (20, 24)),
     "mirrored ends": ([simple(lambda x: functional.pad(x, (2, 30), mode="reflect"))], (22, 61)),  # 20 is at 60 too
     "repeated ends": ([nn.ReplicationPad1d((2, 3))], (22, 26)),
     "conv with mirrored ends": ([conv(4, 5, 3, padding=1, padding_mode="reflect")], (19, 25)),
@@ -498,6 +499,19 @@ class Mixing(nn.Module):
         x = self.first(X).mT
         x = functional.scaled_dot_product_attention(x.tanh(), x, x) + x
         return self.layers(x.mT)[:, :, 11:14]
+
+
+@pytest.mark.parametrize(("n_outputs", "size"), [(3, 3), (12, 1)])
+def test_what_is_taken_of_a_convolution_is_not_written_over(n_outputs, size):
+    """By the rows that come after it, which are computed in the same memory."""
+    wide = [conv(4, 16, 1), conv(16, n_outputs, size, padding=size // 2, bias=False)]
+    model = Mixing(wide).double().eval()
+    X, motif = random_backgrounds(3, LENGTH), random_backgrounds(3, 4, seed=1)
+    with torch.no_grad():
+        engine = Incremental(model, [X])
+        engine.work_bytes = 1
+        engine.prepare([X], (0, 3), 20, 24, 2)
+        assert_full(engine, model, [X], motif, 20, slice(0, 3))
 
 
 @pytest.mark.parametrize("name", AFTER_MIXING)

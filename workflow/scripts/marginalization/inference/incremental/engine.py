@@ -12,8 +12,9 @@ So a model is captured once as a graph (`torch.export`) and run once on the back
 those activations that will be read. Then each element's own *difference* d from its background passes through the
 graph: a linear operation A takes it as it is, A(x + d) - A(x) = A d, and any other f needs the background's x on the
 window alone, f(x + d) - f(x). Where a window ends, at a mean or a dense layer, the difference is added to the
-background's value; from the first operation without a rule (see `operations`) the whole tensor is put together so, and
-computed as usual. The result is that of a full forward pass up to the rounding of floating point, for every model.
+background's value; from the first operation without a rule (see `registry`) the whole tensor is put together so, and
+computed as usual, but of what follows only the positions that the outputs take. The result is that of a full forward
+pass up to the rounding of floating point, for every model.
 """
 
 from __future__ import annotations

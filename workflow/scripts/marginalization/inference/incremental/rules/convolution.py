@@ -66,7 +66,9 @@ class Convolution(Sliding):
 
     def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
         y = super().value(run, parts, wholes, out)
-        return y if self.args["bias"] is None else y + _by_channel(run.constant(self.args["bias"]), y)
+        if self.args["bias"] is None:
+            return y.clone()  # outside of the run's memory, as an output may be a view of it
+        return y + _by_channel(run.constant(self.args["bias"]), y)
 
     def _begin(self, run: Backgrounds, out: Window, difference: torch.Tensor) -> None:
         """Set an output to what the difference is to be added to."""

@@ -124,7 +124,6 @@ class Pick(Rule):
 
     cuts = True
     any_dtype = True
-    shares = False
     picked: dict[int, torch.Tensor]
     """Along each dimension that is not as it was, which position each output position is of."""
 
@@ -134,7 +133,7 @@ class Pick(Rule):
         if "picked" not in known:  # the same in all programs
             known["picked"] = _picked(op)
         picked = known["picked"]
-        if picked is None or 0 in picked:
+        if picked is None:
             return None
         if (index := picked.get(window.axis)) is not None:
             found = ((index >= window.lo) & (index < window.hi)).nonzero().flatten().tolist()
@@ -205,7 +204,10 @@ Picked = dict[int, torch.Tensor] | None
 def _picked(op: Operation) -> Picked:
     """What an operation picks along each dimension, found with the numbers of the positions in place of values."""
     shape = (1, *shape_of(op.source))
-    return (_upsampled if op.target in UPSAMPLING else PICKS[op.target])(op, shape)
+    found = (_upsampled if op.target in UPSAMPLING else PICKS[op.target])(op, shape)
+    if found is None or 0 in found:
+        return None
+    return {dim: index for dim, index in found.items() if not torch.equal(index, torch.arange(shape[dim]))}
 
 
 def _upsampled(op: Operation, shape: tuple[int, ...]) -> Picked:
