@@ -519,4 +519,4 @@ def test_too_many_jobs_draw_a_warning_whose_remedy_works(tmp_path):
     config["attributions"]["marginals"] = 80
     plan = make_plan(config, tmp_path / "cache")
     assert plan.warning(Config.of(config).shards) is None
-    assert plan.describe().endswith("in 1 jobs, and their attributions in 1")
+    assert plan.describe().endswith("in 1 job, and their attributions in 1")
