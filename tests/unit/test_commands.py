@@ -1,6 +1,11 @@
 """`init` and `check`: configs that are written, and what is said of a screen before it is run."""
 
+import os
+import pty
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import keras_files
 import pytest
@@ -10,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lab_folder import make_config, make_lab
 from marginalization import __version__
+from marginalization.commands import cli
 from marginalization.commands.check import check_screen
 from marginalization.commands.cli import main
 from marginalization.commands.init import _text
@@ -18,6 +24,8 @@ from marginalization.store.files import write_json
 from marginalization.store.paths import Results
 from marginalization.view.quantities import duration, size
 from safetensors.torch import save_file
+
+PACKAGE = Path(cli.__file__).parents[2]
 
 
 @pytest.fixture
@@ -139,6 +147,28 @@ class Net(torch.nn.Module):
 def make():
     return Net()
 """
+
+
+def test_a_person_is_asked_for_what_is_not_given(lab):
+    """In a terminal; nothing is asked that the answers make needless, such as peaks without a genome."""
+    save_file({"letters": torch.ones(4), "scale": torch.ones(1)}, lab / "w.safetensors")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "marginalization", "init", "asked.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    pipes = {"stdin": theirs, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=lab, env=environment, text=True, **pipes) as process:
+        os.write(ours, b"lab.py:Letters\nw.safetensors\n40\n\nmotifs.tsv\n")
+        printed, _ = process.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0, printed
+    assert "peaks" not in printed.partition("asked.yaml is written")[0]
+    config = yaml.safe_load((lab / "asked.yaml").read_text())
+    assert config["models"] == {"Letters": {"factory": "lab.py:Letters", "weights": "w.safetensors"}}
+    assert config["backgrounds"] == {"length": 40, "random": {"n": 100}}
+    assert config["elements"]["motifs"][0]["file"] == "motifs.tsv"
+
+
 OUTPUTS = {
     "Profile": "X[:, [0, 3]][:, :, 10:-10], X.sum(dim=(1, 2)).unsqueeze(1)",
     "Stranded": "X[:, [0, 3]], X[:, :2].sum(dim=2)",

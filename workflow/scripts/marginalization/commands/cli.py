@@ -17,7 +17,8 @@ PIPED_WIDTH = 10_000
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command, given by `argv` or the process's arguments; its exit status, 2 after an error told in one line."""
+    """Run a command, given by `argv` or the process's arguments; its exit status, 2 after an error told in one line,
+    130 where a person broke it off."""
     arguments = _parser().parse_args(argv)
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     # Names are data: their brackets and colons are no markup.
@@ -27,6 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(f"marginalization: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
     return 0
 
 

@@ -19,7 +19,16 @@ from ..config.models import check_reference
 from ..config.sections import Model
 from ..errors import InputError
 from ..inputs.intervals import NO_SUMMIT, read_intervals
-from ..inputs.model_formats import HDF5, PACKED, SAFETENSORS, kind_of, require_model, require_weights
+from ..inputs.model_formats import (
+    EXPORT,
+    HDF5,
+    PACKED,
+    SAFETENSORS,
+    TORCHSCRIPT,
+    kind_of,
+    require_model,
+    require_weights,
+)
 from ..keras.packages import PACKAGES, brought_by, fold_files, package_of
 from .bundled import root
 from .check import check_screen, require_snakemake, show
@@ -28,9 +37,11 @@ from .options import Commands, positive
 ASKED = {
     "model": "the model: a ChromBPNet or BPNet (.h5, a folder or a tar of folds), a .pt2 or TorchScript file, or "
     "path/to/file.py:Class",
-    "genome": "the genome, a FASTA file; empty for random backgrounds",
+    "weights": "of a model that is a class: its weights, a state_dict",
+    "length": "of the model's input, in bases, where its files do not say it",
+    "genome": "the genome, a FASTA file; without one backgrounds are random",
     "peaks": "peaks, a BED or narrowPeak file, whose surroundings are shuffled to be the backgrounds",
-    "motifs": "a motif table (MEME, JASPAR, TSV or FASTA); empty for JASPAR 2026, vertebrates",
+    "motifs": "a motif table (MEME, JASPAR, TF-MoDISco ...); without one JASPAR 2026, vertebrates",
 }
 """What `init` takes, in words, in the order that it asks."""
 
@@ -45,9 +56,7 @@ def add_to(commands: Commands) -> None:
     parser.set_defaults(command=_init)
     parser.add_argument("config", help="the file to write, such as gata1.yaml; the screen is called after it")
     for name, what in ASKED.items():
-        parser.add_argument(f"--{name}", help=what)
-    parser.add_argument("--weights", help="of a model that is a class: a state_dict")
-    parser.add_argument("--length", type=positive, help="of the model's input, in bases, where its files do not say it")
+        parser.add_argument(f"--{name}", help=what, type=positive if name == "length" else str)
     parser.add_argument("--demo", action="store_true", help="write the demo's config and its files, into config/demo")
 
 
@@ -86,13 +95,32 @@ def _write_demo(path: Path) -> None:
 def _ask(arguments: argparse.Namespace) -> None:
     """Fill in what was not given, from a person; without one it is left out, but for the model."""
     for name, what in ASKED.items():
-        needless = name == "peaks" and not arguments.genome
-        if getattr(arguments, name) is None and sys.stdin.isatty() and not needless:
-            setattr(arguments, name, input(f"{name} - {what}:\n> ").strip() or None)
+        if getattr(arguments, name) is None and sys.stdin.isatty() and _is_asked(name, arguments):
+            print(f"{name} - {what}:")
+            answer = _answer()
+            try:
+                setattr(arguments, name, positive(answer) if answer and name == "length" else answer or None)
+            except argparse.ArgumentTypeError as error:
+                raise InputError(f"{name}: {error}") from None
     if arguments.model is None:
         raise InputError(f"give --model, {ASKED['model']}")
     if (arguments.genome is None) != (arguments.peaks is None):
         raise InputError("--genome and --peaks go together: backgrounds are cut from the genome around peaks")
+
+
+def _is_asked(name: str, arguments: argparse.Namespace) -> bool:
+    """Whether what was answered before leaves something to ask."""
+    model = arguments.model or ""
+    is_class = ":" in model and not Path(model).exists()
+    needs_length = is_class or (Path(model).is_file() and kind_of(model) in (TORCHSCRIPT, EXPORT))
+    return {"weights": is_class, "length": needs_length, "peaks": arguments.genome is not None}.get(name, True)
+
+
+def _answer() -> str:
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return ""
 
 
 def config_text(path: Path, arguments: argparse.Namespace) -> str:
