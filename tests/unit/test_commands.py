@@ -177,6 +177,7 @@ OUTPUTS = {
     "Tracks": "X.cumsum(dim=2)",
     "Named": "{'a': X.sum(dim=2), 'b': X}",
     "Long": "X.flatten(1)",
+    "LettersLast": "X @ torch.eye(4)[:, :3]",
 }
 READOUTS = {
     "Profile": ["counts+", "counts-", "log_counts"],
@@ -186,6 +187,7 @@ READOUTS = {
     "Tracks": ["0", "1", "2", "3"],
     "Named": ["0", "1", "2", "3"] * 2,
     "Long": ["0"],
+    "LettersLast": ["0", "1", "2"],
 }
 
 

@@ -1,4 +1,4 @@
-"""The examples of configs run on files of the shapes that they name: inputs, and models as their first job runs them."""
+"""Examples of configs run on files of the shapes that they name: inputs, and models as their first job runs them."""
 
 import shutil
 from pathlib import Path

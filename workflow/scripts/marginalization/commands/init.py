@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ..config.models import check_reference
 from ..config.sections import Model
+from ..config.sections.keys import read
 from ..errors import InputError
 from ..inputs.intervals import NO_SUMMIT, read_intervals
 from ..inputs.model_formats import (
@@ -129,10 +130,13 @@ def config_text(path: Path, arguments: argparse.Namespace) -> str:
     Raises:
         InputError: one of the files is not what a screen can use; the message says what to give.
     """
-    model = _model_section(arguments.model, arguments.weights)
+    model, readouts = _model_section(arguments.model, arguments.weights), ""
     brings_length = package_of(model) is not None
     if not brings_length and arguments.length is None:
         raise InputError("give --length, that of the model's input in bases, which this model's file does not say")
+    if not brings_length:
+        layout, readouts = _looked_at(model, arguments.length)
+        model |= layout
     motifs = f"file: {_text(arguments.motifs)}" if arguments.motifs else JASPAR
     backgrounds = RANDOM
     annotations = "# annotations: [{file: sites.bed, genome: genome.fa}] # sequences of a genome, such as motif hits"
@@ -146,8 +150,8 @@ def config_text(path: Path, arguments: argparse.Namespace) -> str:
     return TEXT.format(
         screen=_name(path.stem),
         model_name=_name(re.split(r"[/:]", arguments.model.rstrip("/"))[-1].split(".")[0]),
-        model="\n    ".join(f"{key}: {_text(value)}" for key, value in model.items()),
-        readouts="" if brings_length else _readouts_text(model, arguments.length),
+        model="\n    ".join(f"{key}: {_flow([value])[1:-1]}" for key, value in model.items()),
+        readouts=readouts,
         motifs=motifs,
         annotations=annotations,
         backgrounds=length + backgrounds,
@@ -178,23 +182,30 @@ def _model_section(model: str, weights: str | None) -> dict[str, Any]:
     return {"file": model}
 
 
-def _readouts_text(model: dict[str, Any], length: int) -> str:
-    """The section of readouts that fit what a model returns, or where it does not run, how such a section looks."""
-    from ..probing.suggestions import output_shapes, suggested_readouts
+def _looked_at(model: dict[str, Any], length: int) -> tuple[dict[str, Any], str]:
+    """The layout of a model's input, if it is not the usual one, and the section of readouts that fit what it returns.
 
-    try:
-        shapes = output_shapes(Model(**model), length)
-    except InputError:
-        raise
-    except Exception as error:
-        told = " ".join(str(error).split())[:300] or type(error).__name__
-        return NO_READOUTS.format(length=length, error=told)
-    lines = ["", "readouts: # what of the model's outputs is compared"]
-    for name, readout in suggested_readouts(shapes).items():
-        axes = ", ".join(["batch", *map(str, shapes[readout.get("output", 0)])])
-        names = "; `targets: [...]` names them" if axes.count(",") == 1 and "targets" not in readout else ""
-        lines.append(f"  {name}: {_flow(readout)} # of ({axes}){names}")
-    return "\n".join([*lines, ""])
+    Where the model does not run, the section says so.
+    """
+    from ..probing.suggestions import suggested_readouts
+
+    errors: list[Exception] = []
+    for layout in ({}, {"input_layout": ["positions", "letters"]}):
+        try:
+            found = suggested_readouts(read(Model, {**model, **layout}), length)
+        except InputError:
+            raise
+        except Exception as error:
+            errors.append(error)
+            continue
+        lines = ["", "readouts: # what of the model's outputs is compared"]
+        for name, (readout, shape) in found.items():
+            axes = ", ".join(["batch", *map(str, shape)])
+            names = "; `targets: [...]` names them" if len(shape) == 1 and "targets" not in readout else ""
+            lines.append(f"  {name}: {_flow(readout)} # of ({axes}){names}")
+        return layout, "\n".join([*lines, ""])
+    told = " ".join(str(errors[0]).split())[:300] or type(errors[0]).__name__
+    return {}, NO_READOUTS.format(length=length, error=told)
 
 
 def _package(path: str) -> str:

@@ -58,6 +58,12 @@ def check_layouts(trial: Trial, average_strands: bool) -> None:
             )
 
 
+def axes_of_positions(trial: Trial) -> dict[str, int | None]:
+    """The axis of positions of the output that each readout takes, where it shows; of readouts without layouts."""
+    readouts = {name: readout for name, readout in trial.model.readouts.items() if _has_output(readout)}
+    return _axes_of_positions(trial, readouts, _outputs(trial, readouts, trial.X[:1]))
+
+
 def _has_output(readout: Readout) -> bool:
     return type(readout) is Readout and not readout.function
 

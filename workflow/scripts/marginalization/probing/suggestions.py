@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config.models import readouts_of_profile
-from ..config.sections import Model
+from ..config.sections import Model, Readout
+from ..config.sections.keys import read
 from ..inference.prediction import predict
 from ..models.loading import load_model
-from ..models.readouts import outputs_by_key
+from ..models.readouts import ReadoutModel, outputs_by_key
 from ..sequences.letters import DNA, named_generator
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import DIFFERENCE
-
-Shapes = dict[int | str, tuple[int, ...]]
-"""Of a model's outputs without the batch, by their keys."""
+from .layouts import axes_of_positions
+from .remedies import Trial
 
 FEW = 50
 """How many numbers an output may have to be taken as it is; of more, a person chooses."""
 
 
-def output_shapes(spec: Model, length: int) -> Shapes:
-    """The shapes of what a model returns for one random sequence.
+class Suggested(NamedTuple):
+    """A readout for a config, and the shape of its output, without the batch."""
+
+    readout: dict[str, Any]
+    shape: tuple[int, ...]
+
+
+def suggested_readouts(spec: Model, length: int) -> dict[str, Suggested]:
+    """Readouts by name: of a profile and its counts those of a BPNet, else one for each output.
+
+    Those of the others are the numbers of a vector, and of anything larger, or of a vector of more than `FEW`, the sum
+    over its positions, or what its last axis is of, for each place of the other axes.
 
     Raises:
         InputError: the model can not be loaded, or returns no tensors.
         Exception: whatever the model itself raises.
     """
+    model = load_model(spec, "init")
     X = one_hot_encode(["".join(named_generator(0, "init").choice(list(DNA), length))])
-    y = predict(load_model(spec, "init"), X, device="cpu")
-    return {key: tuple(of.shape[1:]) for key, of in outputs_by_key(y, "init").items()}
-
-
-def suggested_readouts(shapes: Shapes) -> dict[str, dict[str, Any]]:
-    """Readouts for a config: of a profile and its counts those of a BPNet, else one for each output.
-
-    Those of the others are the numbers of a vector, and of anything larger, or of a vector of more than `FEW`, the sum
-    over its last axis for each place of those before it.
-    """
+    y = predict(model, X, device="cpu")
+    shapes = {key: tuple(of.shape[1:]) for key, of in outputs_by_key(y, "init").items()}
     if profile := _profile_and_counts(shapes):
-        return {name: _brief(readout) for name, readout in readouts_of_profile(*profile).items()}
-    return {
-        str(key) if isinstance(key, str) else f"output_{key}": {"output": key} | _reduced(shape)
+        readouts = readouts_of_profile(*profile)
+        return {name: Suggested(_brief(of), shapes[of.get("output", 0)]) for name, of in readouts.items()}
+    found = {
+        str(key) if isinstance(key, str) else f"output_{key}": Suggested({"output": key} | _reduced(shape), shape)
         for key, shape in shapes.items()
     }
+    typed = {name: read(Readout, of.readout) for name, of in found.items()}
+    axes = axes_of_positions(Trial(ReadoutModel(model, typed), X, [], None, "cpu"))
+    for name, (readout, shape) in found.items():
+        if len(shape) == 2 and axes[name] == 1:
+            readout["layout"] = ["positions", "tracks"]
+    return found
 
 
-def _profile_and_counts(shapes: Shapes) -> tuple[int, int] | None:
+def _profile_and_counts(shapes: dict[int | str, tuple[int, ...]]) -> tuple[int, int] | None:
     """How many strands and counts the two outputs of a BPNet have, in its order; None for other outputs."""
     if list(shapes) != [0, 1] or len(shapes[0]) not in (1, 2) or len(shapes[1]) != 1:
         return None
