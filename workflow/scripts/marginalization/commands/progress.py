@@ -84,6 +84,8 @@ class Tally:
         shards: how many of the jobs are shards of the screen.
         running: by Snakemake's number of the job.
         ended: shards that were finished.
+        since, until: when the first shard was seen on its way, which on a cluster is later than it was submitted, and
+            when the last one ended.
     """
 
     def __init__(self) -> None:
@@ -91,26 +93,34 @@ class Tally:
         self.running: dict[int, Job] = {}
         self.ended: list[Job] = []
         self.since: float | None = None
+        self.until = 0.0
 
     def begin(self, number: int, job: Job) -> None:
         self.running[number] = job
-        if job.log and self.since is None:
+
+    def look(self) -> None:
+        """See how far the shards are; the time of the rate begins with the first that is on its way."""
+        for job in self.running.values():
+            job.look()
+        if self.since is None and any(job.seen for job in self.running.values()):
             self.since = time.monotonic()
 
     def end(self, number: int) -> None:
         if (job := self.running.pop(number, None)) and job.log:
             job.look()
             self.ended.append(job)
+            self.until = time.monotonic()
 
     def line(self, screen: Screen | None) -> str:
         """Such as "3 of 9 jobs done, 120,000 marginals, 5,300 per second, 3 min left; now screen"."""
         if not self.total:
             return "reading the inputs"
         parts = [f"{self.done:,} of {self.total:,} jobs done"]
-        shards = [*self.ended, *(job for job in self.running.values() if job.log)]
-        computed = sum(job.done - job.at_first for job in shards)
+        running = [job for job in self.running.values() if job.log]
+        shards = [*self.ended, *running]
+        computed = sum(max(0, job.done - job.at_first) for job in shards)
         if screen and computed and self.since is not None:
-            per_second = computed / (time.monotonic() - self.since)
+            per_second = computed / ((time.monotonic() if running else self.until) - self.since)
             to_do = screen.marginals * self.shards / screen.shards - sum(job.done for job in shards)
             parts += [f"{computed:,} marginals", f"{per_second:,.0f} per second"]
             parts += [f"{duration(to_do / per_second)} of them left"] if to_do > 0 else []
@@ -195,8 +205,7 @@ class LogHandler(LogHandlerBase):
     def _watch(self) -> None:
         while not self.closed.wait(SECONDS):
             with self.turn:
-                for job in self.tally.running.values():
-                    job.look()
+                self.tally.look()
                 if self.terminal:
                     width = shutil.get_terminal_size().columns - 1
                     self.stream.write(FIRST_LINE + self.tally.line(self.screen)[:width])
