@@ -3,9 +3,11 @@
 import collections
 import dataclasses
 import functools
-import gc
 import inspect
-import weakref
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,14 +168,26 @@ def test_a_model_of_unknown_parts_is_captured_each_time(of_what, captures):
     assert len(captures) == 2
 
 
+GOES_WITH_THE_MODEL = """
+import gc, weakref
+from marginalization import marginalize_motifs
+from marginalization.inference.incremental import capture
+from test_capture import MOTIFS, X, made
+
+model = made()
+marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+held = weakref.ref(capture._captured[model][1].module), weakref.ref(model.conv.weight)
+del model
+for _ in range(2):  # the model, and then the graph, which only it kept
+    gc.collect()
+assert all(thing() is None for thing in held)
+"""
+
+
 def test_what_is_captured_goes_with_the_model():
-    model = made()
-    marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
-    held = weakref.ref(capture._captured[model][1].module), weakref.ref(model.conv.weight)
-    del model
-    for _ in range(2):  # the model, and then the graph, which only it kept
-        gc.collect()
-    assert all(thing() is None for thing in held)
+    """In a process of its own, where no record of a test and no log keeps anything."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    subprocess.run([sys.executable, "-c", GOES_WITH_THE_MODEL], check=True, env=environment)
 
 
 def test_infinite_backgrounds_do_not_stay_with_the_model():
