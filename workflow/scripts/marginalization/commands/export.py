@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +16,14 @@ from ..store.paths import Results
 from ..store.schemas import SUMMARY
 from ..view.results import (
     KEYS,
-    KINDS,
     PLACED,
     read_annotations,
-    read_summary,
+    read_views,
     require_results,
     strongest,
     summary_keys,
 )
-from .options import Commands, add_keys, add_results, chosen
+from .options import Commands, add_keys, add_results, choices, chosen
 
 OBSERVED = [*PLACED, "name", "kind", "sequence"]
 LAYERS = {"z": "control_z", "q": "element_q"}
@@ -59,16 +56,10 @@ def _export(console: Console, arguments: argparse.Namespace) -> None:
     console.print(f"{path}: {n}", soft_wrap=True)
 
 
-def _rows(results: Results, keys: list[Key], columns: list[str], kinds: list[str] = KINDS) -> Iterator[pd.DataFrame]:
-    """Columns of the summary for each model, readout and target in turn, without controls."""
-    for key in keys:
-        yield read_summary(results, columns, **key, kind=kinds)
-
-
 def _write_text(results: Results, keys: list[Key], path: Path) -> str:
     n = 0
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        for rows in _rows(results, keys, SUMMARY.names):
+        for rows in read_views(results, SUMMARY.names, keys):
             rows.to_csv(file, sep="\t" if path.suffix.lower() == ".tsv" else ",", header=n == 0, index=False)
             n += len(rows)
     return f"{n:,} rows"
@@ -77,12 +68,11 @@ def _write_text(results: Results, keys: list[Key], path: Path) -> str:
 def _write_bedgraph(results: Results, keys: list[Key], path: Path) -> str:
     """Of each base the mean effect of the annotation on it that does most, on the strand and start of its best rank."""
     if len(keys) > 1:
-        several = [f"--{key}" for key in KEYS if len({of[key] for of in keys}) > 1]
-        raise InputError(f"a .bedgraph is of one model, readout and target; choose with {' and '.join(several)}")
+        raise InputError(f"a .bedgraph is of one model, readout and target; choose with {choices(keys, KEYS)}")
     annotations = read_annotations(results)
     if annotations.empty:
         raise InputError(f"{results} has no annotations, and motifs have no place in a genome; export a .csv")
-    (rows,) = _rows(results, keys, [*PLACED, "rank", "effect_mean"], ["motif", "annotation"])
+    (rows,) = read_views(results, [*PLACED, "rank", "effect_mean"], keys)
     placed = annotations.merge(strongest(rows)[["element_id", "effect_mean"]], on="element_id")
     painted = [_painted(chrom, of) for chrom, of in placed.groupby("chrom", sort=True)]
     table = pd.concat(painted, ignore_index=True)
@@ -105,12 +95,11 @@ def _painted(chrom: str, placed: pd.DataFrame) -> pd.DataFrame:
 
 def _write_anndata(results: Results, keys: list[Key], path: Path) -> str:
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            from anndata import AnnData
+        from anndata import AnnData
     except ImportError as error:
         raise InputError("anndata is not installed here; pip install 'marginalization[export]'") from error
     columns = ["effect_mean", *LAYERS.values()]
-    found = [rows.set_index(PLACED) for rows in _rows(results, keys, [*OBSERVED, *columns])]
+    found = [rows.set_index(PLACED) for rows in read_views(results, [*OBSERVED, *columns], keys)]
     observed = found[0][OBSERVED[len(PLACED) :]].reset_index()
     matrices = {
         column: np.stack([rows[column].reindex(found[0].index).to_numpy(np.float64) for rows in found], axis=1)

@@ -38,3 +38,8 @@ def chosen(keys: pd.DataFrame, arguments: argparse.Namespace) -> list[dict[str, 
             require_known(value, keys[key], "model or group" if key == "model" else key)
             keys = keys[keys[key] == value]
     return keys.to_dict("records")
+
+
+def choices(keys: list[dict[str, str]], options: list[str]) -> str:
+    """Which options choose among keys that differ, in words."""
+    return " and ".join(f"--{option}" for option in options if len({key[option] for key in keys}) > 1)

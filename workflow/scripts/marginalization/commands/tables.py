@@ -30,7 +30,7 @@ from ..view.results import (
     strongest,
     summary_keys,
 )
-from .options import Commands, add_keys, add_results, chosen, positive
+from .options import Commands, add_keys, add_results, choices, chosen, positive
 
 MOST_TABLES = 6
 
@@ -216,5 +216,4 @@ def _tell_of_more(console: Console, keys: list[dict[str, str]], options: list[st
     """Say how many tables were left out, and which options choose among them."""
     left_out = len(keys) - MOST_TABLES
     if left_out > 0:
-        choice = [f"--{option}" for option in options if len({key[option] for key in keys}) > 1]
-        console.print(f"{left_out} more; choose with {' and '.join(choice)}")
+        console.print(f"{left_out} more; choose with {choices(keys, options)}")

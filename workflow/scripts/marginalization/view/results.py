@@ -113,14 +113,26 @@ def read_summary(results: Results, columns: list[str], **filters: str | list[str
     if None in view:
         return _read(path, columns, **dict(zip(KEYS, view, strict=True)), **filters)
     # Of one view alone: pyarrow would look for it in all rows.
-    filters = {name: value for name, value in filters.items() if value is not None}
-    found = [rows for _, rows in by_view(path, list(dict.fromkeys([*columns, *filters])), {view}.__contains__)]
-    table = pa.concat_tables(found) if found else SUMMARY.empty_table()
-    for name, value in filters.items():
-        table = table.filter(
-            pc.is_in(table[name].cast(pa.string()), pa.array([value] if isinstance(value, str) else value))
-        )
-    return _to_pandas(table.select(columns))
+    found = list(_filtered(path, columns, {view}.__contains__, filters))
+    return _to_pandas(pa.concat_tables(found) if found else SUMMARY.empty_table().select(columns))
+
+
+def read_views(results: Results, columns: list[str], keys: list[dict[str, str]]) -> Iterator[pd.DataFrame]:
+    """Columns of the rows, without controls, of several views by their `KEYS`: in the summary's order, in one pass."""
+    wanted = {tuple(key[name] for name in KEYS) for key in keys}
+    yield from map(_to_pandas, _filtered(results.table("summary"), columns, wanted.__contains__, {"kind": KINDS}))
+
+
+def _filtered(
+    path: Path, columns: list[str], wanted: Callable[[View], bool], filters: dict[str, str | list[str] | None]
+) -> Iterator[pa.Table]:
+    """Columns of the rows of each view that have the values of `filters`, None for any."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    conditions = {name: [value] if isinstance(value, str) else value for name, value in given.items()}
+    for _, table in by_view(path, list(dict.fromkeys([*columns, *conditions])), wanted):
+        for name, values in conditions.items():
+            table = table.filter(pc.is_in(table[name].cast(pa.string()), pa.array(values)))
+        yield table.select(columns)
 
 
 def by_view(
