@@ -18,6 +18,7 @@ import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
 from alone import alone, sequences, timed
 from marginalization import marginalize_motifs, saturation_mutagenesis
+from marginalization.commands.check import BYTES_PER_ROW
 from marginalization.inference.incremental.motifs import checked_engine, run_group
 from marginalization.sequences.constructs import place_motif
 from marginalization.sequences.onehot import one_hot_encode
@@ -43,9 +44,6 @@ SCREENS = {
     "1M sites": 1_000_000 * 2 * 100,
 }
 """Marginals of screens on both strands in 100 backgrounds."""
-
-BYTES_PER_ROW = 14
-"""Of effects/, about."""
 
 
 def leaves(y):

@@ -61,12 +61,13 @@ os.environ.setdefault("MARGINALIZATION_COMMAND", shlex.join(sys.argv))
 
 if workflow.is_main_process:
     # By this the workflow's logger plugin knows of the screen (see the core's commands.progress).
-    of_screen = {
-        "marginals": PLAN.n_marginals,
-        "shards": PLAN.n_jobs,
-        "report": str(WHERE.report),
+    about = {
+        "screen": {
+            "marginals": PLAN.n_marginals,
+            "shards": PLAN.n_jobs,
+            "report": str(WHERE.report),
+        }
     }
-    about = {"screen": of_screen}
     logger.info(f"Screen {SCREEN.screen}: {PLAN.describe()}.", extra=about)
     if PLAN.verdicts:
         logger.info(f"Verdicts: {PLAN.verdicts}.", extra=about)

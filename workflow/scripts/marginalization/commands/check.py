@@ -28,7 +28,7 @@ from .bundled import schema
 from .options import Commands
 
 BYTES_PER_ROW = 14
-"""Of effects/, about: what a row of the demo's takes."""
+"""Of effects/, at most about: a row of the demo's takes 10."""
 
 TYPICAL = {"a BPNet of 64 channels": 1500.0, "a ChromBPNet of 512": 60.0}
 """Marginals per second of one CPU core, about, as tests/benchmark/marginals.py measures them."""
