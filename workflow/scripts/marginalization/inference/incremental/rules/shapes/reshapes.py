@@ -27,7 +27,7 @@ class Reshape(Rule):
         if op.target in PERMUTATIONS:
             order = _order(op, len(before) + 1)
             return cls(op.node, window._replace(axis=order.index(window.axis)))
-        ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
+        ahead, length = _place(op, window)
         for axis in range(1, len(op.shape) + 1):
             if op.shape[axis - 1] == length and math.prod(op.shape[: axis - 1]) == ahead:
                 return cls(op.node, window._replace(axis=axis))
@@ -56,8 +56,7 @@ class Split(Rule):
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        before = shape_of(op.source)
-        ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
+        ahead, length = _place(op, window)
         for axis, n in enumerate(op.shape, 1):
             if math.prod(op.shape[: axis - 1]) == ahead and 1 < n < length and length % n == 0:
                 size = length // n
@@ -87,8 +86,7 @@ class Merge(Rule):
 
     @classmethod
     def on(cls, op: Operation, window: Window) -> Self | None:
-        before = shape_of(op.source)
-        ahead, length = math.prod(before[: window.axis - 1]), before[window.axis - 1]
+        ahead, length = _place(op, window)
         for axis, n in enumerate(op.shape, 1):
             if math.prod(op.shape[: axis - 1]) == ahead and n > length and n % length == 0:
                 size = n // length
@@ -127,6 +125,12 @@ class Repeat(Rule):
             size[out.axis - 1] = have.width
             delta = delta.expand(len(delta), *size)
         return fit(delta, have, out.lo, out.hi)
+
+
+def _place(op: Operation, window: Window) -> tuple[int, int]:
+    """How many numbers the dimensions ahead of the positions of the input have, and how many positions there are."""
+    before = shape_of(op.source)
+    return math.prod(before[: window.axis - 1]), before[window.axis - 1]
 
 
 def _order(op: Operation, ndim: int) -> list[int]:
