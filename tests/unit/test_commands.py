@@ -242,8 +242,9 @@ def test_init_writes_over_nothing(screen, capsys):
 
 def test_the_demo_can_be_made_anywhere(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    status, printed = call(capsys, "init", "demo.yaml", "--demo")
+    status, printed = call(capsys, "init", "the demo.yaml", "--demo")
     assert status == 0
+    assert printed.endswith("marginalization run 'the demo.yaml'\n")  # as it can be typed
     assert int(lines_of(printed)["marginals"].replace(",", "")) > 100_000
 
 

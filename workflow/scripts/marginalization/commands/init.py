@@ -6,6 +6,7 @@ import argparse
 import inspect
 import math
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def _init(console: Console, arguments: argparse.Namespace) -> None:
     except InputError as error:
         raise InputError(f"{path} is written, and needs a look: {error}") from error
     show(console, checked)
-    console.print(f"Change it to your liking, then: marginalization run {path}", soft_wrap=True)
+    console.print(f"Change it to your liking, then: marginalization run {shlex.quote(str(path))}", soft_wrap=True)
 
 
 def _write_demo(path: Path) -> None:
