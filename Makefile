@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 
-.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures bench zoo config lock check format clean
+.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures docs bench zoo config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(BIN)/marginalization run config/config.yaml
@@ -34,11 +34,16 @@ chaos: $(VENV)/.installed  ## Damage and kill screens at random, 200 times, and 
 real: $(VENV)/.installed  ## Screen published models; the tests skip where their files are absent.
 	JASPAR_BACKGROUNDS=50 $(BIN)/pytest -s tests/real
 
+docs: $(VENV)/docs/.installed  ## Build the docs site into site/; a warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
+
 pictures: test-browser real  ## Make the pictures of the docs again.
 	cp results/browser/overview.png docs/report.png
 	cp results/browser/element.png docs/element.png
 	cp results/real/results/scan/figures/scan-*.png docs/scan.png
 	cp results/real/results/spacing/figures/spacing-*.png docs/spacing.png
+	$(BIN)/pytest tests/whole/test_tutorial.py --basetemp results/typed
+	cp results/typed/test_each_block_in_order0/figure.png docs/tutorial.png
 
 bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large plans, screens and merges, and try the null.
 	$(BIN)/python tests/benchmark/marginals.py
@@ -72,4 +77,12 @@ $(GENOME): config/demo/genome.py | $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[workflow,test]'
+	touch $@
+
+# An environment of its own, for the packages of the extra `docs` alone: the site is written from the sources as they lie.
+$(VENV)/docs/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)/docs
+	$(PYTHON) -c "import tomllib; \
+	    print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" \
+	    | $(VENV)/docs/bin/pip install --quiet --requirement /dev/stdin
 	touch $@

@@ -1,6 +1,7 @@
 """What the README says to type works, and prints what it says: all its blocks of code and all commands within its text.
 
-Commands of the screen of one's own run on a lab's small one, those of the demo on its results (`make demo`).
+So with the other pages, but for the tutorial, which tests/whole types as one. Commands of the screen of one's own run
+on a lab's small one, those of the demo on its results (`make demo`).
 """
 
 import os
@@ -20,6 +21,7 @@ from workflows import PROJECT, run
 TEXTS = {
     path.name if path.parent == PROJECT else str(path.relative_to(PROJECT)): path.read_text()
     for path in [PROJECT / "README.md", PROJECT / "config/README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+    if path.name != "tutorial.md"
 }
 DEMO = PROJECT / "results" / "demo"
 

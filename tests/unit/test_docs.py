@@ -93,7 +93,7 @@ def test_the_longest_call_is_as_architecture_tells(monkeypatch):
 def test_the_version_is_one_everywhere():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
-    newest = re.search(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
+    newest = re.search(r"^## (\d\S*)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
     workflow = re.search(
         r'^VERSION = "(.+?)"', (PROJECT / "workflow/rules/common.smk").read_text(), re.MULTILINE
     ).group(1)
@@ -107,6 +107,12 @@ def test_ci_has_the_oldest_python_that_is_supported():
     (python,) = (step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {}))
     assert project["requires-python"] == f">={python}"
     assert os.access(PROJECT / steps[-1]["run"], os.X_OK)
+
+
+def test_each_page_is_in_the_sites_contents():
+    contents = str(yaml.safe_load((PROJECT / "mkdocs.yml").read_text())["nav"])
+    pages = [PROJECT / "README.md", PROJECT / "config/README.md", *PROJECT.glob("docs/*.md")]
+    assert not [page for page in pages if page.relative_to(PROJECT).as_posix() not in contents]
 
 
 @pytest.mark.parametrize("path", [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")], ids=lambda path: path.name)

@@ -1,16 +1,12 @@
 """The package without a clone: from its wheel, in an environment of its own; and the workflow from GitHub beside it."""
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
-from subprocess import PIPE, STDOUT
 
-import pytest
 import yaml
+from installed import call, git, pip_install
 from lab_folder import make_config, make_lab
 from marginalization import __version__
 from workflows import PROJECT
@@ -22,51 +18,6 @@ module marginalization:
     config: config
 use rule * from marginalization
 """
-
-
-def git(*arguments):
-    identity = ["-c", "user.name=lab", "-c", "user.email=lab@localhost"]
-    return subprocess.run(["git", *identity, *map(str, arguments)], check=True, stdout=PIPE, text=True).stdout
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """What is committed, alone; a test of an unpacked archive has no such thing."""
-    if not (PROJECT / ".git").exists():
-        pytest.skip("this is no clone")
-    folder = tmp_path_factory.mktemp("github") / "lab" / "screens"
-    git("clone", "-q", PROJECT, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(clone, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
-    subprocess.run(build, cwd=clone, check=True, stdout=PIPE, stderr=STDOUT)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
-    """The bin folder of an environment with the wheel, beside the packages of this one but without this clone."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    # A path in a .pth file gives its packages, and not what its own .pth files lead to, such as a clone.
-    (site / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel], check=True)
-    return folder / "bin"
-
-
-def call(folder, *command, **environment):
-    """The exit status of a command in a folder, and what it printed."""
-    variables = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTHONPATH", "MARGINALIZATION"))
-    }
-    done = subprocess.run(command, cwd=folder, env={**variables, **environment}, stdout=PIPE, stderr=STDOUT, text=True)
-    return done.returncode, done.stdout
 
 
 def test_the_wheel_holds_the_whole_workflow(clone, wheel):
@@ -111,8 +62,7 @@ for i, key in enumerate(data.var.itertuples(index=False)):
 def check_anndata(installed, folder):
     """Effects as an AnnData are those of the summary; anndata needs an older pandas than this environment has."""
     needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["export"]
-    pip = [sys.executable, "-m", "pip", "--python", installed / "python", "install", "--quiet"]
-    subprocess.run([*pip, *needed], check=True, stdout=PIPE, stderr=STDOUT)
+    pip_install(installed, *needed)
     status, printed = call(folder, installed / "marginalization", "export", "results/demo", "effects.h5ad")
     assert status == 0, printed
     status, printed = call(folder, installed / "python", "-c", CHECK)
