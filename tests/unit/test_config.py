@@ -30,6 +30,7 @@ FULL = {
         "file": {"file": "model.pt", "trust_pickle": True},
         "atac": {"chrombpnet": "folds", "bias": True},
         "chip": {"bpnet": "bpnet.h5"},
+        "other": {"cherimoya": "other.torch"},
     },
     "groups": {"both": ["factory", "file"]},
     "readouts": {

@@ -15,9 +15,9 @@ from marginalization.config.models import complete
 from marginalization.config.sections import Config, Model
 from marginalization.errors import InputError
 from marginalization.inference.incremental.engine import Incremental
-from marginalization.keras.packages import fold_files
 from marginalization.models.loading import load_model
 from marginalization.models.readouts import ReadoutModel
+from marginalization.packages.stored import fold_files
 from screens import MINIMAL, resolved, schema, typed
 
 ACCESSIBILITY, BIAS = branch(1), branch(2, without_bias=False)

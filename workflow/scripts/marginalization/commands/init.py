@@ -26,19 +26,20 @@ from ..inputs.model_formats import (
     HDF5,
     PACKED,
     SAFETENSORS,
+    TORCH_PICKLE,
     TORCHSCRIPT,
     kind_of,
     require_model,
     require_weights,
 )
-from ..keras.packages import PACKAGES, brought_by, fold_files, package_of
+from ..packages.stored import PACKAGES, brought_by, fold_files, package_of
 from .bundled import root
 from .check import check_screen, require_snakemake, show
 from .options import Commands, positive
 
 ASKED = {
-    "model": "the model: a ChromBPNet or BPNet (.h5, a folder or a tar of folds), a .pt2 or TorchScript file, or "
-    "path/to/file.py:Class",
+    "model": "the model: a ChromBPNet or BPNet (.h5), a Cherimoya (.torch), a folder or tar of their folds, a .pt2 or "
+    "TorchScript file, or path/to/file.py:Class",
     "weights": "of a model that is a class: its weights, a state_dict",
     "length": "of the model's input, in bases, where its files do not say it",
     "genome": "the genome, a FASTA file; without one backgrounds are random",
@@ -179,6 +180,9 @@ def _model_section(model: str, weights: str | None) -> dict[str, Any]:
         raise InputError(f"--model: {model} {kind.what}; give --model path/to/file.py:Class --weights {model}")
     if kind in (None, HDF5, PACKED):
         return {_package(model): model}
+    if kind is TORCH_PICKLE and model.endswith(".torch"):
+        brought_by({"cherimoya": model}, "--model")
+        return {"cherimoya": model}
     require_model(model, False, "--model")
     return {"file": model}
 
@@ -210,7 +214,7 @@ def _looked_at(model: dict[str, Any], length: int) -> tuple[dict[str, Any], str]
 
 
 def _package(path: str) -> str:
-    """Which key takes a model that Keras wrote; an InputError as the first has it when none does."""
+    """Which key takes a folder, a tar or a Keras file; an InputError as the first has it when none does."""
     errors = []
     for package in PACKAGES:
         try:

@@ -50,6 +50,11 @@ def check_attributions(config: Config) -> None:
                     f"config: attributions.function: deep_lift_shap has no rule for the sum of the counts of the two "
                     f"models in models.{name}; leave out its `bias`, or use saturation_mutagenesis"
                 )
+            if model.cherimoya:
+                raise InputError(
+                    f"config: attributions.function: deep_lift_shap has no rule for the norm over all positions in "
+                    f"models.{name}, a Cherimoya; use saturation_mutagenesis"
+                )
             if model.file and not model.trust_pickle:
                 raise InputError(
                     f"config: attributions.function: deep_lift_shap has a rule for each kind of layer, and a "

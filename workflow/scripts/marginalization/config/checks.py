@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..keras.packages import package_of, stored_file
+from ..packages.stored import package_of, stored_file
 from ..statistics.scales import WITH_PSEUDOCOUNT, scale_of
 from .dependencies import code_file, imported_files, named_files
 from .sections import Config, Readout, TargetTable
@@ -193,7 +193,7 @@ def model_files(config: Config, model: str) -> list[str]:
         InputError: one of them does not exist.
     """
     spec = config.models[model]
-    packed = stored_file(path) if (path := spec.chrombpnet or spec.bpnet) else None
+    packed = stored_file(path) if (path := spec.chrombpnet or spec.bpnet or spec.cherimoya) else None
     named = [spec.file, spec.weights, packed, *(item.file or item.table for item in spec.inputs)]
     files = {require_file(path, f"models.{model}") for path in named if path}
     files |= code_files(spec.factory or "", f"models.{model}")

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import InputError
 from ..inputs.model_formats import DAMAGED, kind_of, kind_of_folder, require_model, require_weights, unusable
 from ..inputs.model_tables import read_numbers
-from ..keras.packages import Brought, brought_by, fold_files, package_of, stored_file
+from ..packages.stored import Brought, brought_by, fold_files, package_of, stored_file
 from ..statistics.scales import DIFFERENCE
 from .checks import require_file
 from .dependencies import code_file
@@ -72,7 +72,7 @@ def input_rows(item: Input, names: Sequence[str] | None, place: str) -> np.ndarr
 
 
 def complete(config: dict[str, Any]) -> None:
-    """Write into a config, in place, what models of `chrombpnet` and `bpnet` bring along, where the lab says nothing.
+    """Write into a config, in place, what models of packages bring along, where the lab says nothing.
 
     A model of several folds becomes a model for each, such as `atac.fold_0`, and the group `atac` of them.
 
@@ -97,7 +97,7 @@ def complete(config: dict[str, Any]) -> None:
         shapes = ([*shape[:-1], shape[-1] + longer] if len(shape) > 1 else list(shape) for shape in of.inputs)
         spec = config["models"][name]
         spec["inputs"] = spec["inputs"] or [{"constant": 0, "shape": shape} for shape in shapes]
-    outputs = {(of.profile, of.counts) for of in brought.values()}
+    outputs = {(of.profile, of.counts, of.assays) for of in brought.values()}
     if not config["readouts"] and brought.keys() == config["models"].keys() and len(outputs) == 1:
         config["readouts"] = readouts_of_profile(*outputs.pop())
 
@@ -125,12 +125,15 @@ def _with_folds(config: dict[str, Any]) -> dict[str, Any]:
     return models
 
 
-def readouts_of_profile(profile: int, counts: int) -> dict[str, Any]:
-    """Readouts of profile logits and log counts: the log counts, and expected counts with their profiles."""
+def readouts_of_profile(profile: int, counts: int, assays: int = 1) -> dict[str, Any]:
+    """Readouts of profile logits and log counts: the log counts, and expected counts with their profiles.
+
+    Of several assays, each with tracks of its own, the log counts alone.
+    """
     strands: dict[str, Any] = {"targets": ["+", "-"], "reverse_order": [1, 0]}
-    named: dict[str, Any] = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {})
+    named: dict[str, Any] = {1: {"targets": ["log_counts"]}, 2: strands}.get(counts, {}) if assays == 1 else {}
     readouts: dict[str, Any] = {"log_counts": {"output": 1, "positions": "all", "reduce": "none", **named}}
-    if counts in (1, profile):
+    if counts in (1, profile) and assays == 1:
         readouts["counts"] = {"profile": {"logits": 0, "counts": 1, "keep": True}, "positions": "all"}
     return {name: {**readout, "effect": DIFFERENCE.name} for name, readout in readouts.items()}
 

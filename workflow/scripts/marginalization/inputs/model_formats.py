@@ -185,10 +185,11 @@ def require_model(path: str, trust_pickle: bool, place: str) -> Kind:
     if kind in (TORCHSCRIPT, EXPORT) or (kind in (TORCH_PICKLE, PLAIN_PICKLE) and trust_pickle):
         return kind
     if kind in (TORCH_PICKLE, PLAIN_PICKLE):
+        of_package = f"A Cherimoya is given as `cherimoya: {path}`. " if path.endswith(".torch") else ""
         raise InputError(
             f"config: {place}: {path} is a pickle, and unpickling a file runs whatever code its author put there. "
-            f"Save the model with torch.export.save or torch.jit.save, or use a `factory` with the `weights`; if you "
-            f"trust the file, set models' `trust_pickle: true`"
+            f"{of_package}Save the model with torch.export.save or torch.jit.save, or use a `factory` with the "
+            f"`weights`; if you trust the file, set models' `trust_pickle: true`"
         )
     raise unusable(path, kind, place)
 

@@ -1,4 +1,4 @@
-"""Models as they are stored: TorchScript, torch.export, Keras, factories with weights, pickles that are trusted."""
+"""Models as they are stored: TorchScript, torch.export, packages' files, factories with weights, trusted pickles."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ..errors import InputError
 from ..inputs.model_formats import EXPORT, PLAIN_PICKLE, TORCHSCRIPT, require_model, zip_entries
 from .checkpoints import load_weights
 from .factories import make
-from .keras import load_keras
 from .layouts import LettersLast
+from .networks.cherimoya import load_cherimoya
+from .networks.keras import load_keras
 from .process_state import state_kept
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ def load_model(spec: Model, name: str) -> Callable[..., Any]:
     place = f"models.{name}"
     if spec.chrombpnet or spec.bpnet:
         return load_keras(spec, place)
+    if spec.cherimoya:
+        return load_cherimoya(spec, place)
     model = _load_own(spec, place)
     return LettersLast(model) if spec.input_layout == ("positions", "letters") else model
 

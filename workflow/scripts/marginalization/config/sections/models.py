@@ -41,7 +41,7 @@ class Input:
 class Model:
     """A model, from a file or a factory."""
 
-    RULES: ClassVar = one_of("file", "factory", "chrombpnet", "bpnet") | {
+    RULES: ClassVar = one_of("file", "factory", "chrombpnet", "bpnet", "cherimoya") | {
         "dependentRequired": {"kwargs": ["factory"], "weights": ["factory"], "bias": ["chrombpnet"]},
     }
     file: str | None = optional(
@@ -60,6 +60,10 @@ class Model:
     bias: bool | None = optional("Keep a ChromBPNet's bias model in; without this key it is left out.")
     bpnet: str | None = optional(
         "A BPNet as Keras wrote it, such as that of basepairmodels: an .h5 file, or a folder or a tar of folds.",
+        more="It brings its length, its readouts, zero controls and its folds along: see below.",
+    )
+    cherimoya: str | None = optional(
+        "A Cherimoya as its package saves it: a .torch file, or a folder or a tar of folds.",
         more="It brings its length, its readouts, zero controls and its folds along: see below.",
     )
     kwargs: dict[str, Any] | None = optional(

@@ -205,7 +205,7 @@ class Backgrounds:
     RULES: ClassVar = one_of("loci", "fasta", "random")
     length: int | None = optional(
         "Length of the models' input, in bases.",
-        without="that of a `chrombpnet` or `bpnet`; else required",
+        without="that of a `chrombpnet`, `bpnet` or `cherimoya`; else required",
         minimum=1,
     )
     loci: Loci | None = optional(

@@ -1,4 +1,4 @@
-"""Where packages of the field keep a model's files: an .h5 alone, or a folder or a tar with one for each fold.
+"""Where packages of the field keep a model's files: one alone, or a folder or a tar with one for each fold.
 
 A tar is read as a folder is: `models.tar/fold_0/model.h5` is a file in it.
 """
@@ -15,9 +15,10 @@ from typing import IO, Any, cast
 
 from ..errors import InputError
 from ..inputs.model_formats import HDF5, PACKED, TORCH_PICKLE, kind_of, unusable
-from .files import Network, Shape, read_network
+from .cherimoya import OUTPUT, Settings, read_settings
+from .keras import Network, Shape, read_network
 
-PACKAGES = ("chrombpnet", "bpnet")
+PACKAGES = ("chrombpnet", "bpnet", "cherimoya")
 """The keys of a model's section that name such files."""
 
 WITHOUT_BIAS = "model_wo_bias"
@@ -25,6 +26,7 @@ WITHOUT_BIAS = "model_wo_bias"
 
 _NO_BIAS = re.compile(r"chrombpnet_(nobias|wo_bias)")
 _WHOLE = re.compile(r"chrombpnet(?!_nobias|_wo_bias)")
+_LAST = re.compile(r"\.final\.torch$")  # the weights at the end of training, beside the best, which is the model
 _FOLD = re.compile(r"fold_?(\d+)")
 
 
@@ -40,21 +42,25 @@ def stored_file(path: str) -> str:
 
 
 def fold_files(path: str, package: str, bias: bool, place: str) -> dict[str, str]:
-    """The .h5 file of each fold by the fold's name; of a file alone, it under an empty name.
+    """The file of each fold by the fold's name; of a file alone, it under an empty name.
 
     Raises:
         InputError: there is none for the model that is asked for, or more than one for a fold.
     """
-    names = _names_below(path, place)
+    suffix = ".torch" if package == "cherimoya" else ".h5"
+    names = _names_below(path, suffix, place)
     if names is None:
         return {"": path}
     chosen = names
     if package == "chrombpnet":
         whole = [name for name in names if _WHOLE.search(Path(name).name)]
         chosen = whole if bias else [name for name in names if _NO_BIAS.search(Path(name).name)] or whole
+    elif package == "cherimoya":
+        chosen = [name for name in names if not _LAST.search(name)] or names
     if not chosen:
-        wanted = {"bpnet": "*.h5"}.get(package, "*chrombpnet*.h5" if bias else "*chrombpnet_nobias*.h5")
-        held = f"it holds {', '.join(names[:4])}" if names else "it holds no .h5 file at all"
+        of_chrombpnet = "*chrombpnet*.h5" if bias else "*chrombpnet_nobias*.h5"
+        wanted = of_chrombpnet if package == "chrombpnet" else f"*{suffix}"
+        held = f"it holds {', '.join(names[:4])}" if names else f"it holds no {suffix} file at all"
         raise InputError(f"config: {place}: {path} holds no file {wanted}; {held}")
     folds: dict[str, str] = {}
     for name in chosen:
@@ -69,14 +75,14 @@ def fold_files(path: str, package: str, bias: bool, place: str) -> dict[str, str
     return {fold if len(folds) > 1 else "": str(Path(path) / name) for fold, name in folds.items()}
 
 
-def _names_below(path: str, place: str) -> list[str] | None:
-    """The .h5 files below a folder or in a tar, sorted, relative to it; None where the path is a file's own."""
+def _names_below(path: str, suffix: str, place: str) -> list[str] | None:
+    """The files of a suffix below a folder or in a tar, sorted, relative to it; None where the path is a file's own."""
     file = stored_file(path)
     if Path(path).is_dir():
-        found = [str(below.relative_to(path)) for below in Path(path).rglob("*.h5") if below.is_file()]
+        found = [str(below.relative_to(path)) for below in Path(path).rglob(f"*{suffix}") if below.is_file()]
     elif Path(file).is_file() and tarfile.is_tarfile(file):
         within = str(Path(path).relative_to(file))
-        members = [name for name in _members(file) if name.endswith(".h5")]
+        members = [name for name in _members(file) if name.endswith(suffix)]
         if within in members:
             return None
         found = [str(Path(name).relative_to(within)) for name in members if Path(name).is_relative_to(within)]
@@ -94,7 +100,7 @@ def _members(file: str) -> dict[str, tarfile.TarInfo]:
 
 @contextlib.contextmanager
 def open_network(spec: dict[str, Any], place: str) -> Iterator[Network]:
-    """The network of a model's section, which names one file, while that is open.
+    """The network of a section `chrombpnet` or `bpnet`, which names one file, while that is open.
 
     Raises:
         InputError: the file holds no model of the package, or not the part that is asked for.
@@ -119,6 +125,25 @@ def open_network(spec: dict[str, Any], place: str) -> Iterator[Network]:
         if kind is not HDF5:
             raise unusable(path, kind, place) from error
         raise InputError(f"config: {place}: {path} is an HDF5 file that is damaged or cut off: {error}") from error
+
+
+@contextlib.contextmanager
+def open_cherimoya(spec: dict[str, Any], place: str) -> Iterator[tuple[Settings, IO[bytes]]]:
+    """The settings of a section `cherimoya`, which names one file, and that file while it is open.
+
+    Raises:
+        InputError: the file is not a Cherimoya's.
+    """
+    path, file = spec["cherimoya"], stored_file(spec["cherimoya"])
+    if file == path and (kind := kind_of(file)) is not TORCH_PICKLE:
+        raise unusable(path, kind, place)
+    with _opened(path, file) as opened:
+        try:
+            settings = read_settings(opened)
+        except InputError as error:
+            raise InputError(f"config: {place}: {path} {error}") from None
+        opened.seek(0)
+        yield settings, opened
 
 
 @contextlib.contextmanager
@@ -164,16 +189,23 @@ class Brought:
         inputs: shapes of what it takes besides, as PyTorch has them, where the sequences have this length.
         profile: the number of its tracks.
         counts: the number of its log counts.
+        assays: of how many assays these are.
     """
 
     length: int
     inputs: tuple[Shape, ...]
     profile: int
     counts: int
+    assays: int = 1
 
 
 def brought_by(spec: dict[str, Any], place: str) -> Brought:
-    """What the file of a model's section says; an InputError as `open_network` has it."""
+    """What the file of a model's section says; an InputError as `open_network` and `open_cherimoya` have it."""
+    if package_of(spec) == "cherimoya":
+        with open_cherimoya(spec, place) as (of, _):
+            length, assays = OUTPUT + 2 * of.trimming, len(of.signal_groups)
+            controls = ((of.n_control_tracks, length),) if of.n_control_tracks else ()
+            return Brought(length, controls, sum(of.signal_groups), assays, assays)
     with open_network(spec, place) as network:
         first, *others = (network.shape((name, 0)) for name in network.inputs)
         logits, counts = map(network.shape, network.outputs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..config.sections import Model
-from ..keras.files import Layer, Network
-from ..keras.packages import open_network
+from ...config.sections import Model
+from ...packages.keras import Layer, Network
+from ...packages.stored import open_network
 
 
 def load_keras(spec: Model, place: str) -> nn.Module:
