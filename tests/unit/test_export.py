@@ -11,6 +11,7 @@ from marginalization.commands.cli import main
 from marginalization.commands.export import _painted
 from screens import finish, run_screen, screen_of
 
+WITHOUT_BIGWIG = pytest.mark.skipif(find_spec("pyBigWig") is not None, reason="pyBigWig is installed")
 WITHOUT_ANNDATA = pytest.mark.skipif(find_spec("anndata") is not None, reason="anndata is installed")
 INTERVALS = st.tuples(st.integers(0, 30), st.integers(1, 10), st.floats(-5, 5))
 
@@ -64,8 +65,9 @@ def test_text_has_the_rows_of_the_summary(results, name, separator):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a.bed", "ends in none of .csv, .tsv, .bedgraph, .h5ad"),
+        ("a.bed", "ends in none of .csv, .tsv, .bedgraph, .bw, .h5ad"),
         ("a.bedgraph", "choose with --target"),
+        pytest.param("a.bw", "pip install 'marginalization[bigwig]'", marks=WITHOUT_BIGWIG),
         pytest.param("a.h5ad", "pip install 'marginalization[export]'", marks=WITHOUT_ANNDATA),
     ],
 )

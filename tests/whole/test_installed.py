@@ -9,6 +9,7 @@ import yaml
 from installed import call, git, pip_install
 from lab_folder import make_config, make_lab
 from marginalization import __version__
+from screens import finish, resolved, run_screen
 from workflows import PROJECT
 
 MODULE = """
@@ -18,6 +19,11 @@ module marginalization:
     config: config
 use rule * from marginalization
 """
+
+
+def extra(name):
+    """The packages of an extra of this one."""
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"][name]
 
 
 def test_the_wheel_holds_the_whole_workflow(clone, wheel):
@@ -45,6 +51,41 @@ def test_the_demo_runs_from_the_wheel(installed, tmp_path):
     check_anndata(installed, tmp_path)
 
 
+CHECK_BIGWIG = """
+import pandas, pyBigWig
+track = pyBigWig.open("effects.bw")
+print(track.chroms())
+rows = pandas.read_csv("effects.bedgraph", sep="\\t", header=None)
+found = [(chrom, *entry) for chrom in track.chroms() for entry in track.intervals(chrom) or ()]
+assert len(found) == len(rows) > 2
+for entry, row in zip(found, rows.itertuples(index=False)):
+    assert entry[:3] == tuple(row)[:3]
+    assert abs(entry[3] - row[3]) <= 1e-5 * abs(row[3]), (entry, row)
+"""
+
+
+def test_annotations_as_a_bigwig(installed, tmp_path, monkeypatch):
+    """The intervals of the bedGraph, with the chromosomes of the genome, in annotations that overlap."""
+    monkeypatch.chdir(make_lab(tmp_path))
+    with open("sites.bed", "a") as sites:
+        sites.write("chr1\t13\t22\tover\t0\t+\nchr2\t30\t40\tother\t0\t+\n")
+    config = resolved(**make_config())
+    finish(config, run_screen(config, tmp_path), tmp_path)
+    marginalization, options = installed / "marginalization", ["--readout", "prediction", "--target", "0"]
+    assert "pip install 'marginalization[bigwig]'" in call(tmp_path, marginalization, "export", "results", "a.bw")[1]
+    pip_install(installed, *extra("bigwig"))
+    for name in ("effects.bedgraph", "effects.bw"):
+        status, printed = call(tmp_path, marginalization, "export", "results", name, *options)
+        assert status == 0, printed
+    status, printed = call(tmp_path, installed / "python", "-c", CHECK_BIGWIG)
+    assert status == 0, printed
+    assert printed == "{'chr1': 2000, 'chr2': 2000}\n"
+    (tmp_path / "genome.fa").rename(tmp_path / "elsewhere.fa")
+    status, printed = call(tmp_path, marginalization, "export", "results", "b.bw", *options)
+    assert status == 2
+    assert "genome.fa, the genome of sites.bed, says how long chromosomes are, and is not here" in printed
+
+
 CHECK = """
 import anndata, numpy, pandas
 data = anndata.read_h5ad("effects.h5ad")
@@ -61,8 +102,7 @@ for i, key in enumerate(data.var.itertuples(index=False)):
 
 def check_anndata(installed, folder):
     """Effects as an AnnData are those of the summary; anndata needs an older pandas than this environment has."""
-    needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["export"]
-    pip_install(installed, *needed)
+    pip_install(installed, *extra("export"))
     status, printed = call(folder, installed / "marginalization", "export", "results/demo", "effects.h5ad")
     assert status == 0, printed
     status, printed = call(folder, installed / "python", "-c", CHECK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from ..errors import InputError
+from ..inputs.genome import Genome
 from ..store.files import whole_file
 from ..store.paths import Results
 from ..store.schemas import SUMMARY
@@ -18,6 +19,7 @@ from ..view.results import (
     KEYS,
     PLACED,
     read_annotations,
+    read_config,
     read_views,
     require_results,
     strongest,
@@ -36,8 +38,9 @@ Key = dict[str, str]
 def add_to(commands: Commands) -> None:
     about = "write the effects for other programs"
     more = (
-        "FILE ends in .csv or .tsv: the summary's rows without controls; .bedgraph: the mean effect of annotations at "
-        "their places in the genome, for a browser; or .h5ad: an AnnData of elements x targets, with z and q as layers."
+        "FILE ends in .csv or .tsv: the summary's rows without controls; .bedgraph or .bw: the mean effect of "
+        "annotations at their places in the genome, for a browser; .h5ad: an AnnData of elements x targets, with z "
+        "and q as layers."
     )
     parser = commands.add_parser("export", help=about, description=f"{about.capitalize()}. {more}")
     parser.set_defaults(command=_export)
@@ -66,19 +69,63 @@ def _write_text(results: Results, keys: list[Key], path: Path) -> str:
 
 
 def _write_bedgraph(results: Results, keys: list[Key], path: Path) -> str:
-    """Of each base the mean effect of the annotation on it that does most, on the strand and start of its best rank."""
+    table, n = _track(results, keys, path)
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", header=False, index=False, float_format="%.6g")
+    return f"{len(table):,} intervals of {n:,} annotations"
+
+
+def _write_bigwig(results: Results, keys: list[Key], path: Path) -> str:
+    try:
+        import pyBigWig
+    except ImportError as error:
+        raise InputError("pyBigWig is not installed here; pip install 'marginalization[bigwig]'") from error
+    table, n = _track(results, keys, path)
+    lengths = _chromosomes(results, table["chrom"].unique())
+    with whole_file(path) as temporary:
+        file = pyBigWig.open(str(temporary), "w")
+        file.addHeader(sorted(lengths.items()))
+        for chrom, rows in table.groupby("chrom", sort=True):
+            starts, ends, effects = (rows[column].tolist() for column in ("start", "end", "effect"))
+            file.addEntries([chrom] * len(rows), starts, ends=ends, values=effects)
+        file.close()
+    return f"{len(table):,} intervals of {n:,} annotations"
+
+
+def _chromosomes(results: Results, needed: Iterable[str]) -> dict[str, int]:
+    """How long each chromosome is, by the genomes that the annotations' sequences are of."""
+    lengths: dict[str, int] = {}
+    for table in read_config(results).elements.annotations:
+        if table.genome:
+            if not Path(table.genome).is_file():
+                raise InputError(
+                    f"{table.genome}, the genome of {table.file}, says how long chromosomes are, and is not here; run "
+                    f"this in the folder where the screen ran, or export a .bedgraph"
+                )
+            with Genome(table.genome) as genome:
+                for chrom, length in genome.lengths.items():
+                    if lengths.setdefault(chrom, length) != length:
+                        raise InputError(f"{chrom} has two lengths in the genomes of the screen; export a .bedgraph")
+    if missing := sorted(set(needed) - lengths.keys()):
+        raise InputError(f"no genome of the screen says how long {missing[0]} is; export a .bedgraph")
+    return lengths
+
+
+def _track(results: Results, keys: list[Key], path: Path) -> tuple[pd.DataFrame, int]:
+    """Of each base the mean effect of the annotation on it that does most, on the strand and start of its best rank.
+
+    Returns:
+        Sorted intervals that do not overlap: chrom, start, end, effect. And the number of annotations.
+    """
     if len(keys) > 1:
-        raise InputError(f"a .bedgraph is of one model, readout and target; choose with {choices(keys, KEYS)}")
+        raise InputError(f"a {path.suffix} is of one model, readout and target; choose with {choices(keys, KEYS)}")
     annotations = read_annotations(results)
     if annotations.empty:
         raise InputError(f"{results} has no annotations, and motifs have no place in a genome; export a .csv")
     (rows,) = read_views(results, [*PLACED, "rank", "effect_mean"], keys)
     placed = annotations.merge(strongest(rows)[["element_id", "effect_mean"]], on="element_id")
     painted = [_painted(chrom, of) for chrom, of in placed.groupby("chrom", sort=True)]
-    table = pd.concat(painted, ignore_index=True)
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", header=False, index=False, float_format="%.6g")
-    return f"{len(table):,} intervals of {len(placed):,} annotations"
+    return pd.concat(painted, ignore_index=True), len(placed)
 
 
 def _painted(chrom: str, placed: pd.DataFrame) -> pd.DataFrame:
@@ -119,6 +166,7 @@ FORMATS: dict[str, Callable[[Results, list[Key], Path], str]] = {
     ".csv": _write_text,
     ".tsv": _write_text,
     ".bedgraph": _write_bedgraph,
+    ".bw": _write_bigwig,
     ".h5ad": _write_anndata,
 }
 """What writes a file of a suffix, and says how much."""
