@@ -10,7 +10,7 @@ from installed import call, git, pip_install
 from lab_folder import make_config, make_lab
 from marginalization import __version__
 from screens import finish, resolved, run_screen
-from workflows import PROJECT
+from workflows import PROJECT, jobs
 
 MODULE = """
 configfile: "known.yaml"
@@ -109,6 +109,12 @@ def check_anndata(installed, folder):
     assert status == 0, printed
 
 
+def in_githubs_place(clone):
+    """What has git take the folder above `lab/screens` for GitHub."""
+    place = {"KEY": f"url.file://{clone.parents[1]}/.insteadOf", "VALUE": "https://github.com/"}
+    return {"GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": value for key, value in place.items()}}
+
+
 def test_snakemake_fetches_the_workflow_from_github(clone, installed, tmp_path):
     """From a folder in GitHub's place; a workflow that needs another version than is installed says which."""
     rules = clone / "workflow" / "rules" / "common.smk"
@@ -116,10 +122,10 @@ def test_snakemake_fetches_the_workflow_from_github(clone, installed, tmp_path):
     rules.write_text(rules.read_text().replace(f'VERSION = "{__version__}"', 'VERSION = "99.0.0"'))
     git("-C", clone, "commit", "-qam", "Another version")
     git("-C", clone, "tag", "v99.0.0")
+    git("-C", clone, "reset", "-q", "--hard", f"v{__version__}")
     lab = make_lab(tmp_path)
     (lab / "known.yaml").write_text(yaml.safe_dump(make_config()))
-    place = {"KEY": f"url.file://{clone.parents[1]}/.insteadOf", "VALUE": "https://github.com/"}
-    environment = {"GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": value for key, value in place.items()}}
+    environment = in_githubs_place(clone)
     snakemake = [installed / "python", "-m", "snakemake", "--cores", "2", "--nocolor"]
 
     (lab / "Snakefile").write_text(MODULE.format(tag=f"v{__version__}"))
@@ -132,3 +138,27 @@ def test_snakemake_fetches_the_workflow_from_github(clone, installed, tmp_path):
     assert status == 1
     remedy = "pip install 'marginalization[workflow] @ git+https://github.com/lab/screens@v99.0.0'"
     assert f"of version 99.0.0, and the environment of Snakemake has {__version__}: {remedy}" in printed
+
+
+def test_snakedeploy_deploys_the_workflow(clone, installed, tmp_path):
+    """From the same folder in GitHub's place: the demo's config comes along, and its plan is made from it."""
+    pip_install(installed, "snakedeploy==0.17.1")
+    git("-C", clone, "tag", "deployed")
+    environment = {**in_githubs_place(clone), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    deploy = ["deploy-workflow", "https://github.com/lab/screens", tmp_path / "mine", "--tag", "deployed"]
+    status, printed = call(tmp_path, installed / "snakedeploy", *deploy, **environment)
+    assert status == 0, printed
+    snakefile = (tmp_path / "mine/workflow/Snakefile").read_text()
+    assert re.search(r'github\(\s*"lab/screens", path="workflow/Snakefile", tag="deployed"', snakefile)
+    snakemake = [installed / "python", "-m", "snakemake", "--cores", "2", "--nocolor", "--dry-run"]
+    status, printed = call(tmp_path / "mine", *snakemake, **environment)
+    assert status == 0, printed
+    assert jobs(printed)["screen"] == 4
+    assert jobs(printed)["merge"] == 1
+
+
+def test_the_catalogs_screen_runs(clone, installed):
+    """In `.test`, where the workflow catalog and its actions look for a config."""
+    status, printed = call(clone, installed / "python", "-m", "snakemake", "--directory", ".test", "--cores", "2")
+    assert status == 0, printed
+    assert (clone / ".test/results/test/report.html").exists()
