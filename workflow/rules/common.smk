@@ -37,13 +37,15 @@ from marginalization.jobs.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
 
+# Ways to deploy software by which jobs do not run in Snakemake's own environment.
+ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER}
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 
 try:
     for path in workflow.configfiles:
         check_text(path)
     deployment = workflow.deployment_settings.deployment_method
-    SCREEN = resolve(config, SCHEMA, jobs_here=DeploymentMethod.CONDA not in deployment)
+    SCREEN = resolve(config, SCHEMA, jobs_here=not deployment & ELSEWHERE)
     RESULTS = Results.of_screen(SCREEN.screen)
     # Where they lie when this is a module with a prefix; in rules Snakemake itself sees to that.
     WHERE = Results(Path(workflow.modifier.modify_path(str(RESULTS))))
