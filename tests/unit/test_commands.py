@@ -128,6 +128,8 @@ def test_a_config_for_a_class_in_loci(lab, capsys):
     assert config["models"] == {"Letters": {"factory": "lab.py:Letters", "weights": "w.safetensors"}}
     assert config["backgrounds"]["loci"] == {"file": "loci.bed", "genome": "genome.fa"}
     assert config["backgrounds"]["length"] == 40
+    assert config["backgrounds"]["copies"] == 13  # of 8 loci
+    assert lines_of(printed)["backgrounds"] == "104 of 40 bases"
 
     (lab / "loci.narrowPeak").write_text("chr1\t100\t150\tp\t0\t.\t1\t1\t1\t25\n")
     paths[3] = "loci.narrowPeak"

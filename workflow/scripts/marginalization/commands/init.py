@@ -143,9 +143,10 @@ def config_text(path: Path, arguments: argparse.Namespace) -> str:
     backgrounds = RANDOM
     annotations = "# annotations: [{file: sites.bed, genome: genome.fa}] # sequences of a genome, such as motif hits"
     if arguments.genome:
-        summits = _has_summits(arguments.peaks)
+        n, summits = _peaks(arguments.peaks)
         locus = f"file: {_text(arguments.peaks)}, genome: {_text(arguments.genome)}"
-        backgrounds = LOCI.format(locus=f"{locus}, summits: true" if summits else locus)
+        copies = COPIES.format(n=math.ceil(100 / n)) if 0 < n < 100 else ""  # about `maximum`
+        backgrounds = LOCI.format(locus=f"{locus}, summits: true" if summits else locus, copies=copies)
         flank = ", summit_flank: 15" if summits else ", max_width: 30"
         annotations = f"# annotations: [{{{locus}{flank}}}] # the middle of each peak as an element, too"
     length = f"length: {arguments.length} # of the model's input, in bases\n  " if arguments.length else ""
@@ -226,13 +227,13 @@ def _package(path: str) -> str:
     raise errors[0]
 
 
-def _has_summits(peaks: str) -> bool:
-    """Whether a file of peaks says where in them their summits are."""
+def _peaks(peaks: str) -> tuple[int, bool]:
+    """How many peaks a file has, and whether it says where in them their summits are."""
     try:
-        return bool((read_intervals(peaks, summits=True)["summit"] != NO_SUMMIT).all())
+        found = read_intervals(peaks, summits=True)
+        return len(found), bool((found["summit"] != NO_SUMMIT).all())
     except InputError:
-        read_intervals(peaks)
-        return False
+        return len(read_intervals(peaks)), False
 
 
 def _name(text: str) -> str:
@@ -257,9 +258,11 @@ JASPAR = "jaspar: {release: JASPAR2026, collection: CORE, tax_group: vertebrates
 
 RANDOM = "random: {n: 100} # better: loci of a genome, `loci: {file: peaks.bed, genome: genome.fa}` with a transform"
 
+COPIES = "\n  copies: {n} # shuffles of each, because there are few"
+
 LOCI = """loci: {{{locus}}}
   maximum: 100 # of them, drawn by the seed
-  transform: dinucleotide_shuffle # so that no site of the loci acts; `none` takes them as they are
+  transform: dinucleotide_shuffle # so that no site of the loci acts; `none` takes them as they are{copies}
   max_unknown: 0 # without an N"""
 
 NO_READOUTS = """
