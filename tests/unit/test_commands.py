@@ -221,6 +221,8 @@ def test_a_model_that_does_not_run_is_told_in_the_config(lab, capsys):
         (["--model", "lab.py:Letters"], "give --weights"),
         (["--model", "lab.py:Letters", "--weights", "genome.fa"], "is a text file"),
         (["--model", "w.safetensors"], "give --model path/to/file.py:Class --weights w.safetensors"),
+        (["--model", "w.pt"], "w.pt is a pickle; give --model path/to/file.py:Class --weights w.pt"),
+        (["--model", "w.torch"], "w.torch is not what Cherimoya.save writes"),
         (["--model", "lab.py:Letters", "--weights", "w.safetensors"], "give --length"),
         (["--model", "lab.py:Letters", "--weights", "w.safetensors", "--genome", "genome.fa"], "go together"),
         (["--model", "genome.fa"], "is a text file"),
@@ -229,6 +231,8 @@ def test_a_model_that_does_not_run_is_told_in_the_config(lab, capsys):
 )
 def test_what_init_can_not_use_is_told_in_one_line(lab, capsys, arguments, said):
     (lab / "w.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    for name in ("w.pt", "w.torch"):
+        torch.save({"letters": torch.ones(4)}, lab / name)
     status, told = call(capsys, "init", "mine.yaml", *arguments)
     assert status == 2
     assert said in told

@@ -177,13 +177,13 @@ def _model_section(model: str, weights: str | None) -> dict[str, Any]:
     if not Path(model).exists():
         raise InputError(f"--model: there is no {model}")
     kind = None if Path(model).is_dir() else kind_of(model)
-    if kind is SAFETENSORS:
-        raise InputError(f"--model: {model} {kind.what}; give --model path/to/file.py:Class --weights {model}")
     if kind in (None, HDF5, PACKED):
         return {_package(model): model}
     if kind is TORCH_PICKLE and model.endswith(".torch"):
         brought_by({"cherimoya": model}, "--model")
         return {"cherimoya": model}
+    if kind in (SAFETENSORS, TORCH_PICKLE):
+        raise InputError(f"--model: {model} {kind.what}; give --model path/to/file.py:Class --weights {model}")
     require_model(model, False, "--model")
     return {"file": model}
 
