@@ -195,6 +195,7 @@ REFUSED = {
     "newer": (lambda: write("a.torch", config={"heads": 2}), "differs in heads"),
     "kind": (lambda: write("a.torch", config={"n_filters": "3"}), "it holds a config of"),
     "size": (lambda: write("a.torch", config={"n_filters": 4}), "size mismatch"),
+    "large": (lambda: write("a.torch", config={"n_filters": 10**12}), "can not be loaded"),
     "text": (lambda: Path("a.torch").write_text("weights"), "is a text file"),
     "cut": (lambda: cut(write("a.torch")[0]), "is the beginning of a zip file whose end is missing"),
     "missing": (lambda: None, "no file a"),

@@ -29,8 +29,8 @@ def load_cherimoya(spec: Model, place: str) -> nn.Module:
         InputError: the file holds other weights than its settings ask for, or more than tensors.
     """
     with open_cherimoya(vars(spec), place) as (settings, file):
-        network = Cherimoya(settings)
         try:
+            network = Cherimoya(settings)
             state = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
             network.load_state_dict({name: value for name, value in state.items() if name not in OF_TRAINING})
         except Exception as error:
