@@ -20,6 +20,7 @@ ORDER = [
     "inference.incremental.rules",
     "inference.incremental.rules.shapes",
     "inference.incremental",
+    "inference.soundness",
     "inference",
     "probing",
     "jobs",

@@ -33,7 +33,7 @@ from marginalization.config.resolving import resolve
 from marginalization.config.text import check_text
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
-from marginalization.jobs.stale import check_reads, other_code
+from marginalization.design.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
 

@@ -10,6 +10,8 @@ from typing import Any
 __version__ = "0.5.0"
 
 _HOMES = {
+    "ablate": "inference.ablations",
+    "ablate_annotations": "inference.ablations",
     "marginalize": "inference.marginals",
     "marginalize_annotations": "inference.marginals",
     "marginalize_motifs": "inference.marginals",

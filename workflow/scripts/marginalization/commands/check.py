@@ -19,8 +19,8 @@ from ..config.targets import tracks_of
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
+from ..design.stale import check_reads, other_code
 from ..errors import InputError
-from ..jobs.stale import check_reads, other_code
 from ..store.checksums import check_all
 from ..store.paths import Results
 from ..view.quantities import duration, size
