@@ -20,9 +20,9 @@ import yaml
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT / "workflow" / "scripts"))
 
-from marginalization.config.sections import models, readouts, screens, substitutions  # noqa: E402
+from marginalization.config.sections import backgrounds, models, readouts, screens, substitutions  # noqa: E402
 
-SECTIONS = {**vars(substitutions), **vars(models), **vars(readouts), **vars(screens)}
+SECTIONS = {**vars(substitutions), **vars(backgrounds), **vars(models), **vars(readouts), **vars(screens)}
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 NUMBERS = {"anyOf": [{"type": "number"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/numbers"}}]}
 

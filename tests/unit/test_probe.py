@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from marginalization.config.sections import Config
-from marginalization.design.stale import check_reads
+from marginalization.config.stale import check_reads
 from marginalization.errors import InputError
 from marginalization.probing.probe import probe
 from marginalization.store.files import write_json

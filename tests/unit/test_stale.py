@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from marginalization.config.dependencies import code_digest
-from marginalization.design.stale import check_reads, other_code
+from marginalization.config.stale import check_reads, other_code
 from marginalization.errors import InputError
 from marginalization.jobs.provenance import made_by
 from marginalization.store.files import sha256, write_json, write_table

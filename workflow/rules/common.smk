@@ -27,13 +27,14 @@ if installed != VERSION:
     )
 
 from marginalization.config import checks
+from marginalization.config.ablations import ablation_files
 from marginalization.config.attributions import attribution_files, attribution_readouts
 from marginalization.config.dependencies import code_digest
 from marginalization.config.resolving import resolve
 from marginalization.config.text import check_text
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
-from marginalization.design.stale import check_reads, other_code
+from marginalization.config.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
 
@@ -112,6 +113,11 @@ CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else [
 COOPERATIVITY = (
     list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
     if CONTROL_PAIRS
+    else []
+)
+ABLATIONS = (
+    list(map(RESULTS.table, ["ablations", "ablations_summary", "instances"]))
+    if SCREEN.elements.ablations
     else []
 )
 DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []

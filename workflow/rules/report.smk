@@ -13,10 +13,12 @@ rule report:
         COOPERATIVITY,
         DIFFERENTIAL,
         ATTRIBUTIONS,
+        ABLATIONS,
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),
         records("attribute", PLAN.attribution_jobs),
+        records("ablate", PLAN.ablation_jobs),
     output:
         page=report(
             RESULTS.report,

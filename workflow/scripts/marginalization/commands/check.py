@@ -15,11 +15,11 @@ from rich.console import Console
 from ..config.checks import readouts_of, require_file, require_writable
 from ..config.resolving import resolve
 from ..config.sections import Config, Readout
+from ..config.stale import check_reads, other_code
 from ..config.targets import tracks_of
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
-from ..design.stale import check_reads, other_code
 from ..errors import InputError
 from ..store.checksums import check_all
 from ..store.paths import Results

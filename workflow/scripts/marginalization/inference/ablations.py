@@ -49,8 +49,9 @@ def shuffle(
     Returns:
         Shape (n_sequences, n, letters, length).
     """
-    known = isinstance(random_state, np.random.RandomState)
-    generator = random_state if known else np.random.RandomState(random_state)
+    generator = random_state
+    if not isinstance(generator, np.random.RandomState):
+        generator = np.random.RandomState(generator)
     shuffled = X.unsqueeze(1).repeat(1, n, 1, 1)
     for i in range(n):
         order = np.arange(end - start)

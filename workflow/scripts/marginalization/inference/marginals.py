@@ -188,7 +188,7 @@ def _check_devices(X: torch.Tensor, other: torch.Tensor | str, name: str) -> Non
 
 
 def checked_annotations(X: torch.Tensor, annotations: Any) -> list[tuple[int, int, int]]:
-    """Annotations of the sequences `X`, each as the index of its sequence, start and end; a ValueError for a bad one."""
+    """Annotations of the sequences `X`, each as the index of its sequence, start and end; ValueError for a bad one."""
     annotations = np.asarray(annotations)
     if len(annotations) == 0:
         raise ValueError("there are no annotations")

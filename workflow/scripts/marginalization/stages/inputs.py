@@ -7,10 +7,10 @@ from typing import Any
 from ..config.sections import Config
 from ..design.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from ..design.elements import CONTROL_KINDS, read_elements
-from ..jobs.job import as_job
 from ..jobs.provenance import facts
 from ..store.files import write_table
 from ..store.schemas import ANNOTATIONS, BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, MOTIFS, PAIRS
+from .job import as_job
 
 
 def backgrounds(snakemake: Any) -> None:
