@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import tangermeme.ablate
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,13 +117,12 @@ def test_a_sequence_in_place_of_instances_equals_brute_force(lab, tmp_path):
         differences = effects[:, 0] - effects[:, 1:].mean(axis=1)
         assert row.n_instances == len(of_name)
         np.testing.assert_allclose(row.difference, differences.mean(), rtol=1e-5, atol=1e-6)
-        half = 2.0 * differences.std(ddof=1) / np.sqrt(len(differences))
-        assert (
-            row.difference_ci_low
-            < differences.mean() - half / 2
-            < differences.mean() + half / 2
-            < row.difference_ci_high
+        assert row.beyond_floor == (not row.elsewhere_low <= effects[:, 0].mean() <= row.elsewhere_high)
+        np.testing.assert_allclose(
+            [row.elsewhere_low, row.elsewhere_high], np.quantile(effects[:, 1:], [0.025, 0.975]), rtol=1e-5, atol=1e-5
         )
+        interval = scipy.stats.t.interval(0.95, len(differences) - 1, differences.mean(), scipy.stats.sem(differences))
+        np.testing.assert_allclose([row.difference_ci_low, row.difference_ci_high], interval, rtol=1e-4, atol=1e-4)
     assert over["name"].tolist() == ["a", "b", "c"] * 3
 
 
@@ -280,7 +280,7 @@ def test_tables_and_inputs_that_do_not_go_with_ablations(tmp_path, monkeypatch):
         check_ablations(Config.of(config))
     config = resolved(elements={"annotations": genome, "ablations": {}})
     check_ablations(Config.of(config))
-    with pytest.raises(InputError, match=r"no file sites\.bed"):
+    with pytest.raises(InputError, match=r"no file genome\.fa"):
         ablation_files(Config.of(config))
     assert ablation_files(Config.of(MINIMAL | resolved())) == []
 

@@ -44,8 +44,8 @@ def ablation_files(config: Config) -> list[str]:
     """The files that instances are read from; an InputError when one does not exist."""
     if config.elements.ablations is None:
         return []
-    named = {path for table in ablated_tables(config) for path in (table.file, table.genome)}
-    return sorted(require_file(path, PLACE) for path in named if path is not None)
+    named = {path for table in ablated_tables(config) for path in (table.file, table.genome) if path is not None}
+    return [require_file(path, PLACE) for path in sorted(named)]
 
 
 def n_replaced(spec: Ablations) -> int:

@@ -7,7 +7,7 @@ Over the instances of a name the first is compared with the second by `statistic
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from ..config.sections import Readout
-from ..statistics.nulls import benjamini_hochberg
+from ..statistics.nulls import MIDDLE, benjamini_hochberg
 from ..statistics.permutation import permutation_p
 from ..statistics.scales import Scale, effect
 from ..statistics.summary import spread
@@ -24,11 +24,23 @@ from ..store.files import parquet_writer
 from .parts import Screened, open_part, read_column, row_groups, target_alone, write_rows
 
 
+class Floor(NamedTuple):
+    """What is significant.
+
+    Fields:
+        level: the q-value to be under.
+        effect: how far from no effect the mean must be; None for outside the middle of single stretches elsewhere.
+    """
+
+    level: float = 0.05
+    effect: float | None = None
+
+
 def merge_ablations(
     screened: Sequence[Screened],
     instances: pd.DataFrame,
     n_stretches: int,
-    level: float,
+    floor: Floor,
     readouts: dict[str, Readout],
     paths: Sequence[str],
     facts: dict[str, Any],
@@ -39,7 +51,7 @@ def merge_ablations(
         screened: sorted by model and readout; a part's `first` and `n` are rows of `instances`.
         instances: sorted by instance_id.
         n_stretches: how many stretches of a locus are replaced, the instance first.
-        level: the q-value under which the instances of a name do more than stretches elsewhere.
+        floor: what the instances of a name must pass to be significant.
         readouts: their sections of the config by name, for the scales of effects.
         paths: of the two tables.
         facts: for their metadata.
@@ -64,7 +76,7 @@ def merge_ablations(
                     }
                     table = instances.iloc[rows].assign(**columns, **of_instances(effects[rows], scale))
                     write_rows(each, item, target, table)
-                write_rows(over, item, target, of_names(instances["name"], before, effects, level))
+                write_rows(over, item, target, of_names(instances["name"], before, effects, floor, scale.neutral))
 
 
 def _outputs(item: Screened, t: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -108,21 +120,27 @@ def of_instances(effects: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
     }
 
 
-def of_names(names: pd.Series, before: np.ndarray, effects: np.ndarray, level: float) -> pd.DataFrame:
+def of_names(
+    names: pd.Series, before: np.ndarray, effects: np.ndarray, floor: Floor, neutral: float = 0.0
+) -> pd.DataFrame:
     """What there is to say of the instances of each name together.
 
     Args:
         names: of the instances.
         before: float64 (instances,), the predictions for the loci as they are.
         effects: as for `of_instances`.
-        level: as for `merge_ablations`.
+        floor: as for `merge_ablations`.
+        neutral: the effect of what changes nothing.
 
     Returns:
         A row for each name, sorted: `n_instances`; means over these of before, of the effect (and its `effect_std`,
         ddof 1) and of those of stretches elsewhere; the `difference` of the last two with its 95 % interval by
-        Student's t; `fraction_beyond`, the share of instances that do more than every other stretch of their locus, in
-        the direction of the difference; `p_value` of the difference, its `q_value` (Benjamini-Hochberg over names), and
-        whether that is under the level.
+        Student's t; `elsewhere_low` and `elsewhere_high`, the `MIDDLE` of the effects of single stretches elsewhere;
+        `beyond_floor`, whether the mean effect is outside of these, or farther from none than the floor's effect;
+        `fraction_beyond`, the share of instances that do more than every other stretch of their locus, in the direction
+        of the difference; `p_value` of the difference, its `q_value` (Benjamini-Hochberg over names), and whether the
+        name is `significant`: q under the level, beyond the floor, and no zero in the interval, so that a single
+        instance among many does not stand for its name.
     """
     rows = []
     for name, of_name in names.groupby(names.to_numpy(), sort=True).indices.items():
@@ -131,6 +149,8 @@ def of_names(names: pd.Series, before: np.ndarray, effects: np.ndarray, level: f
         mean, std = (values[0] for values in spread(x[None, :, 0])[:2])
         difference, _, _, low, high = (values[0] for values in spread((x[:, 0] - elsewhere)[None]))
         turned = x * (1 if difference > 0 else -1)
+        bottom, top = np.quantile(x[:, 1:], MIDDLE)
+        beyond = not bottom <= mean <= top if floor.effect is None else abs(mean - neutral) > floor.effect
         rows.append(
             {
                 "name": name,
@@ -142,10 +162,14 @@ def of_names(names: pd.Series, before: np.ndarray, effects: np.ndarray, level: f
                 "difference": difference,
                 "difference_ci_low": low,
                 "difference_ci_high": high,
+                "elsewhere_low": bottom,
+                "elsewhere_high": top,
+                "beyond_floor": beyond,
                 "fraction_beyond": (turned[:, 0] > turned[:, 1:].max(axis=1)).mean(),
                 "p_value": permutation_p(x),
             }
         )
     table = pd.DataFrame(rows)
     q = benjamini_hochberg(table["p_value"].to_numpy())
-    return table.assign(q_value=q, significant=q < level)
+    spans = (table["difference_ci_low"] <= 0) & (table["difference_ci_high"] >= 0)
+    return table.assign(q_value=q, significant=(q < floor.level) & table["beyond_floor"] & ~spans)

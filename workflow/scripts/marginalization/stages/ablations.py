@@ -14,7 +14,7 @@ from ..design.instances import read_instances
 from ..jobs.ablations import read_instances_of, run_ablations
 from ..jobs.devices import claimed_device, device_name
 from ..jobs.provenance import facts, made_by
-from ..merging.ablations import merge_ablations
+from ..merging.ablations import Floor, merge_ablations
 from ..probing.probe import load_readout_model
 from ..store.ablation_schemas import INSTANCES
 from ..store.files import write_json, write_table
@@ -22,9 +22,6 @@ from ..store.reading import read_table
 from ..store.superseded import set_parts_aside
 from .job import as_job
 from .merge import parts_of
-
-LEVEL = 0.05
-"""The q-value under which the instances of a name are needed, without controls that say another."""
 
 
 def instances(snakemake: Any) -> None:
@@ -58,7 +55,7 @@ def ablations(snakemake: Any) -> None:
     """Merge the shards' ablations into the effects of instances, and of their names."""
     with as_job(snakemake) as (results, _):
         config, outputs = Config.of(snakemake.config), snakemake.input.outputs
-        spec = config.elements.ablations
+        spec, controls = config.elements.ablations, config.elements.controls
         assert spec
         table = read_table(snakemake.input.instances, INSTANCES)
         set_parts_aside(results, "ablation_outputs", outputs)
@@ -66,7 +63,7 @@ def ablations(snakemake: Any) -> None:
             parts_of(snakemake, config, outputs, table.rename(columns={"instance_id": "element_id"})),
             table,
             1 + spec.elsewhere,
-            config.elements.level or LEVEL,
+            Floor() if controls is None else Floor(controls.level, controls.effect_floor),
             readouts_of(config),
             snakemake.output,
             facts(snakemake.config, snakemake.params.files, outputs),
