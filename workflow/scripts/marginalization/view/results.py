@@ -257,6 +257,12 @@ def find_element(results: Results, text: str) -> str:
     raise InputError(f"there is no element {text!r}; {hint}")
 
 
+def read_ablations(results: Results, **key: str) -> pd.DataFrame:
+    """What is lost with the instances of each name, on a model, readout and target; no rows without ablations."""
+    path = results.table("ablations_summary")
+    return _read(path, None, **key) if path.is_file() else pd.DataFrame()
+
+
 def require_known(value: str, known: Iterable[str], what: str) -> None:
     """An InputError that names the nearest of `known`, or some, unless `value` is among them."""
     known = list(dict.fromkeys(known))

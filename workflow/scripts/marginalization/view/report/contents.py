@@ -20,6 +20,7 @@ from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import short
 from .reading.amounts import rounded
+from .reading.ablations import ablations
 from .reading.details import attributions, details, profiles, scan
 from .reading.differential import comparisons
 from .reading.pairs import pair_verdicts
@@ -48,6 +49,7 @@ def gather(results: Results) -> dict[str, Any]:
         "attributions": attributions(screen),
         "pairs": pairs(screen),
         "pairVerdicts": pair_verdicts(screen),
+        "ablations": ablations(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
         "quality": quality(screen, provenance),
