@@ -188,7 +188,7 @@ def type_words(schema: dict[str, Any], many: bool = False) -> str:
     if isinstance(schema["type"], list):
         return joined([type_words({**schema, "type": kind}, many) for kind in schema["type"]])
     if schema["type"] == "array":
-        return f"list of {type_words(schema['items'], many=True)}"
+        return f"{'lists' if many else 'list'} of {type_words(schema['items'], many=True)}"
     if not many and 0 < len(schema.get("properties", {})) <= MOST_KEYS:
         return f"mapping with {joined([nested_words(schema, name) for name in schema['properties']], 'and')}"
     word = WORDS[schema["type"]] + ("s" if many else "")

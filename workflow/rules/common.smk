@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-VERSION = "0.5.0"  # of this workflow, and so of the package that it calls
+VERSION = "0.6.0"  # of this workflow, and so of the package that it calls
 HERE = workflow.current_basedir
 sys.path.insert(0, str(Path(HERE.get_path_or_uri(secret_free=True)).parent / "scripts"))
 
@@ -110,6 +110,9 @@ EFFECTS = parts("effects", READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
+ARRANGEMENTS = (
+    [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []
+)
 COOPERATIVITY = (
     list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
     if CONTROL_PAIRS

@@ -10,6 +10,7 @@ rule report:
         RESULTS.table("motifs"),
         RESULTS.table("backgrounds"),
         CONTROL_PAIRS,
+        ARRANGEMENTS,
         COOPERATIVITY,
         DIFFERENTIAL,
         ATTRIBUTIONS,

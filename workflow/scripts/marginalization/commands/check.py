@@ -104,13 +104,14 @@ def describe(checked: Checked) -> dict[str, str]:
     done = set(results.finished("screen")) & {(model, job) for model, jobs in plan.jobs.items() for job in jobs}
     of_attributions = f", {plan.n_attribution_jobs:,} of attributions" if plan.attribution_jobs else ""
     of_ablations = f", {plan.n_ablation_jobs:,} of ablations" if plan.ablation_jobs else ""
-    ablations = f", and {plan.n_ablations:,} of {plan.n_instances:,} instances ablated" if plan.ablation_jobs else ""
+    ablations = {"ablations": f"{plan.n_ablations:,} of {plan.n_instances:,} instances"} if plan.ablation_jobs else {}
     return {
         "models": ", ".join(config.models) if len(config.models) <= 10 else f"{len(config.models):,}",
         "elements": f"{plan.n_elements:,}{of_controls}",
         "placements": f"{plan.n_placements:,}: {' and '.join(strands(config.placement))}, {_starts(config, plan)}",
         "backgrounds": f"{plan.n_backgrounds:,} of {config.length:,} bases",
-        "marginals": f"{plan.n_marginals:,}{ablations}",
+        "marginals": f"{plan.n_marginals:,}",
+        **ablations,
         "jobs": f"{plan.n_jobs:,} of marginals{of_attributions}{of_ablations}; {len(done):,} of them done",
         "verdicts": plan.verdicts or "none: the screen has no elements.controls",
         "time": _time(checked, 1 - len(done) / plan.n_jobs),

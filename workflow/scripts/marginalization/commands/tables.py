@@ -43,7 +43,7 @@ def add_to(commands: Commands) -> None:
     summary.set_defaults(command=_summary)
     add_results(summary)
     add_keys(summary)
-    summary.add_argument("--kind", choices=KINDS, help="only elements of this kind")
+    summary.add_argument("--kind", choices=[*KINDS, "arrangement"], help="only elements of this kind")
     summary.add_argument("--significant", action="store_true", help="list significant elements alone")
     _add_top(summary)
 

@@ -192,7 +192,9 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         jobs=jobs_of(models, element_digests, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards.minutes and not rate],
-        elements_digest=short_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
+        elements_digest=short_digest(
+            _columns([read.elements, read.motifs, read.annotations, read.pairs, read.arrangements])
+        ),
         backgrounds_digest=short_digest(background_digests.values()),
         n_elements=len(elements),
         n_controls=int(elements["kind"].isin(CONTROL_KINDS).sum()),

@@ -63,6 +63,17 @@ PAIRS = pa.schema(
         ("second_id", pa.string()),
     ]
 )
+ARRANGEMENTS = pa.schema(
+    [
+        ("arrangement_id", pa.int64()),
+        ("name", pa.string()),
+        ("motifs", pa.list_(pa.string())),
+        ("distances", pa.list_(pa.int64())),
+        ("orientation", pa.string()),
+        ("n_motifs", pa.int64()),
+        ("element_id", pa.string()),
+    ]
+)
 CONTROL_PAIRS = pa.schema(
     [
         ("pair_id", pa.int64()),

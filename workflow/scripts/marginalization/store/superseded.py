@@ -17,6 +17,7 @@ TABLES = [
     "cooperativity",
     "pairs_summary",
     "control_pairs",
+    "arrangements",
     "differential",
     "attributions",
     "instances",

@@ -273,8 +273,9 @@ def require_known(value: str, known: Iterable[str], what: str) -> None:
 
 
 def strongest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each element in rows of one model, readout and target that with the best rank, best first."""
-    return rows.sort_values("rank", kind="stable").drop_duplicates("element_id")
+    """Of each element in rows of one view that with the best rank, or where none has any the largest effect, first."""
+    rows = rows.assign(size=-rows["effect_mean"].abs()).sort_values(["rank", "size"], kind="stable")
+    return rows.drop_duplicates("element_id").drop(columns="size")
 
 
 def _read(path: Path, columns: list[str] | None, **filters: str | list[str] | None) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from ...inputs import intervals, motifs
-from .keys import DISTINCT, NotNegative, key, one_of, optional, section
+from .keys import DISTINCT, Bounds, NotNegative, key, one_of, optional, section
 
 REPLACEMENTS = ("shuffle", "dinucleotide_shuffle", "locus_shuffle")
 """What an annotation can be replaced by, other than a sequence."""
@@ -122,6 +122,27 @@ class Pair:
 
 
 @section
+class Arrangement:
+    """Several motifs side by side, or copies of one."""
+
+    motifs: Annotated[tuple[str, ...], Bounds(minItems=1)] = key(
+        "Names of the motifs from left to right, as motifs.parquet has them; or the one that is copied."
+    )
+    copies: int | None = optional(
+        "Of a single motif, up to how many copies stand side by side; each number from one on is an element.",
+        without="none",
+        minimum=2,
+    )
+    distances: tuple[NotNegative | tuple[NotNegative, ...], ...] = key(
+        "Bases between neighbours: for each entry an arrangement, of a number between all, or a list of one for each.",
+        minItems=1,
+    )
+    orientation: str | None = optional(
+        "Strands from left to right, such as `+-+`; of copies that of all.", without="all `+`", pattern="^[+-]+$"
+    )
+
+
+@section
 class Strata:
     """Bins of elements that share controls."""
 
@@ -199,6 +220,7 @@ class Elements:
     motifs: tuple[Motifs, ...] = key("Motif tables, and collections of the JASPAR database.", ())
     annotations: tuple[Annotations, ...] = key("Tables of genomic intervals whose own sequences are substituted.", ())
     pairs: tuple[Pair, ...] = key("Pairs of motifs at distances from each other, screened beside each motif alone.", ())
+    arrangements: tuple[Arrangement, ...] = key("Three and more motifs side by side, and copies of one.", ())
     ablations: Ablations | None = optional(
         "Annotations that are ablated in their own loci: whether they are needed where they are.",
         more="See [Ablations](#ablations).",
