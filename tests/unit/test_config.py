@@ -75,6 +75,7 @@ FULL = {
         "pairs": [
             {"first": "a", "second": "b", "distances": [0, 7], "orientations": ["-+", "++"]},
             {"first": "b", "second": "b", "distances": {"from": 0, "to": 9, "step": 3}},
+            {"first": ["a", "family:HOX*"], "second": "*", "distances": [1]},
         ],
         "arrangements": [
             {"motifs": ["a", "b", "a"], "distances": [5, [3, 4]], "orientation": "+-+"},

@@ -7,7 +7,9 @@ are of one width, so wherever a pair is placed its halves are placed alike.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -19,6 +21,9 @@ from .placement import steps
 
 IDS = ["element_id", "first_id", "second_id"]
 """The columns of the pairs' table that say which elements a pair, its first part and its second are."""
+
+FAMILY = "family:"
+"""What a family of JASPAR's begins with where a motif is named."""
 
 COLUMNS = ["first", "second", "distance", "orientation", "source", "first_source", "second_source"]
 
@@ -54,7 +59,7 @@ def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.D
 
     Args:
         specs: the section `elements.pairs` of a resolved config.
-        motifs: with name, sequence and source.
+        motifs: with name, sequence, source and tf_family.
         length: of the backgrounds.
 
     Returns:
@@ -64,20 +69,22 @@ def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.D
     Raises:
         InputError: there is no motif of a name, no distance, or a pair is wider than the backgrounds.
     """
-    known = {row.name: row for row in motifs[["name", "sequence", "source"]].itertuples(index=False)}
+    known = _by_name(motifs)
     rows = []
     for i, spec in enumerate(specs):
         place = f"elements.pairs[{i}]"
-        first, second = (_motif(getattr(spec, key), known, f"{place}.{key}") for key in ("first", "second"))
+        firsts, seconds = (_motifs(getattr(spec, key), known, f"{place}.{key}") for key in ("first", "second"))
         distances = _distances(spec.distances, f"{place}.distances")
-        _check_width(first, second, distances[-1], length, place)
-        sources = f"{first.source};{second.source}", first.source, second.source
-        for distance in distances:
-            for orientation in spec.orientations:
+        for first, second in itertools.product(firsts, seconds):
+            _check_width(first, second, distances[-1], length, place)
+            sources = f"{first.source};{second.source}", first.source, second.source
+            for distance, orientation in itertools.product(distances, spec.orientations):
                 arranged = arrange(first.sequence, second.sequence, distance, orientation)
                 rows.append((first.name, second.name, distance, orientation, *sources, *arranged))
     columns = [*COLUMNS, *(f"{which}_sequence" for which in PairSequences._fields)]
     frame = pd.DataFrame(rows, columns=columns)
+    # Entries with several motifs can overlap.
+    frame = frame.drop_duplicates(["first", "second", "distance", "orientation"], ignore_index=True)
     frame.insert(0, "pair_id", range(len(frame)))
     return frame
 
@@ -98,7 +105,7 @@ def read_arrangements(specs: Sequence[Arrangement], motifs: pd.DataFrame, length
         InputError: there is no motif of a name, an entry has too few or too many distances or strands, or an
             arrangement is wider than the backgrounds.
     """
-    known = {row.name: row for row in motifs[["name", "sequence", "source"]].itertuples(index=False)}
+    known = _by_name(motifs)
     rows = []
     for i, spec in enumerate(specs):
         place = f"elements.arrangements[{i}]"
@@ -146,6 +153,39 @@ def _arranged(
         )
     sources = ";".join(dict.fromkeys(motif.source for motif in motifs))
     return name, [motif.name for motif in motifs], gaps, orientation, n, sources, sequence
+
+
+def _by_name(motifs: pd.DataFrame) -> dict[str, Any]:
+    return {row.name: row for row in motifs.itertuples(index=False)}
+
+
+def _motifs(named: str | Sequence[str], known: dict[str, Any], place: str) -> list[Any]:
+    """The motifs of one or several names, patterns or families, each once; of patterns none of N alone."""
+    found: dict[str, Any] = {}
+    for name in [named] if isinstance(named, str) else named:
+        of_family = name.startswith(FAMILY) and name not in known
+        if name in known or not (of_family or "*" in name):
+            found[name] = _motif(name, known, place)
+            continue
+        pattern = name.removeprefix(FAMILY) if of_family else name
+        fitting = {
+            motif.name: motif
+            for motif in known.values()
+            if motif.sequence.strip(UNKNOWN)
+            and any(fnmatchcase(of, pattern) for of in (_families(motif) if of_family else [motif.name]))
+        }
+        if not fitting:
+            what = "is of the family" if of_family else "is called"
+            raise InputError(
+                f"config: {place}: no motif {what} {pattern}. Names and families are those of motifs.parquet"
+            )
+        found |= fitting
+    return list(found.values())
+
+
+def _families(motif: Any) -> list[str]:
+    """JASPAR's of a motif: of a dimer two, of another table's none."""
+    return [] if pd.isna(motif.tf_family) else motif.tf_family.split("; ")
 
 
 def _motif(name: str, known: dict[str, Any], place: str) -> Any:

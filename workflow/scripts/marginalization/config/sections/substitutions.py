@@ -110,8 +110,11 @@ class Annotations:
 class Pair:
     """Pairs of two motifs."""
 
-    first: str = key("Name of the motif on the left, as motifs.parquet has it.")
-    second: str = key("Name of the motif on the right.")
+    first: str | Annotated[tuple[str, ...], DISTINCT] = key(
+        "Name of the motif on the left, as motifs.parquet has it, or several; `*` stands for any letters.",
+        more="`family:HOX*` takes all of a JASPAR family.",
+    )
+    second: str | Annotated[tuple[str, ...], DISTINCT] = key("Of the motif on the right, or of several.")
     distances: Annotated[tuple[NotNegative, ...], DISTINCT] | Range = key(
         "Bases between the end of the first and the start of the second, or a range of them.",
         more="A range is as in [Placement](#placement).",
