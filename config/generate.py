@@ -20,9 +20,9 @@ import yaml
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT / "workflow" / "scripts"))
 
-from marginalization.config.sections import models, readouts, screens, substitutions  # noqa: E402
+from marginalization.config.sections import backgrounds, models, readouts, screens, substitutions  # noqa: E402
 
-SECTIONS = {**vars(substitutions), **vars(models), **vars(readouts), **vars(screens)}
+SECTIONS = {**vars(substitutions), **vars(backgrounds), **vars(models), **vars(readouts), **vars(screens)}
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 NUMBERS = {"anyOf": [{"type": "number"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/numbers"}}]}
 
@@ -188,7 +188,7 @@ def type_words(schema: dict[str, Any], many: bool = False) -> str:
     if isinstance(schema["type"], list):
         return joined([type_words({**schema, "type": kind}, many) for kind in schema["type"]])
     if schema["type"] == "array":
-        return f"list of {type_words(schema['items'], many=True)}"
+        return f"{'lists' if many else 'list'} of {type_words(schema['items'], many=True)}"
     if not many and 0 < len(schema.get("properties", {})) <= MOST_KEYS:
         return f"mapping with {joined([nested_words(schema, name) for name in schema['properties']], 'and')}"
     word = WORDS[schema["type"]] + ("s" if many else "")

@@ -149,7 +149,7 @@ class Run(NamedTuple):
 def run_screen(config: dict, folder: Path) -> Run:
     """Run all jobs of a screen into a folder, as the workflow does."""
     results, screen = folder / "results", Config.of(config)
-    elements, motifs, annotations, pairs, _, _, control_pairs = read_elements(screen)
+    elements, motifs, annotations, pairs, _, _, control_pairs, _ = read_elements(screen)
     spec = config["backgrounds"]
     selected, _ = select_backgrounds(screen)
     backgrounds = transform_backgrounds(

@@ -3,18 +3,19 @@
 `genome.py` planted sites of four factors, `train.py` taught a model what they do, and the screen asked that model
 about a whole motif database and about the planted sites. As `train.py` simulates the signal of any sequence, the truth
 is known of every one of them: the mean difference of the simulated log counts of the screen's backgrounds with and
-without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Three questions follow:
+without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Four questions follow:
 
 1. Is each factor's own matrix significant, with the right sign, and near the top?
 2. Are the significant motifs those that act? *Precision* is the share of significant motifs that change the simulated
    counts by a tenth or more. *Recall* is the share of significant motifs among those that do at least half of what the
    weakest factor's site does. Those between are neither missed nor wrong.
 3. Is each planted site, substituted by itself, significant, in its factor's direction?
+4. Are the planted sites needed where they are? Replaced in their own loci, they should take away what they add.
 
     python config/demo/recovery.py results/demo [--truth config/demo/data/truth.tsv]
 
 Effects are mean effects on the readout "counts", in natural-log counts, averaged over the strands. An element is
-significant as the summary has it, over both strands.
+significant as the summary has it, over both strands. Ablations are judged over the sites of a factor.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def read_elements(results: Path) -> pd.DataFrame:
     return by_element.assign(simulated=simulated_effects(by_element["sequence"].tolist(), backgrounds))
 
 
-def factor_table(truth: pd.DataFrame, motifs: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """One row per planted factor: its own matrix, and its sites."""
+def factor_table(truth: pd.DataFrame, motifs: pd.DataFrame, sites: pd.DataFrame, ablated: pd.DataFrame) -> pd.DataFrame:
+    """One row per planted factor: its own matrix, its sites, and what their loci lose with them."""
     rows = []
     for factor in truth.itertuples():
         sign = 1 if factor.direction == "up" else -1
@@ -92,6 +93,8 @@ def factor_table(truth: pd.DataFrame, motifs: pd.DataFrame, sites: pd.DataFrame)
                 "sites": len(its_sites),
                 "significant": its_sites["significant"].mean(),
                 "right sign": (sign * its_sites["effect"] > 0).mean(),
+                "ablated": ablated.loc[factor.factor, "effect_mean"],
+                "needed": "yes" if ablated.loc[factor.factor, "significant"] else "no",
             }
         )
     return pd.DataFrame(rows)
@@ -103,11 +106,13 @@ def share(part: pd.Series) -> str:
 
 
 def report(results: Path, truth: pd.DataFrame) -> str:
-    """The answers to the three questions, as text."""
+    """The answers to the four questions, as text."""
     elements = read_elements(results)
     motifs = pd.read_parquet(results / "motifs.parquet", columns=["name", "element_id"])
     sites = pd.read_parquet(results / "annotations.parquet", columns=["name", "element_id"])
     motifs, sites = (table.join(elements, on="element_id") for table in (motifs, sites))
+    filters = [("model", "==", "demo"), ("readout", "==", "counts")]
+    ablated = pd.read_parquet(results / "ablations_summary.parquet", filters=filters).set_index("name")
     motifs["rank"] = motifs["effect"].abs().rank(ascending=False, method="min").astype(int)
 
     size = motifs["simulated"].abs()
@@ -115,7 +120,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
     by_size.columns = ["motifs", "significant"]
     return "\n".join(
         [
-            factor_table(truth, motifs, sites).to_string(index=False, float_format="{:.2f}".format),
+            factor_table(truth, motifs, sites, ablated).to_string(index=False, float_format="{:.2f}".format),
             "",
             f"{len(motifs)} motifs screened, by the size of their simulated effect:",
             by_size.rename_axis(None).to_string(),
@@ -128,7 +133,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
 
 
 def main(results: Path, truth: Path) -> None:
-    tables = ("summary", "motifs", "annotations", "backgrounds")
+    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary")
     needed = [truth, *(results / f"{name}.parquet" for name in tables)]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:

@@ -21,6 +21,7 @@ ORDER = [
     "inference.incremental.rules",
     "inference.incremental.rules.shapes",
     "inference.incremental",
+    "inference.soundness",
     "inference",
     "probing",
     "jobs",

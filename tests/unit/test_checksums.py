@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marginalization.errors import InputError
-from marginalization.jobs.job import as_job
+from marginalization.stages.job import as_job
 from marginalization.store import checksums
 from marginalization.store.checksums import check, check_all, note
 from marginalization.store.paths import Results

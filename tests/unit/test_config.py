@@ -76,7 +76,19 @@ FULL = {
         "pairs": [
             {"first": "a", "second": "b", "distances": [0, 7], "orientations": ["-+", "++"]},
             {"first": "b", "second": "b", "distances": {"from": 0, "to": 9, "step": 3}},
+            {"first": ["a", "family:HOX*"], "second": "*", "distances": [1]},
         ],
+        "arrangements": [
+            {"motifs": ["a", "b", "a"], "distances": [5, [3, 4]], "orientation": "+-+"},
+            {"motifs": ["a"], "copies": 4, "distances": [10]},
+        ],
+        "ablations": {
+            "annotations": [{"file": "hits.tsv", "genome": "genome.fa"}],
+            "by": "GATTACA",
+            "shuffles": 3,
+            "elsewhere": 4,
+            "within": None,
+        },
         "controls": {
             "shuffles": 20,
             "kind": "dinucleotide",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization.inference.consistency import Fault, find_fault
+from marginalization.inference.soundness.consistency import Fault, find_fault
 from marginalization.sequences.onehot import one_hot_encode
 from odd_models import FUNCTIONS, Counter, Net, Replaced
 

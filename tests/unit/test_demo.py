@@ -215,6 +215,10 @@ def screen(tmp_path: Path) -> Path:
         "motifs": [{"name": name, "element_id": name} for name in names[:5]],
         "annotations": [{"name": "NRF1" if name == "third" else "CTCF", "element_id": name} for name in names[5:]],
         "backgrounds": [{"sequence": "AT" * 200}, {"sequence": "CA" * 200}],
+        "ablations_summary": [
+            {**keys, "name": "CTCF", "effect_mean": -0.95, "significant": True},
+            {**keys, "name": "NRF1", "effect_mean": 0.04, "significant": False},
+        ],
     }
     for name, table in tables.items():
         pd.DataFrame(table).to_parquet(tmp_path / f"{name}.parquet")
@@ -224,8 +228,34 @@ def screen(tmp_path: Path) -> Path:
 def test_recovery_prints_verdicts_against_the_simulation(recovery, screen: Path, capsys: pytest.CaptureFixture):
     recovery.main(screen, screen / "truth.tsv")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["CTCF", "MA0139.2", "1.00", "0.90", "0.01", "right", "2", "2", "0.50", "0.50"]
-    assert lines[2].split() == ["NRF1", "MA0506.3", "0.80", "-0.10", "0.02", "wrong", "5", "1", "1.00", "1.00"]
+    assert lines[1].split() == [
+        "CTCF",
+        "MA0139.2",
+        "1.00",
+        "0.90",
+        "0.01",
+        "right",
+        "2",
+        "2",
+        "0.50",
+        "0.50",
+        "-0.95",
+        "yes",
+    ]
+    assert lines[2].split() == [
+        "NRF1",
+        "MA0506.3",
+        "0.80",
+        "-0.10",
+        "0.02",
+        "wrong",
+        "5",
+        "1",
+        "1.00",
+        "1.00",
+        "0.04",
+        "no",
+    ]
     assert lines[4].startswith("5 motifs screened")
     assert lines[6].split() == ["[0.0,", "0.05)", "1", "1"]
     assert lines[10].split() == ["[0.35,", "inf)", "4", "3"]

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization.config.sections import Config
-from marginalization.config.sections.substitutions import Placement
+from marginalization.config.sections.substitutions import Pair, Placement
 from marginalization.design.control_pairs import pairs_resolution
 from marginalization.design.elements import read_elements
-from marginalization.design.pairs import arrange
+from marginalization.design.pairs import arrange, read_pairs
 from marginalization.design.placement import changed_part, place, placed_table
 from marginalization.errors import InputError
 from marginalization.inference.streams import stream_motifs
@@ -278,3 +278,29 @@ def test_a_pair_in_an_arrangement_of_its_own_can_reach_less(tmp_path):
     assert "in arrangements" not in told[3]
     assert "with 15 controls of each motif" in told[4]
     assert "in arrangements that few others have" in told[4]
+
+
+def test_all_against_all_by_names_patterns_and_families(tmp_path):
+    motifs = pd.DataFrame(
+        {
+            "name": ["MA1 GATA1", "MA2 GATA4", "MA3 FOXA1", "MA4 none", "a*b"],
+            "sequence": ["GATAA", "CTTATC", "TGTTTAC", "NN", "ACGT"],
+            "source": "m",
+            "tf_family": ["C4-GATA", "C4-GATA", "FOX; other", None, None],
+        }
+    )
+
+    def names(first, second):
+        spec = typed(Pair, {"first": first, "second": second, "distances": [3], "orientations": ["++"]})
+        return list(read_pairs([spec, spec], motifs, 40)[["first", "second"]].itertuples(index=False, name=None))
+
+    gata, fox = ["MA1 GATA1", "MA2 GATA4"], ["MA3 FOXA1"]
+    assert names("*GATA*", "MA3 FOXA1") == [(name, *fox) for name in gata]
+    assert names("family:C4-*", "family:FOX") == [(name, *fox) for name in gata]
+    assert names(["MA3 FOXA1", "*GATA1"], "*FOXA1") == [("MA3 FOXA1", *fox), ("MA1 GATA1", *fox)]
+    everything = [*gata, *fox, "a*b"]
+    assert names("*", "*") == [(first, second) for first in everything for second in everything]
+    assert names("a*b", "MA3 FOXA1") == [("a*b", *fox)]  # a name before a pattern
+    for first, message in (("*SOX*", r"no motif is called \*SOX\*"), ("family:SOX", "no motif is of the family SOX")):
+        with pytest.raises(InputError, match=message):
+            names(first, "MA3 FOXA1")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from marginalization.config.sections import Config
+from marginalization.config.stale import check_reads
 from marginalization.errors import InputError
-from marginalization.jobs.stale import check_reads
 from marginalization.probing.probe import probe
 from marginalization.store.files import write_json
 from marginalization.store.paths import Results

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from marginalization.config.dependencies import code_digest
+from marginalization.config.stale import check_reads, other_code
 from marginalization.errors import InputError
 from marginalization.jobs.provenance import made_by
-from marginalization.jobs.stale import check_reads, other_code
 from marginalization.store.files import sha256, write_json, write_table
 from marginalization.store.paths import Results
 from marginalization.store.schemas import BACKGROUNDS

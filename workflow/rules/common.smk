@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-VERSION = "0.5.0"  # of this workflow, and so of the package that it calls
+VERSION = "0.6.0"  # of this workflow, and so of the package that it calls
 HERE = workflow.current_basedir
 sys.path.insert(0, str(Path(HERE.get_path_or_uri(secret_free=True)).parent / "scripts"))
 
@@ -27,13 +27,14 @@ if installed != VERSION:
     )
 
 from marginalization.config import checks
+from marginalization.config.ablations import ablation_files
 from marginalization.config.attributions import attribution_files, attribution_readouts
 from marginalization.config.dependencies import code_digest
 from marginalization.config.resolving import resolve
 from marginalization.config.text import check_text
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
-from marginalization.jobs.stale import check_reads, other_code
+from marginalization.config.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
 
@@ -111,9 +112,17 @@ EFFECTS = parts("effects", READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
+ARRANGEMENTS = (
+    [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []
+)
 COOPERATIVITY = (
     list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
     if CONTROL_PAIRS
+    else []
+)
+ABLATIONS = (
+    list(map(RESULTS.table, ["ablations", "ablations_summary", "instances"]))
+    if SCREEN.elements.ablations
     else []
 )
 DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []

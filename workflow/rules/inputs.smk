@@ -1,6 +1,6 @@
 # Reads: what the config's `backgrounds` and `elements` name.
 # Writes: backgrounds.parquet; elements.parquet, motifs.parquet, annotations.parquet and pairs.parquet;
-# of a screen with pairs control_pairs.parquet.
+# of a screen with pairs control_pairs.parquet, of one with arrangements arrangements.parquet.
 
 
 rule backgrounds:
@@ -28,6 +28,7 @@ rule elements:
         annotations=RESULTS.table("annotations"),
         pairs=RESULTS.table("pairs"),
         control_pairs=CONTROL_PAIRS,
+        arrangements=ARRANGEMENTS,
     log:
         RESULTS.log("elements"),
     conda:

@@ -10,13 +10,16 @@ rule report:
         RESULTS.table("motifs"),
         RESULTS.table("backgrounds"),
         CONTROL_PAIRS,
+        ARRANGEMENTS,
         COOPERATIVITY,
         DIFFERENTIAL,
         ATTRIBUTIONS,
+        ABLATIONS,
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),
         records("attribute", PLAN.attribution_jobs),
+        records("ablate", PLAN.ablation_jobs),
     output:
         page=report(
             RESULTS.report,

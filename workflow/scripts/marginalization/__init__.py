@@ -7,9 +7,11 @@ takes seconds to load.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _HOMES = {
+    "ablate": "inference.ablations",
+    "ablate_annotations": "inference.ablations",
     "marginalize": "inference.marginals",
     "marginalize_annotations": "inference.marginals",
     "marginalize_motifs": "inference.marginals",

@@ -15,12 +15,12 @@ from rich.console import Console
 from ..config.checks import readouts_of, require_file, require_writable
 from ..config.resolving import resolve
 from ..config.sections import Config, Readout
+from ..config.stale import check_reads, other_code
 from ..config.targets import tracks_of
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
 from ..errors import InputError
-from ..jobs.stale import check_reads, other_code
 from ..store.checksums import check_all
 from ..store.paths import Results
 from ..view.quantities import duration, size
@@ -103,13 +103,16 @@ def describe(checked: Checked) -> dict[str, str]:
     of_controls = f", {plan.n_controls:,} of them controls" if plan.n_controls else ""
     done = set(results.finished("screen")) & {(model, job) for model, jobs in plan.jobs.items() for job in jobs}
     of_attributions = f", {plan.n_attribution_jobs:,} of attributions" if plan.attribution_jobs else ""
+    of_ablations = f", {plan.n_ablation_jobs:,} of ablations" if plan.ablation_jobs else ""
+    ablations = {"ablations": f"{plan.n_ablations:,} of {plan.n_instances:,} instances"} if plan.ablation_jobs else {}
     return {
         "models": ", ".join(config.models) if len(config.models) <= 10 else f"{len(config.models):,}",
         "elements": f"{plan.n_elements:,}{of_controls}",
         "placements": f"{plan.n_placements:,}: {' and '.join(strands(config.placement))}, {_starts(config, plan)}",
         "backgrounds": f"{plan.n_backgrounds:,} of {config.length:,} bases",
         "marginals": f"{plan.n_marginals:,}",
-        "jobs": f"{plan.n_jobs:,} of marginals{of_attributions}; {len(done):,} of them done",
+        **ablations,
+        "jobs": f"{plan.n_jobs:,} of marginals{of_attributions}{of_ablations}; {len(done):,} of them done",
         "verdicts": plan.verdicts or "none: the screen has no elements.controls",
         "time": _time(checked, 1 - len(done) / plan.n_jobs),
         "disk": _disk(checked),
@@ -129,7 +132,7 @@ def _time(checked: Checked, share: float) -> str:
     if share == 0:
         return "all shards are done"
     config, plan, results, _ = checked
-    left = share * plan.n_marginals
+    left = share * plan.n_marginals + plan.n_ablations
     rates = [_rate(results, plan, model) for model in config.models]
     if None not in rates:
         rate = len(rates) / sum(1 / rate for rate in rates if rate)

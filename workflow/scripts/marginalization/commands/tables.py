@@ -21,6 +21,7 @@ from ..view.results import (
     element_names,
     find_element,
     has_number_names,
+    read_ablations,
     read_config,
     read_element,
     read_summary,
@@ -42,7 +43,7 @@ def add_to(commands: Commands) -> None:
     summary.set_defaults(command=_summary)
     add_results(summary)
     add_keys(summary)
-    summary.add_argument("--kind", choices=KINDS, help="only elements of this kind")
+    summary.add_argument("--kind", choices=[*KINDS, "arrangement"], help="only elements of this kind")
     summary.add_argument("--significant", action="store_true", help="list significant elements alone")
     _add_top(summary)
 
@@ -86,7 +87,21 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
+        if len(ablated := read_ablations(results, **key)):
+            _print_ablations(console, f"{_title(config, key)}", ablated, arguments)
     _tell_of_more(console, keys, KEYS)
+
+
+def _print_ablations(console: Console, title: str, rows: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    """What is lost with the instances of each name, those first that stand out most."""
+    found = f"{rows['significant'].sum():,} of {len(rows):,} names of annotations are needed where they are"
+    console.print(f"{title}: {found}", soft_wrap=True)
+    rows = rows[rows["significant"]] if arguments.significant else rows
+    rows = rows.assign(most=-rows["difference"].abs()).sort_values(["q_value", "most"], kind="stable")
+    rows = rows.head(arguments.top)
+    columns = {"name": rows["name"], "instances": numbers(rows["n_instances"]), "ablated": numbers(rows["effect_mean"])}
+    columns |= {"elsewhere": numbers(rows["elsewhere_mean"]), "difference": numbers(rows["difference"])}
+    print_table(console, columns | {"95 % interval": intervals(rows, "difference"), "q": numbers(rows["q_value"])})
 
 
 def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:

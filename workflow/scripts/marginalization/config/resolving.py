@@ -8,11 +8,12 @@ from typing import Any
 import yaml
 
 from ..errors import InputError
+from .ablations import check_ablations
 from .attributions import check_attributions, require_tangermeme
 from .checks import check_config, expand_home
 from .models import check_models, complete, require_modules
 from .sections import Config
-from .sections.substitutions import LOCAL
+from .sections.backgrounds import LOCAL
 from .targets import check_targets
 
 
@@ -38,6 +39,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     _check_bins(resolved)
     check_targets(resolved)
     check_attributions(resolved)
+    check_ablations(resolved)
     if jobs_here:
         require_tangermeme(resolved)
         require_modules(resolved)

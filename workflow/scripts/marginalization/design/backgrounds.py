@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.sections import Config
-from ..config.sections.substitutions import LOCAL, Loci
+from ..config.sections.backgrounds import LOCAL, Loci
 from ..errors import InputError
 from ..inputs.genome import Genome
 from ..inputs.intervals import locations, overlaps, places, read_intervals, require_summits

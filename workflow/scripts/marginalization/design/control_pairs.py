@@ -14,7 +14,7 @@ import pandas as pd
 from ..config.sections.substitutions import Controls
 from ..statistics.tails import least_p
 from .controls import draw_controls
-from .pairs import COLUMNS, Arrangement, arrange
+from .pairs import COLUMNS, PairSequences, arrange
 
 SHUFFLED = ["first", "second"]
 """Which motif of a pair a control pair has shuffled."""
@@ -49,7 +49,7 @@ def draw_control_pairs(pairs: pd.DataFrame, motifs: pd.DataFrame, spec: Controls
                 of = pair.distance, pair.orientation, pair.source, pair.first_source, pair.second_source
                 arranged = arrange(both[0], both[1], pair.distance, pair.orientation)
                 rows.append((shuffled, number, pair.pair_id, *names, *of, *arranged))
-    columns = ["shuffled", "shuffle", "pair_id", *COLUMNS, *(f"{which}_sequence" for which in Arrangement._fields)]
+    columns = ["shuffled", "shuffle", "pair_id", *COLUMNS, *(f"{which}_sequence" for which in PairSequences._fields)]
     return pd.DataFrame(rows, columns=columns)
 
 

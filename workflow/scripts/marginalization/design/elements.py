@@ -14,7 +14,7 @@ from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar,
 from ..sequences.letters import UNKNOWN, identifier
 from .control_pairs import draw_control_pairs
 from .controls import draw_controls, missing_controls
-from .pairs import IDS, Arrangement, read_pairs
+from .pairs import IDS, PairSequences, read_arrangements, read_pairs
 from .placement import last_start
 
 CONTROL_KINDS = ["control", "control_pair", "control_part"]
@@ -38,6 +38,7 @@ class Elements(NamedTuple):
     dropped: dict[str, int]
     warnings: list[str]
     control_pairs: pd.DataFrame
+    arrangements: pd.DataFrame
 
 
 def read_elements(config: Config) -> Elements:
@@ -83,7 +84,13 @@ def read_elements(config: Config) -> Elements:
         elements = _with_pairs(elements, _pair_rows(control_pairs, "control_pair", "control_part"))
     for table in (pairs, control_pairs):
         _add_ids(table, elements)
-    return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs)
+    arrangements = read_arrangements(config.elements.arrangements, all_motifs, config.length)
+    if len(arrangements):
+        arrangements["element_id"] = [identifier(sequence) for sequence in arrangements["sequence"]]
+        of_arrangements = arrangements.assign(kind="arrangement")
+        _check_fit(of_arrangements, config)
+        elements = _with_pairs(elements, of_arrangements)
+    return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs, arrangements)
 
 
 def _without_n_alone(table: pd.DataFrame, number: str) -> pd.DataFrame:
@@ -116,7 +123,7 @@ def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
 def _add_ids(pairs: pd.DataFrame, elements: pd.DataFrame) -> None:
     """Give pairs the element_ids of themselves and of their parts."""
     ids = elements.set_index("sequence")["element_id"] if len(pairs) else pd.Series(dtype=object)
-    for which, column in zip(Arrangement._fields, IDS, strict=True):
+    for which, column in zip(PairSequences._fields, IDS, strict=True):
         pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
 
 

@@ -1,4 +1,4 @@
-"""Pairs: two motifs at a distance from each other, and each of them alone at its place in the pair.
+"""Pairs: two motifs at a distance from each other, and each of them alone at its place in the pair; and arrangements.
 
 As N keeps the background's base, a pair is one sequence, and so is each half: the same with N for the other. All three
 are of one width, so wherever a pair is placed its halves are placed alike.
@@ -7,12 +7,14 @@ are of one width, so wherever a pair is placed its halves are placed alike.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..config.sections.substitutions import Pair, Range
+from ..config.sections.substitutions import Arrangement, Pair, Range
 from ..errors import InputError
 from ..sequences.letters import UNKNOWN, reverse_complement
 from .placement import steps
@@ -20,10 +22,13 @@ from .placement import steps
 IDS = ["element_id", "first_id", "second_id"]
 """The columns of the pairs' table that say which elements a pair, its first part and its second are."""
 
+FAMILY = "family:"
+"""What a family of JASPAR's begins with where a motif is named."""
+
 COLUMNS = ["first", "second", "distance", "orientation", "source", "first_source", "second_source"]
 
 
-class Arrangement(NamedTuple):
+class PairSequences(NamedTuple):
     """The sequences, of one width, of a pair, of its first motif alone and of its second alone."""
 
     pair: str
@@ -31,7 +36,7 @@ class Arrangement(NamedTuple):
     second: str
 
 
-def arrange(first: str, second: str, distance: int, orientation: str) -> Arrangement:
+def arrange(first: str, second: str, distance: int, orientation: str) -> PairSequences:
     """Two motifs side by side, the first on the left.
 
     Substituted at the centre, as in tangermeme's `multisubstitute` and `space`.
@@ -46,7 +51,7 @@ def arrange(first: str, second: str, distance: int, orientation: str) -> Arrange
         for sequence, strand in zip((first, second), orientation, strict=True)
     )
     gap = UNKNOWN * distance
-    return Arrangement(left + gap + right, left + gap + UNKNOWN * len(right), UNKNOWN * len(left) + gap + right)
+    return PairSequences(left + gap + right, left + gap + UNKNOWN * len(right), UNKNOWN * len(left) + gap + right)
 
 
 def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.DataFrame:
@@ -54,7 +59,7 @@ def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.D
 
     Args:
         specs: the section `elements.pairs` of a resolved config.
-        motifs: with name, sequence and source.
+        motifs: with name, sequence, source and tf_family.
         length: of the backgrounds.
 
     Returns:
@@ -64,22 +69,123 @@ def read_pairs(specs: Sequence[Pair], motifs: pd.DataFrame, length: int) -> pd.D
     Raises:
         InputError: there is no motif of a name, no distance, or a pair is wider than the backgrounds.
     """
-    known = {row.name: row for row in motifs[["name", "sequence", "source"]].itertuples(index=False)}
+    known = _by_name(motifs)
     rows = []
     for i, spec in enumerate(specs):
         place = f"elements.pairs[{i}]"
-        first, second = (_motif(getattr(spec, key), known, f"{place}.{key}") for key in ("first", "second"))
+        firsts, seconds = (_motifs(getattr(spec, key), known, f"{place}.{key}") for key in ("first", "second"))
         distances = _distances(spec.distances, f"{place}.distances")
-        _check_width(first, second, distances[-1], length, place)
-        sources = f"{first.source};{second.source}", first.source, second.source
-        for distance in distances:
-            for orientation in spec.orientations:
+        for first, second in itertools.product(firsts, seconds):
+            _check_width(first, second, distances[-1], length, place)
+            sources = f"{first.source};{second.source}", first.source, second.source
+            for distance, orientation in itertools.product(distances, spec.orientations):
                 arranged = arrange(first.sequence, second.sequence, distance, orientation)
                 rows.append((first.name, second.name, distance, orientation, *sources, *arranged))
-    columns = [*COLUMNS, *(f"{which}_sequence" for which in Arrangement._fields)]
+    columns = [*COLUMNS, *(f"{which}_sequence" for which in PairSequences._fields)]
     frame = pd.DataFrame(rows, columns=columns)
+    # Entries with several motifs can overlap.
+    frame = frame.drop_duplicates(["first", "second", "distance", "orientation"], ignore_index=True)
     frame.insert(0, "pair_id", range(len(frame)))
     return frame
+
+
+def read_arrangements(specs: Sequence[Arrangement], motifs: pd.DataFrame, length: int) -> pd.DataFrame:
+    """The arrangements of a config, in its order, copies by their number.
+
+    Args:
+        specs: the section `elements.arrangements` of a resolved config.
+        motifs: with name, sequence and source.
+        length: of the backgrounds.
+
+    Returns:
+        A row for each arrangement: arrangement_id, name (such as "A+ 10 B- 5 C+"), motifs, distances (lists),
+        orientation, n_motifs, source and sequence.
+
+    Raises:
+        InputError: there is no motif of a name, an entry has too few or too many distances or strands, or an
+            arrangement is wider than the backgrounds.
+    """
+    known = _by_name(motifs)
+    rows = []
+    for i, spec in enumerate(specs):
+        place = f"elements.arrangements[{i}]"
+        named = [_motif(name, known, f"{place}.motifs[{j}]") for j, name in enumerate(spec.motifs)]
+        if spec.copies is not None and len(named) > 1:
+            raise InputError(
+                f"config: {place}: copies are of one motif, not of {len(named)}; name one, or leave out copies"
+            )
+        if spec.copies is None and len(named) == 1:
+            raise InputError(f"config: {place}: one motif is no arrangement; name several, or give copies")
+        for distances in spec.distances:
+            for n in range(1, spec.copies + 1) if spec.copies else [len(named)]:
+                chosen = named * n if spec.copies else named
+                rows.append(_arranged(chosen, distances, spec, length, place))
+    columns = ["name", "motifs", "distances", "orientation", "n_motifs", "source", "sequence"]
+    frame = pd.DataFrame(rows, columns=columns).drop_duplicates("name", ignore_index=True)
+    frame.insert(0, "arrangement_id", range(len(frame)))
+    return frame
+
+
+def _arranged(
+    motifs: Sequence[Any], distances: int | tuple[int, ...], spec: Arrangement, length: int, place: str
+) -> tuple[Any, ...]:
+    """A row of `read_arrangements`."""
+    n = len(motifs)
+    gaps = [distances] * (n - 1) if isinstance(distances, int) else list(distances)
+    if spec.copies is not None and not isinstance(distances, int):
+        raise InputError(f"config: {place}.distances: copies are all as far apart; give numbers in place of {gaps}")
+    orientation = spec.orientation or "+"
+    orientation = orientation * n if len(orientation) == 1 else orientation
+    for what, of, many in (("distances", gaps, n - 1), ("orientation", orientation, n)):
+        if len(of) != many:
+            raise InputError(f"config: {place}.{what}: {len(of)} for {n} motifs; give {many}")
+    oriented = [
+        motif.sequence if strand == "+" else reverse_complement(motif.sequence)
+        for motif, strand in zip(motifs, orientation, strict=True)
+    ]
+    name, sequence = f"{motifs[0].name}{orientation[0]}", oriented[0]
+    for gap, motif, strand, letters in zip(gaps, motifs[1:], orientation[1:], oriented[1:], strict=True):
+        name, sequence = f"{name} {gap} {motif.name}{strand}", sequence + UNKNOWN * gap + letters
+    if len(sequence) > length:
+        raise InputError(
+            f"config: {place}: {name} has {len(sequence)} bases, more than the backgrounds' {length}; give smaller "
+            f"distances, or fewer motifs"
+        )
+    sources = ";".join(dict.fromkeys(motif.source for motif in motifs))
+    return name, [motif.name for motif in motifs], gaps, orientation, n, sources, sequence
+
+
+def _by_name(motifs: pd.DataFrame) -> dict[str, Any]:
+    return {row.name: row for row in motifs.itertuples(index=False)}
+
+
+def _motifs(named: str | Sequence[str], known: dict[str, Any], place: str) -> list[Any]:
+    """The motifs of one or several names, patterns or families, each once; of patterns none of N alone."""
+    found: dict[str, Any] = {}
+    for name in [named] if isinstance(named, str) else named:
+        of_family = name.startswith(FAMILY) and name not in known
+        if name in known or not (of_family or "*" in name):
+            found[name] = _motif(name, known, place)
+            continue
+        pattern = name.removeprefix(FAMILY) if of_family else name
+        fitting = {
+            motif.name: motif
+            for motif in known.values()
+            if motif.sequence.strip(UNKNOWN)
+            and any(fnmatchcase(of, pattern) for of in (_families(motif) if of_family else [motif.name]))
+        }
+        if not fitting:
+            what = "is of the family" if of_family else "is called"
+            raise InputError(
+                f"config: {place}: no motif {what} {pattern}. Names and families are those of motifs.parquet"
+            )
+        found |= fitting
+    return list(found.values())
+
+
+def _families(motif: Any) -> list[str]:
+    """JASPAR's of a motif: of a dimer two, of another table's none."""
+    return [] if pd.isna(motif.tf_family) else motif.tf_family.split("; ")
 
 
 def _motif(name: str, known: dict[str, Any], place: str) -> Any:

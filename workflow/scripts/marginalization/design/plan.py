@@ -11,12 +11,10 @@ elements do not change it.
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +22,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .. import __version__
+from ..config.ablations import ablation_files
 from ..config.attributions import attribution_callable, attribution_files, callables
 from ..config.checks import background_files, element_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
@@ -33,13 +32,13 @@ from ..config.sections.substitutions import Controls, Placement
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
-from ..store.paths import Results, job_name, shard_label, shard_numbers
+from ..store.paths import Results
 from .backgrounds import check_copies, equal_backgrounds, names_after, select_backgrounds
 from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
+from .instances import plan_ablations
 from .placement import starts, strands, written_out
-
-ID_BITS = 64
+from .shards import background_ranges, element_ranges, jobs_of, shards_of, short_digest
 
 
 class Plan(NamedTuple):
@@ -57,6 +56,10 @@ class Plan(NamedTuple):
     n_background_shards: int
     n_placements: int
     attribution_jobs: dict[str, list[str]]
+    ablation_jobs: dict[str, list[str]]
+    instances_digest: str
+    n_instances: int
+    n_ablations: int
     input_warnings: list[str]
     verdicts: str
 
@@ -72,6 +75,17 @@ class Plan(NamedTuple):
     def n_marginals(self) -> int:
         return len(self.jobs) * self.n_elements * self.n_placements * self.n_backgrounds
 
+    @property
+    def n_ablation_jobs(self) -> int:
+        return sum(map(len, self.ablation_jobs.values()))
+
+    @property
+    def _ablations(self) -> str:
+        return (
+            f"{self.n_ablations:,} ablations of {_counted(self.n_instances, 'instance')} and of stretches beside them, "
+            f"in {_counted(self.n_ablation_jobs, 'job')}"
+        )
+
     def describe(self) -> str:
         """One line for people."""
         controls = ""
@@ -86,6 +100,7 @@ class Plan(NamedTuple):
             f"{_counted(self.n_elements, 'element')}{controls} x {_counted(self.n_placements, 'placement')} x "
             f"{_counted(self.n_backgrounds, 'background')}, in {_counted(self.n_jobs, 'job')}"
             + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
+            + (f"; {self._ablations}" if self.ablation_jobs else "")
         )
 
     def warning(self, shards: Shards) -> str | None:
@@ -123,7 +138,7 @@ def make_plan(raw: dict[str, Any], cache: Path = Path(".snakemake/marginalizatio
         InputError: an input is missing or bad.
     """
     config = Config.of(raw)
-    files = {*element_files(config), *background_files(config), *attribution_files(config)}
+    files = {*element_files(config), *background_files(config), *attribution_files(config), *ablation_files(config)}
     for model in config.models:
         files.update(model_files(config, model))
     if config.shards.minutes:
@@ -132,15 +147,15 @@ def make_plan(raw: dict[str, Any], cache: Path = Path(".snakemake/marginalizatio
     files.update(path for reference in callables(config) for path in package_files(reference))
     stamps = {path: file_stamp(path) for path in sorted(files)}
     made_from = [code_digest(), raw, stamps]
-    key = _digest([json.dumps(made_from, sort_keys=True)])
+    key = short_digest([json.dumps(made_from, sort_keys=True)])
     kept = cache / f"plan-{key}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none is there, or it is damaged
         found = json.loads(kept.read_text())
-        if found["digest"] == _digest([json.dumps(found["plan"])]):
+        if found["digest"] == short_digest([json.dumps(found["plan"])]):
             return Plan(**found["plan"])
     plan = _read_plan(config, raw)
     with contextlib.suppress(ValueError):  # without a cache, if space or rights are missing, the next parse reads again
-        write_json({"plan": plan._asdict(), "digest": _digest([json.dumps(plan._asdict())])}, kept)
+        write_json({"plan": plan._asdict(), "digest": short_digest([json.dumps(plan._asdict())])}, kept)
     return plan
 
 
@@ -170,13 +185,17 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         # With several copies, shards cut elsewhere can be of the same originals, so where it is cut is part of it.
         bins = [spec.local_bin] if spec.local_bin else []
         made_by = json.dumps([spec.transform, spec.copies, config.seed, first, last, *bins])
-        background_digests[label] = _digest([made_by, *rows["name"], *rows["sequence"]])
+        background_digests[label] = short_digest([made_by, *rows["name"], *rows["sequence"]])
+    ablations, warnings = plan_ablations(config, raw, models)
+    warnings = read.warnings + warnings
     return Plan(
-        jobs=_jobs(models, element_digests, background_digests),
+        jobs=jobs_of(models, element_digests, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards.minutes and not rate],
-        elements_digest=_digest(_columns([read.elements, read.motifs, read.annotations, read.pairs])),
-        backgrounds_digest=_digest(background_digests.values()),
+        elements_digest=short_digest(
+            _columns([read.elements, read.motifs, read.annotations, read.pairs, read.arrangements])
+        ),
+        backgrounds_digest=short_digest(background_digests.values()),
         n_elements=len(elements),
         n_controls=int(elements["kind"].isin(CONTROL_KINDS).sum()),
         n_of_pairs=int(elements["kind"].isin(["control_pair", "control_part"]).sum()),
@@ -184,8 +203,9 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         n_background_shards=len(background_digests),
         n_placements=n_placements,
         attribution_jobs=_attribution_jobs(config, raw, elements, per_element, models, background_digests),
+        **ablations,
         # Shuffles of equal backgrounds differ.
-        input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec.transform == "none" else []),
+        input_warnings=warnings + (equal_backgrounds(backgrounds) if spec.transform == "none" else []),
         verdicts=_verdicts(read, config.elements.controls),
     )
 
@@ -207,22 +227,10 @@ def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
 
 def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
     """A digest of each shard of elements by its label, in shards of about so many marginals."""
-    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
+    n_shards = shards_of(len(elements) * per_element, marginals)
     return {
-        label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
+        label: short_digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
         for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
-    }
-
-
-def _jobs(models: dict[str, str], elements: dict[str, str], backgrounds: dict[str, str]) -> dict[str, list[str]]:
-    """The names of each model's jobs, from the digests of models, and of shards by their labels."""
-    return {
-        model: [
-            job_name(elements_label, backgrounds_label, _digest([model_digest, of_elements, of_backgrounds]))
-            for elements_label, of_elements in elements.items()
-            for backgrounds_label, of_backgrounds in backgrounds.items()
-        ]
-        for model, model_digest in models.items()
     }
 
 
@@ -242,8 +250,10 @@ def _attribution_jobs(
     # The digests of backgrounds hold the seed, by which references are drawn.
     files = [*attribution_files(config), *package_files(attribution_callable(config.attributions.function))]
     made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]
-    return _jobs(
-        {model: _digest([digest, *made_by]) for model, digest in models.items()}, element_digests, background_digests
+    return jobs_of(
+        {model: short_digest([digest, *made_by]) for model, digest in models.items()},
+        element_digests,
+        background_digests,
     )
 
 
@@ -254,7 +264,7 @@ def _model_digest(config: Config, raw: dict[str, Any], model: str, placement: Pl
     settings += [config.compute.dtype, config.compute.precision]
     files = model_files(config, model)
     files += [path for reference in model_callables(config, model) for path in package_files(reference)]
-    return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
+    return short_digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
 
 
 def measured_rate(path: Path, digest: str) -> float | None:
@@ -265,34 +275,5 @@ def measured_rate(path: Path, digest: str) -> float | None:
     return measured["marginals_per_second"] if measured["model"] == digest else None
 
 
-def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:
-    """Where each shard's elements are among sorted ids, by the shard's label; none is empty."""
-    labels = [shard_label(i, n_shards) for i in range(n_shards)]
-    firsts = [bisect.bisect_left(element_ids, element_bounds(label)[0]) for label in labels]
-    ranges = zip(labels, firsts, [*firsts[1:], len(element_ids)], strict=True)
-    return {label: slice(first, end) for label, first, end in ranges if first < end}
-
-
-def element_bounds(label: str) -> tuple[str, str]:
-    """The first id that a shard of elements can have, and the last."""
-    i, n_shards = shard_numbers(label)
-    width = 2**ID_BITS // n_shards
-    return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
-
-
-def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
-    """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
-    n_shards = math.ceil(n / size)
-    return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
-
-
 def _counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'s' * (n != 1)}"
-
-
-def _digest(values: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for value in values:
-        digest.update(value.encode())
-        digest.update(b"\n")
-    return digest.hexdigest()[:12]

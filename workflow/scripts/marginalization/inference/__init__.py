@@ -1,7 +1,7 @@
 """A model and backgrounds become predictions.
 
-The functions that the package gives to Python: `predict`, `marginalize`, streams of motifs, mutagenesis, attributions;
-and whether a model is a function at all. It imports nothing from `store`, `design` or `jobs`.
+The functions that the package gives to Python: `predict`, `marginalize`, `ablate`, streams of motifs, mutagenesis,
+attributions. It imports nothing from `store`, `design` or `jobs`.
 
 Open first: `marginals.py`, then `session.py`, which chooses between full forward passes and `incremental/`.
 """

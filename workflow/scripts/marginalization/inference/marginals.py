@@ -187,26 +187,33 @@ def _check_devices(X: torch.Tensor, other: torch.Tensor | str, name: str) -> Non
         raise ValueError(f"{name} is on {other.device} and the backgrounds on {X.device}; move them to the same device")
 
 
-def _annotated_sequences(X: torch.Tensor, annotations: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """The distinct annotated sequences as one-hot (1, letters, width), and which of them each annotation is."""
+def checked_annotations(X: torch.Tensor, annotations: Any) -> list[tuple[int, int, int]]:
+    """Annotations of the sequences `X`, each as the index of its sequence, start and end; ValueError for a bad one."""
     annotations = np.asarray(annotations)
     if len(annotations) == 0:
-        raise ValueError("there are no annotations to marginalize")
+        raise ValueError("there are no annotations")
     if annotations.ndim != 2 or annotations.shape[1] != 3 or annotations.dtype.kind not in "iu":
         raise ValueError(
             f"annotations must be integers of shape (n, 3), not {annotations.dtype} of {annotations.shape}"
         )
     if X.ndim != 3:
         raise ValueError(f"X has shape {tuple(X.shape)} but must have shape (n, letters, length)")
-    motifs: list[torch.Tensor] = []
-    places: dict[bytes, int] = {}
-    which = []
-    for i, (index, start, end) in enumerate(annotations.tolist()):
+    rows = [(int(index), int(start), int(end)) for index, start, end in annotations]
+    for i, (index, start, end) in enumerate(rows):
         if not (0 <= index < X.shape[0] and 0 <= start < end <= X.shape[-1]):
             raise ValueError(
                 f"annotation {i} (sequence {index}, {start}-{end}) is out of range: X holds {X.shape[0]} sequences "
                 f"of length {X.shape[-1]}"
             )
+    return rows
+
+
+def _annotated_sequences(X: torch.Tensor, annotations: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The distinct annotated sequences as one-hot (1, letters, width), and which of them each annotation is."""
+    motifs: list[torch.Tensor] = []
+    places: dict[bytes, int] = {}
+    which = []
+    for index, start, end in checked_annotations(X, annotations):
         motif = X[index : index + 1, :, start:end]
         key = motif.to(torch.int8).cpu().numpy().tobytes()
         if key not in places:

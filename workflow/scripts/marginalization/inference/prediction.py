@@ -13,8 +13,8 @@ import torch
 from tqdm import tqdm
 
 from ..models.outputs import as_callable, leaves, map_tree
-from .consistency import FaultError
-from .state import State
+from .soundness.consistency import FaultError
+from .soundness.state import State
 
 logger = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ import torch
 
 from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs
-from .consistency import FaultError
 from .cost import Cost
 from .incremental.engine import Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
 from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
-from .state import State
+from .soundness.consistency import FaultError
+from .soundness.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +111,20 @@ class Session:
         self.first = first
         with torch.no_grad():
             self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision)
+
+    def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:
+        """Go on with other backgrounds.
+
+        Args:
+            X: as many as before, of the same length.
+            args: the model's further inputs for them.
+            first: the first motifs that are to go into them.
+        """
+        like = self.inputs[0]
+        self.inputs = [X.to(like.device, like.dtype), *(arg.to(like.device) for arg in args or ())]
+        self.first = first[:LOOK_AHEAD]
+        if self.engine is not None:
+            self.engine.forget()
 
     def _run_one(self, state: State) -> None:
         """Run a background in full, and see what that does to the model's state: of a captured model nobody sees it."""

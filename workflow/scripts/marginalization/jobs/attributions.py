@@ -24,7 +24,8 @@ from ..sequences.constructs import Placement, constructs
 from ..sequences.letters import DNA
 from ..sequences.onehot import as_motif, one_hot_encode
 from ..store.schemas import ATTRIBUTION_SUMS
-from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard
+from .running import Outputs
+from .shard import RowGroups, Shard, Sink, check_finite, list_column, run_shard
 
 CALL_NUMBERS = 2**25
 """About how many numbers a call of the function takes or gives."""

@@ -24,7 +24,8 @@ from ..sequences.letters import DNA
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale, effect
 from ..store.schemas import EFFECTS, PROFILE_SUMS
-from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
+from .running import Outputs
+from .shard import RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
 
 ROW_GROUP_ROWS = 2**18
 """About how many rows a row group has in all background shards: what the merge holds of each model at a time."""

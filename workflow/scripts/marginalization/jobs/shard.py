@@ -7,9 +7,6 @@ model's outputs, and which rows that becomes, is up to *sinks*, each of which fi
 from __future__ import annotations
 
 import json
-import logging
-import sys
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,13 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..config.sections import Config
 from ..design.elements import motifs_and_annotations
 from ..design.placement import Placed, place, written_out
-from ..design.plan import background_ranges, element_bounds
+from ..design.shards import background_ranges, element_bounds
 from ..errors import InputError
 from ..models.loading import load_inputs
 from ..models.outputs import row_count
@@ -37,14 +32,10 @@ from ..store.files import parquet_writer, write_group
 from ..store.paths import job_labels
 from ..store.reading import read_table
 from ..store.schemas import BACKGROUNDS, ELEMENTS
-from .pieces import discard, regroup, resumed
-
-logger = logging.getLogger(__name__)
+from .pieces import discard
+from .running import Kept, Outputs, run_rows
 
 STRANDS = ["+", "-"]
-
-Outputs = dict[Key, torch.Tensor]
-"""What a model, or a function of it, gives for some placements: by its key, (placements, ...)."""
 
 RowGroups = Iterator[tuple[np.ndarray, dict[str, Any]]]
 """Of each row group which targets it holds, in their order, and its columns beside the keys."""
@@ -190,70 +181,30 @@ def run_shard(
         InputError: a sink can not use the outputs; the message names the background and the element.
         StoppedError: the process was told to stop; the next attempt goes on from the pieces.
     """
-    shard, clock = sinks[0].shard, Clock()
-    bare, n = outputs_before(), len(shard.backgrounds)
+    shard = sinks[0].shard
+    bare = outputs_before()
     # Taken out one by one, so that of a profile only what is kept of it is held from here on.
     before = {sink: sink.reduce(bare.pop(sink.key), [None]) for sink in sinks}
     with ExitStack() as stack:
-        stack.enter_context(logging_redirect_tqdm())
         writers = {
             sink: stack.enter_context(parquet_writer(sink.path, sink.schema, {**facts, **sink.facts})) for sink in sinks
         }
-        progress = stack.enter_context(
-            tqdm(total=len(shard.placed) * n, unit="marginal", file=sys.stderr, mininterval=10, ncols=100)
-        )
 
-        def kept_from(done: int) -> Iterator[dict[str, torch.Tensor]]:
-            progress.update(done * n)
-            for outputs in clock.timed(outputs_after(done)):
-                placed = shard.placed[done : done + row_count(outputs)]
-                yield {str(sink): sink.reduce(outputs[sink.key], placed) for sink in sinks}
-                done += len(placed)
-                progress.update(len(placed) * n)
+        def keep(outputs: Outputs, done: int) -> Kept:
+            placed = shard.placed[done : done + row_count(outputs)]
+            return {str(sink): sink.reduce(outputs[sink.key], placed) for sink in sinks}
 
-        done = 0
-        for after in regroup(resumed(pieces, kept_from), group):
+        def write(after: Kept, done: int) -> None:
             placed = shard.placed[done : done + row_count(after)]
             for sink, writer in writers.items():
                 for order, columns in sink.rows(before[sink], after[str(sink)], placed):
                     keys = key_columns(placed, [sink.targets[i] for i in order], sink.rows_each)
                     write_group(writer, pa.table({**keys, **columns}).select(sink.schema.names))
-            done += len(placed)
+
+        n, each = len(shard.placed), len(shard.backgrounds)
+        ran = run_rows(n, each, outputs_after, keep, write, group, pieces, facts["model"])
     discard(pieces)
-    return clock.record(facts["model"], n)
-
-
-class Clock:
-    """How long an attempt takes, and how much of it an iterator takes to give what it gives, and how many rows."""
-
-    def __init__(self) -> None:
-        self.begin, self.seconds, self.rows = time.monotonic(), 0.0, 0
-
-    def timed(self, stream: Iterator[Outputs]) -> Iterator[Outputs]:
-        while True:
-            begin = time.monotonic()
-            y = next(stream, None)
-            self.seconds += time.monotonic() - begin
-            if y is None:
-                return
-            self.rows += row_count(y)
-            yield y
-
-    def record(self, model: str, n_backgrounds: int) -> dict[str, Any]:
-        """How it went, for the job's record.
-
-        Returns:
-            The `marginals` that this attempt computed, the `model_seconds` that their outputs took,
-            `marginals_per_second` of that time (None when earlier attempts had computed all), and the `seconds` of
-            the whole attempt.
-        """
-        seconds, marginals = time.monotonic() - self.begin, self.rows * n_backgrounds
-        rate = marginals / self.seconds if marginals else None
-        logger.info(
-            "%d marginals by %s: %.1f s in the model, %.0f marginals per second; %.1f s in all",
-            *(marginals, model, self.seconds, rate or 0, seconds),
-        )
-        return {"marginals": marginals, "model_seconds": self.seconds, "marginals_per_second": rate, "seconds": seconds}
+    return ran
 
 
 def key_columns(placed: list[Placed], targets: list[str], repeat: int) -> dict[str, Any]:

@@ -20,13 +20,20 @@ from ..design.placement import window_starts
 from ..statistics.profiles import profile_measures
 from ..store.files import parquet_writer
 from ..store.schemas import ATTRIBUTION_SUMS, ATTRIBUTIONS, KEYS, PROFILE_SUMS, PROFILES
-from .parts import Screened, background_count, of_target, open_part, read_column, row_groups, write_rows
+from .parts import (
+    Places,
+    Screened,
+    background_count,
+    of_target,
+    open_part,
+    read_column,
+    row_groups,
+    target_alone,
+    write_rows,
+)
 
 Means = dict[str, np.ndarray]
 """By column, float64 (placements,), or (placements, positions) of lists."""
-
-Places = Iterator[tuple[int, int, slice]]
-"""The row groups that hold a target, the placement that each begins with, and which of its rows are the target's."""
 
 
 def merge_profiles(
@@ -56,7 +63,7 @@ def merge_attributions(
     """
     placed = placed.assign(window_start=window_starts(placed["start"], placed["width"], length, window))
     with parquet_writer(path, ATTRIBUTIONS, facts) as writer:
-        for item, target, rows, means in _means(screened, placed, ATTRIBUTION_SUMS, _alone):
+        for item, target, rows, means in _means(screened, placed, ATTRIBUTION_SUMS, target_alone):
             write_rows(writer, item, target, rows.assign(**_columns(means)))
 
 
@@ -110,10 +117,3 @@ def _among_others(groups: list[slice], t: int, n_targets: int) -> Places:
         first, own = of_target(held, t, n_targets)
         if own.start < own.stop:
             yield group, first, own
-
-
-def _alone(groups: list[slice], t: int, n_targets: int) -> Places:
-    """Where each row group holds one target, and those of the same placements follow each other."""
-    for group in range(t, len(groups), n_targets):
-        n = groups[group].stop - groups[group].start
-        yield group, (groups[group].start - t * n) // n_targets, slice(n)

@@ -16,10 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..design.plan import element_bounds
+from ..design.shards import element_bounds
 from ..errors import InputError
 from ..store.paths import job_labels, part_name
 from ..store.schemas import EFFECTS
+
+Places = Iterator[tuple[int, int, slice]]
+"""The row groups that hold a target, the placement that each begins with, and which of its rows are the target's."""
 
 
 class Part(NamedTuple):
@@ -130,6 +133,13 @@ def of_target(rows: slice, t: int, n_targets: int) -> tuple[int, slice]:
     """Of some placements x targets those of one target: the first one's placement, and where they are among these."""
     offset = (t - rows.start) % n_targets
     return (rows.start + offset) // n_targets, slice(offset, rows.stop - rows.start, n_targets)
+
+
+def target_alone(groups: list[slice], t: int, n_targets: int) -> Places:
+    """Where each row group holds one target, and those of the same placements follow each other."""
+    for group in range(t, len(groups), n_targets):
+        n = groups[group].stop - groups[group].start
+        yield group, (groups[group].start - t * n) // n_targets, slice(n)
 
 
 def row_groups(files: list[tuple[pq.ParquetFile, str]], schema: pa.Schema) -> list[slice]:

@@ -14,8 +14,8 @@ from ..config.checks import model_callables, model_files, readouts_of
 from ..config.dependencies import noted_reads, package_files, relative
 from ..config.sections import Config, Readout
 from ..errors import InputError
-from ..inference.consistency import FaultError, find_fault
-from ..inference.state import SEQUENCES
+from ..inference.soundness.consistency import FaultError, find_fault
+from ..inference.soundness.state import SEQUENCES
 from ..models.layouts import LettersLast
 from ..models.loading import load_inputs, load_model
 from ..models.readouts import Key, Profile, ReadoutModel, readout_of, target_names

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..inference.consistency import Fault, FaultError, find_fault
 from ..inference.prediction import predict
+from ..inference.soundness.consistency import Fault, FaultError, find_fault
 from ..models.layouts import LettersLast
 from ..models.readouts import Key, ReadoutModel
 from .modes import CallsInTraining, exported_in_training, wrapped_modules

@@ -12,7 +12,6 @@ from ..design.elements import motifs_and_annotations
 from ..design.placement import placed_table
 from ..jobs.attributions import run_attributions
 from ..jobs.devices import claimed_device, device_name
-from ..jobs.job import as_job
 from ..jobs.provenance import facts, made_by
 from ..jobs.shard import read_shard
 from ..merging.means import merge_attributions
@@ -21,6 +20,7 @@ from ..store.files import write_json
 from ..store.reading import read_table
 from ..store.schemas import ELEMENTS
 from ..store.superseded import set_parts_aside
+from .job import as_job
 from .merge import parts_of
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from ..config.sections import Config
 from ..design.backgrounds import equal_backgrounds, select_backgrounds, transform_backgrounds
 from ..design.elements import CONTROL_KINDS, read_elements
-from ..jobs.job import as_job
 from ..jobs.provenance import facts
 from ..store.files import write_table
-from ..store.schemas import ANNOTATIONS, BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, MOTIFS, PAIRS
+from ..store.schemas import ANNOTATIONS, ARRANGEMENTS, BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, MOTIFS, PAIRS
+from .job import as_job
 
 
 def backgrounds(snakemake: Any) -> None:
@@ -30,7 +30,7 @@ def elements(snakemake: Any) -> None:
     """Read motifs, annotations and pairs; those of equal sequence are one element."""
     with as_job(snakemake):
         config = Config.of(snakemake.config)
-        elements, motifs, annotations, pairs, dropped, warnings, control_pairs = read_elements(config)
+        elements, motifs, annotations, pairs, dropped, warnings, control_pairs, arrangements = read_elements(config)
         of_control = elements["kind"].isin(CONTROL_KINDS)
         counts = {
             "motifs": len(motifs),
@@ -47,6 +47,8 @@ def elements(snakemake: Any) -> None:
         write_table(motifs, snakemake.output.motifs, MOTIFS, made_from)
         write_table(annotations, snakemake.output.annotations, ANNOTATIONS, made_from)
         write_table(pairs, snakemake.output.pairs, PAIRS, made_from)
+        for path in snakemake.output.arrangements:
+            write_table(arrangements, path, ARRANGEMENTS, made_from)
         for path in snakemake.output.control_pairs:
             write_table(control_pairs, path, CONTROL_PAIRS, made_from)
         print(", ".join(f"{what}: {n:,}" for what, n in counts.items()))

@@ -13,7 +13,6 @@ import pandas as pd
 from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..design.placement import placed_table
-from ..jobs.job import as_job
 from ..jobs.provenance import devices, facts, wall_seconds
 from ..merging.cooperativity import merge_pairs
 from ..merging.differential import merge_differential
@@ -26,6 +25,7 @@ from ..store.paths import model_of
 from ..store.reading import read_table
 from ..store.schemas import CONTROL_PAIRS, ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
+from .job import as_job
 
 
 def parts_of(snakemake: Any, config: Config, parts: list[str], placed: pd.DataFrame) -> list[Screened]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jobs.job import as_job
 from ..store.superseded import set_parts_aside, set_tables_aside
 from ..view.report.figures import write_figures
 from ..view.report.page import write_report
+from .job import as_job
 
 
 def report(snakemake: Any) -> None:

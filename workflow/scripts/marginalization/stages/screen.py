@@ -10,7 +10,6 @@ from ..config.checks import profile_readouts, readouts_of
 from ..config.sections import Config
 from ..jobs.devices import claimed_device, device_name
 from ..jobs.effects import run_effects
-from ..jobs.job import as_job
 from ..jobs.provenance import made_by
 from ..jobs.shard import read_shard
 from ..models.readouts import Key, Profile
@@ -18,6 +17,7 @@ from ..probing.probe import load_readout_model
 from ..probing.probe import probe as look_at
 from ..probing.rate import marginals_per_second
 from ..store.files import write_json
+from .job import as_job
 
 
 def probe(snakemake: Any) -> None:

@@ -4,8 +4,10 @@
         summary.parquet, elements.parquet ...               tables
         provenance.json, report.html, figures/              for people
         effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so profile_sums/,
-                                                            and attribution_sums/ of the jobs of `attribute`
+                                                            attribution_sums/ of the jobs of `attribute`, and
+                                                            ablation_outputs/ of those of `ablate`
         unfinished/<model>/<job>/<n>.safetensors            pieces of a job of `screen`; so unfinished_attributions/
+                                                            and unfinished_ablations/
         models/<model>.json, rates/<model>.json             what the first look at a model found, and its rate
         jobs/<rule>/<model>/<job>.json                      how a job went
         logs/, benchmarks/                                  <rule>, <rule>/<model> or <rule>/<model>/<job>
@@ -24,10 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-RULES = {"effects": "screen", "profile_sums": "screen", "attribution_sums": "attribute"}
+RULES = {
+    "effects": "screen",
+    "profile_sums": "screen",
+    "attribution_sums": "attribute",
+    "ablation_outputs": "ablate",
+}
 """The rule whose jobs write the parts of a dataset."""
 
-UNFINISHED = {"screen": "unfinished", "attribute": "unfinished_attributions"}
+UNFINISHED = {"screen": "unfinished", "attribute": "unfinished_attributions", "ablate": "unfinished_ablations"}
 """Where the jobs of a rule keep their pieces."""
 
 MODEL = "[A-Za-z0-9._-]+"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-_NAME = pa.dictionary(pa.int32(), pa.string())
+NAME = pa.dictionary(pa.int32(), pa.string())
 """For columns that repeat few values in many rows."""
 BACKGROUNDS = pa.schema(
     [
@@ -63,17 +63,28 @@ PAIRS = pa.schema(
         ("second_id", pa.string()),
     ]
 )
+ARRANGEMENTS = pa.schema(
+    [
+        ("arrangement_id", pa.int64()),
+        ("name", pa.string()),
+        ("motifs", pa.list_(pa.string())),
+        ("distances", pa.list_(pa.int64())),
+        ("orientation", pa.string()),
+        ("n_motifs", pa.int64()),
+        ("element_id", pa.string()),
+    ]
+)
 CONTROL_PAIRS = pa.schema(
     [
         ("pair_id", pa.int64()),
-        ("shuffled", _NAME),
+        ("shuffled", NAME),
         ("shuffle", pa.int64()),
         ("element_id", pa.string()),
         ("first_id", pa.string()),
         ("second_id", pa.string()),
     ]
 )
-KEYS = [("element_id", _NAME), ("strand", _NAME), ("start", pa.int64()), ("target", _NAME)]
+KEYS = [("element_id", NAME), ("strand", NAME), ("start", pa.int64()), ("target", NAME)]
 """The first columns of each file of a shard, by which its rows are sorted."""
 EFFECTS = pa.schema(
     [
@@ -94,11 +105,11 @@ PROFILE_SUMS = pa.schema(
 """Sums of profiles over the backgrounds of one shard, which the merge turns into means."""
 PROFILES = pa.schema(
     [
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("element_id", pa.string()),
-        ("strand", _NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("name", pa.string()),
         ("before", pa.list_(pa.float32())),
@@ -122,11 +133,11 @@ ATTRIBUTION_SUMS = pa.schema(
 """Sums of attributions over the backgrounds of one shard."""
 ATTRIBUTIONS = pa.schema(
     [
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("element_id", pa.string()),
-        ("strand", _NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("name", pa.string()),
         ("window_start", pa.int64()),
@@ -177,14 +188,14 @@ AMONG_ELEMENTS = [
 """What follows from all elements and controls together."""
 SUMMARY = pa.schema(
     [
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("element_id", pa.string()),
-        ("strand", _NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("name", pa.string()),
-        ("kind", _NAME),
+        ("kind", NAME),
         ("sequence", pa.string()),
         ("n_backgrounds", pa.int64()),
         ("n_models", pa.int64()),
@@ -194,16 +205,16 @@ SUMMARY = pa.schema(
 )
 COOPERATIVITY = pa.schema(
     [
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("pair_id", pa.int64()),
-        ("strand", _NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("first", pa.string()),
         ("second", pa.string()),
         ("distance", pa.int64()),
-        ("orientation", _NAME),
+        ("orientation", NAME),
         ("n_backgrounds", pa.int64()),
         ("effect_pair", pa.float64()),
         ("effect_first", pa.float64()),
@@ -222,21 +233,21 @@ COOPERATIVITY = pa.schema(
 )
 PAIRS_SUMMARY = pa.schema(
     [
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("first", pa.string()),
         ("second", pa.string()),
         ("n_arrangements", pa.int64()),
         ("distance", pa.int64()),
-        ("orientation", _NAME),
-        ("strand", _NAME),
+        ("orientation", NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("cooperativity", pa.float64()),
         ("cooperativity_ci_low", pa.float64()),
         ("cooperativity_ci_high", pa.float64()),
         ("spacing_reach", pa.int64()),
-        ("spacing", _NAME),
+        ("spacing", NAME),
         ("pair_p", pa.float64()),
         ("pair_q", pa.float64()),
         ("significant", pa.bool_()),
@@ -244,16 +255,16 @@ PAIRS_SUMMARY = pa.schema(
 )
 DIFFERENTIAL = pa.schema(
     [
-        ("first", _NAME),
-        ("second", _NAME),
-        ("model", _NAME),
-        ("readout", _NAME),
-        ("target", _NAME),
+        ("first", NAME),
+        ("second", NAME),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
         ("element_id", pa.string()),
-        ("strand", _NAME),
+        ("strand", NAME),
         ("start", pa.int64()),
         ("name", pa.string()),
-        ("kind", _NAME),
+        ("kind", NAME),
         ("sequence", pa.string()),
         ("n_backgrounds", pa.int64()),
         ("effect_first", pa.float64()),

@@ -12,7 +12,18 @@ from .paths import RULES, Results
 
 logger = logging.getLogger(__name__)
 
-TABLES = ["profiles", "cooperativity", "pairs_summary", "control_pairs", "differential", "attributions"]
+TABLES = [
+    "profiles",
+    "cooperativity",
+    "pairs_summary",
+    "control_pairs",
+    "arrangements",
+    "differential",
+    "attributions",
+    "instances",
+    "ablations",
+    "ablations_summary",
+]
 """Tables that not every config gives."""
 
 

@@ -38,8 +38,8 @@ def placed_columns(config: Config, rows: pd.DataFrame) -> dict[str, Sequence[str
     return columns
 
 
-def intervals(rows: pd.DataFrame) -> list[str]:
-    bounds = zip(numbers(rows["effect_ci_low"]), numbers(rows["effect_ci_high"]), strict=True)
+def intervals(rows: pd.DataFrame, what: str = "effect") -> list[str]:
+    bounds = zip(numbers(rows[f"{what}_ci_low"]), numbers(rows[f"{what}_ci_high"]), strict=True)
     return [f"{low} to {high}" if low else "" for low, high in bounds]
 
 

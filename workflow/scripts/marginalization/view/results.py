@@ -257,6 +257,12 @@ def find_element(results: Results, text: str) -> str:
     raise InputError(f"there is no element {text!r}; {hint}")
 
 
+def read_ablations(results: Results, **key: str) -> pd.DataFrame:
+    """What is lost with the instances of each name, on a model, readout and target; no rows without ablations."""
+    path = results.table("ablations_summary")
+    return _read(path, None, **key) if path.is_file() else pd.DataFrame()
+
+
 def require_known(value: str, known: Iterable[str], what: str) -> None:
     """An InputError that names the nearest of `known`, or some, unless `value` is among them."""
     known = list(dict.fromkeys(known))
@@ -267,8 +273,9 @@ def require_known(value: str, known: Iterable[str], what: str) -> None:
 
 
 def strongest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each element in rows of one model, readout and target that with the best rank, best first."""
-    return rows.sort_values("rank", kind="stable").drop_duplicates("element_id")
+    """Of each element in rows of one view that with the best rank, or where none has any the largest effect, first."""
+    rows = rows.assign(size=-rows["effect_mean"].abs()).sort_values(["rank", "size"], kind="stable")
+    return rows.drop_duplicates("element_id").drop(columns="size")
 
 
 def _read(path: Path, columns: list[str] | None, **filters: str | list[str] | None) -> pd.DataFrame:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from .backgrounds import Backgrounds
 from .keys import DISTINCT, NAME, REFERENCE, Bounds, Name, key, optional, read, section
 from .models import Model
 from .readouts import Readout
-from .substitutions import Backgrounds, Elements, Placement
+from .substitutions import Elements, Placement
 
 DEEP_LIFT_SHAP = "deep_lift_shap"
 SATURATION_MUTAGENESIS = "saturation_mutagenesis"

@@ -1,14 +1,14 @@
-"""The sections on what is substituted into what: elements, backgrounds and placement."""
+"""The sections on what is substituted, and where: elements and placement."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
 from ...inputs import intervals, motifs
-from .keys import DISTINCT, NotNegative, key, one_of, optional, section
+from .keys import DISTINCT, Bounds, NotNegative, key, one_of, optional, section
 
-LOCAL = "local_dinucleotide_shuffle"
-"""The transform that has a `bin_size`."""
+REPLACEMENTS = ("shuffle", "dinucleotide_shuffle", "locus_shuffle")
+"""What an annotation can be replaced by, other than a sequence."""
 
 BITS: dict[str, Any] = {"minimum": 0, "maximum": 2}
 
@@ -110,14 +110,38 @@ class Annotations:
 class Pair:
     """Pairs of two motifs."""
 
-    first: str = key("Name of the motif on the left, as motifs.parquet has it.")
-    second: str = key("Name of the motif on the right.")
+    first: str | Annotated[tuple[str, ...], DISTINCT] = key(
+        "Name of the motif on the left, as motifs.parquet has it, or several; `*` stands for any letters.",
+        more="`family:HOX*` takes all of a JASPAR family.",
+    )
+    second: str | Annotated[tuple[str, ...], DISTINCT] = key("Of the motif on the right, or of several.")
     distances: Annotated[tuple[NotNegative, ...], DISTINCT] | Range = key(
         "Bases between the end of the first and the start of the second, or a range of them.",
         more="A range is as in [Placement](#placement).",
     )
     orientations: tuple[Literal["++", "+-", "-+", "--"], ...] = key(
         "Strands of the first and of the second, as read from left to right.", ("++", "+-", "-+", "--"), **DISTINCT
+    )
+
+
+@section
+class Arrangement:
+    """Several motifs side by side, or copies of one."""
+
+    motifs: Annotated[tuple[str, ...], Bounds(minItems=1)] = key(
+        "Names of the motifs from left to right, as motifs.parquet has them; or the one that is copied."
+    )
+    copies: int | None = optional(
+        "Of a single motif, up to how many copies stand side by side; each number from one on is an element.",
+        without="none",
+        minimum=2,
+    )
+    distances: tuple[NotNegative | tuple[NotNegative, ...], ...] = key(
+        "Bases between neighbours: for each entry an arrangement, of a number between all, or a list of one for each.",
+        minItems=1,
+    )
+    orientation: str | None = optional(
+        "Strands from left to right, such as `+-+`; of copies that of all.", without="all `+`", pattern="^[+-]+$"
     )
 
 
@@ -164,6 +188,34 @@ class Controls:
 
 
 @section
+class Ablations:
+    """Annotations that are ablated in their own loci."""
+
+    annotations: tuple[Annotations, ...] = key(
+        "Tables of annotations with a genome; without any, those of `elements.annotations`.", ()
+    )
+    by: str = key(
+        "What an annotation is replaced by: `shuffle`, `dinucleotide_shuffle` (of itself), `locus_shuffle` (what is "
+        "there when its locus is dinucleotide shuffled), or a sequence.",
+        "shuffle",
+        more="A sequence lies centred on the annotations, and must be at least as wide as they are.",
+        pattern=f"^({'|'.join(REPLACEMENTS)}|[ACGTacgt]+)$",
+    )
+    shuffles: int = key("How many times each is shuffled.", 10, more="Without meaning for a sequence.", minimum=1)
+    elsewhere: int = key(
+        "How many stretches of the same width elsewhere in the same locus are ablated alike, to compare with.",
+        20,
+        minimum=2,
+    )
+    within: int | None = key(
+        "How far from an annotation's centre these may reach, in bases; null for the whole locus.",
+        200,
+        without="the locus",
+        minimum=1,
+    )
+
+
+@section
 class Elements:
     """What is substituted."""
 
@@ -171,6 +223,12 @@ class Elements:
     motifs: tuple[Motifs, ...] = key("Motif tables, and collections of the JASPAR database.", ())
     annotations: tuple[Annotations, ...] = key("Tables of genomic intervals whose own sequences are substituted.", ())
     pairs: tuple[Pair, ...] = key("Pairs of motifs at distances from each other, screened beside each motif alone.", ())
+    arrangements: tuple[Arrangement, ...] = key("Three and more motifs side by side, and copies of one.", ())
+    ablations: Ablations | None = optional(
+        "Annotations that are ablated in their own loci: whether they are needed where they are.",
+        more="See [Ablations](#ablations).",
+        without="none",
+    )
     controls: Controls | None = optional(
         "Shuffled elements, screened alike, that the others are compared with; none without this key."
     )
@@ -179,87 +237,6 @@ class Elements:
     def level(self) -> float | None:
         """Of `significant`; None without controls."""
         return self.controls.level if self.controls else None
-
-
-@section
-class Loci:
-    """Regions of a genome."""
-
-    file: str = key("BED or narrowPeak.")
-    genome: str = key("FASTA file with the genome.")
-    summits: bool = key("Centre on the summits of a narrowPeak file.", False)
-
-
-@section
-class Random:
-    """Random sequences."""
-
-    n: int = key("How many.", minimum=1)
-    gc: float = key("Expected fraction of G and C.", 0.5, minimum=0, maximum=1)
-
-
-@section
-class Backgrounds:
-    """What the elements are substituted into."""
-
-    RULES: ClassVar = one_of("loci", "fasta", "random")
-    length: int | None = optional(
-        "Length of the models' input, in bases.",
-        without="that of a `chrombpnet`, `bpnet` or `cherimoya`; else required",
-        minimum=1,
-    )
-    loci: Loci | None = optional(
-        "Regions of a genome, centred on intervals.",
-        more="With `summits: true`, on a narrowPeak's summits.",
-    )
-    fasta: str | None = optional(
-        "FASTA file whose records have the models' input length.",
-        more="In place of `loci`; the length must be just that.",
-    )
-    random: Random | None = optional("Random sequences.", more="In place of `loci`: `{n: 100, gc: 0.5}`.")
-    transform: Literal["none", "shuffle", "dinucleotide_shuffle", "local_dinucleotide_shuffle"] = key(
-        "What is done to each sequence.",
-        "none",
-        more="`dinucleotide_shuffle` keeps all dinucleotide counts (a uniform draw among all such sequences); the "
-        "local one also keeps how they vary along the sequence.",
-    )
-    bin_size: int | None = optional(
-        "For local_dinucleotide_shuffle, how many letters are shuffled together.",
-        without="`1024`",
-        more="Where they are cut is drawn for each shuffle; it is tangermeme's.",
-        minimum=2,
-    )
-    copies: int = key("Shuffles of each sequence.", 1, minimum=1)
-    match_gc: str | None = key(
-        "For loci, a BED file; those are chosen whose GC content follows that of its regions.",
-        None,
-        without="none",
-        more="The file is of the same genome, and for each of its regions one locus of like GC content is chosen, so "
-        "there are at most as many backgrounds.",
-    )
-    max_unknown: int | None = key("Drop sequences with more N than this; null keeps all.", 0, minimum=0)
-    exclude: str | None = key("For loci, a BED file; regions that overlap it are dropped.", None, without="none")
-    chromosomes: tuple[str, ...] | None = key("For loci, the only chromosomes to take.", None, without="all")
-    holdout: tuple[str, ...] | None = key(
-        "For loci, chromosomes to leave out.", None, without="none", more="Such as those that a model was trained on."
-    )
-    past_end: Literal["error", "drop"] = key(
-        "What to do with regions that reach past a chromosome's end.",
-        "error",
-        more="Stop with an `error`, or `drop` and count them.",
-    )
-    maximum: int | None = key(
-        "At most this many sequences, chosen by the seed; null takes all.",
-        None,
-        without="all",
-        more="A larger maximum keeps those of a smaller one.",
-        minimum=1,
-    )
-
-    @property
-    def local_bin(self) -> int | None:
-        """How many letters a local shuffle shuffles together; None for another transform."""
-        return (self.bin_size or 1024) if self.transform == LOCAL else None
 
 
 @section

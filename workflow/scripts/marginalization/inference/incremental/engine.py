@@ -106,6 +106,10 @@ class Incremental:
         self.prepared, self.inputs, self.batch_size = rows, inputs, batch_size
         self._cover(lo, hi)
 
+    def forget(self) -> None:
+        """Keep nothing of the backgrounds: those that follow are others."""
+        self.prepared = None
+
     def before(self) -> Any:
         """The model's output tree for the backgrounds; after `prepare`."""
         return self._unflatten([self.cache[node][0] for node in self.outputs])

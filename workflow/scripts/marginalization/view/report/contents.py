@@ -19,10 +19,11 @@ from ...store.schemas import MOTIFS
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import short
+from .reading.ablations import ablations
 from .reading.amounts import rounded
 from .reading.details import attributions, details, profiles, scan
 from .reading.differential import comparisons
-from .reading.pairs import pair_verdicts
+from .reading.pairs import arrangements, pair_verdicts
 from .reading.quality import quality
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import clusters_of, motif_classes
@@ -48,6 +49,8 @@ def gather(results: Results) -> dict[str, Any]:
         "attributions": attributions(screen),
         "pairs": pairs(screen),
         "pairVerdicts": pair_verdicts(screen),
+        "arrangements": arrangements(screen),
+        "ablations": ablations(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
         "quality": quality(screen, provenance),

@@ -40,6 +40,8 @@ def render(contents: dict[str, Any]) -> str:
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
         pair_verdicts=contents["pairVerdicts"],
+        arrangements=contents["arrangements"],
+        ablations=contents["ablations"],
         comparisons=contents["comparisons"],
         short=short,
         number=lambda value: "" if value is None else f"{value:,.4g}",

@@ -1,13 +1,15 @@
-"""What a report shows of the verdicts on pairs of motifs."""
+"""What a report shows of pairs of motifs, and of longer arrangements."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ....store.reading import read_table
-from ....store.schemas import PAIRS_SUMMARY
+from ....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
 from .amounts import rounded
 from .screens import Screen
 
@@ -15,6 +17,7 @@ MOST_PAIRS = 200
 """Pairs of motifs shown, on all views: those of the smallest pair_p, or without controls those that do most."""
 
 COLUMNS = ["first", "second", "distance", "orientation", "spacing"]
+EFFECT = ["effect_mean", "effect_ci_low", "effect_ci_high"]
 NUMBERS = ["cooperativity", "cooperativity_ci_low", "cooperativity_ci_high", "pair_q"]
 
 
@@ -32,3 +35,24 @@ def pair_verdicts(screen: Screen) -> dict[str, Any]:
     values |= {name: rounded(shown[name]) for name in NUMBERS}
     rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     return {"rows": rows, "judged": len(judged), "significant": int(judged.sum())}
+
+
+def arrangements(screen: Screen) -> list[dict[str, Any]]:
+    """Of arrangements and copies, in the config's order, their effects on all views, on the first strand and start."""
+    if not screen.config.elements.arrangements:
+        return []
+    table = read_table(screen.results.table("arrangements"), ARRANGEMENTS)
+    ids = table["element_id"].unique().tolist()
+    columns = ["model", "readout", "target", "element_id", "strand", "start", *EFFECT]
+    summary = read_table(
+        screen.results.table("summary"), SUMMARY, columns, ("element_id", lambda of: pc.is_in(of, pa.array(ids)))
+    )
+    first = summary.drop_duplicates(["model", "readout", "target", "element_id"])
+    shown = table.merge(first, on="element_id").sort_values(
+        ["model", "readout", "target", "arrangement_id"], kind="stable"
+    )
+    shown = shown.head(MOST_PAIRS)
+    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
+    values = {"on": on.tolist(), **{name: shown[name].astype(object).tolist() for name in ("name", "n_motifs")}}
+    values |= {name: rounded(shown[name]) for name in EFFECT}
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]

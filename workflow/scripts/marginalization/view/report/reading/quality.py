@@ -18,10 +18,13 @@ from .screens import Screen
 
 MOST_WARNINGS = 50
 
+OF_RULES = {"attribute": "attributions", "ablate": "ablations"}
+"""What the jobs of other rules than `screen` are of."""
+
 
 def quality(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
     """What tells whether the screen can be trusted."""
-    records = {rule: read_records(screen.results, rule) for rule in ("screen", "attribute")}
+    records = {rule: read_records(screen.results, rule) for rule in ("screen", *OF_RULES)}
     return {
         "gc": rounded(read_table(screen.results.table("backgrounds"), BACKGROUNDS, ["gc"])["gc"].head(2000)),
         "unknown": _unknown_letters(screen.results),
@@ -52,7 +55,7 @@ def _how_run(rule: str, records: list[dict[str, Any]]) -> list[str]:
     lines = []
     for model in dict.fromkeys(record["model"] for record in records):
         of_model = [record for record in records if record["model"] == model]
-        what = model if rule == "screen" else f"{model}, attributions"
+        what = f"{model}, {OF_RULES[rule]}" if rule in OF_RULES else model
         ways: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for record in of_model:
             if "incremental" in record:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..config.dependencies import code_digest
 from ..errors import InputError
 from ..store.files import read_facts, sha256
 from ..store.paths import Results
+from .dependencies import code_digest
 
 
 def check_reads(results: Results, models: list[str]) -> None:

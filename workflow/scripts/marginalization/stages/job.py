@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from ..jobs.logs import Said, job_log
 from ..store import checksums
 from ..store.paths import Results
-from .logs import Said, job_log
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ...errors import InputError
 
 Run = Callable[[Sequence[int]], list[torch.Tensor]]
 """From rows of a batch of sequences, of which one may come several times, to a model's outputs for them."""

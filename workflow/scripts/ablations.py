@@ -1,0 +1,3 @@
+from marginalization.stages.ablations import ablations
+
+ablations(snakemake)

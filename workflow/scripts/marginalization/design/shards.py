@@ -1,0 +1,59 @@
+"""Shards: equal ranges of ids, and of backgrounds, and the digests that the names of their jobs end in."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+
+from ..store.paths import job_name, shard_label, shard_numbers
+
+ID_BITS = 64
+
+
+def shards_of(marginals: int, each: float) -> int:
+    """How many shards some marginals make, of about so many each: a power of two."""
+    return 2 ** max(0, math.ceil(math.log2(marginals / each)))
+
+
+def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:
+    """Where each shard's elements are among sorted ids, by the shard's label; none is empty."""
+    labels = [shard_label(i, n_shards) for i in range(n_shards)]
+    firsts = [bisect.bisect_left(element_ids, element_bounds(label)[0]) for label in labels]
+    ranges = zip(labels, firsts, [*firsts[1:], len(element_ids)], strict=True)
+    return {label: slice(first, end) for label, first, end in ranges if first < end}
+
+
+def element_bounds(label: str) -> tuple[str, str]:
+    """The first id that a shard of elements can have, and the last."""
+    i, n_shards = shard_numbers(label)
+    width = 2**ID_BITS // n_shards
+    return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
+
+
+def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
+    """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
+    n_shards = math.ceil(n / size)
+    return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
+
+
+def short_digest(values: Iterable[str]) -> str:
+    """12 hex digits of the SHA-256 of some values, each on a line of its own."""
+    sha256 = hashlib.sha256()
+    for value in values:
+        sha256.update(value.encode())
+        sha256.update(b"\n")
+    return sha256.hexdigest()[:12]
+
+
+def jobs_of(models: dict[str, str], elements: dict[str, str], backgrounds: dict[str, str]) -> dict[str, list[str]]:
+    """The names of each model's jobs, from the digests of models, and of shards by their labels."""
+    return {
+        model: [
+            job_name(elements_label, backgrounds_label, short_digest([model_digest, of_elements, of_backgrounds]))
+            for elements_label, of_elements in elements.items()
+            for backgrounds_label, of_backgrounds in backgrounds.items()
+        ]
+        for model, model_digest in models.items()
+    }

@@ -1,0 +1,75 @@
+"""The schemas of the Parquet tables of ablations."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from .schemas import NAME
+
+INSTANCES = pa.schema(
+    [
+        ("instance_id", pa.string()),
+        ("name", pa.string()),
+        ("chrom", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", pa.string()),
+        ("width", pa.int64()),
+        ("locus_start", pa.int64()),
+        ("genome", NAME),
+        ("source", pa.string()),
+        ("elsewhere", pa.list_(pa.int64())),
+    ]
+)
+ABLATION_OUTPUTS = pa.schema(
+    [
+        ("instance_id", pa.string()),
+        ("target", NAME),
+        ("before", pa.float32()),
+        ("after", pa.list_(pa.float32())),
+    ]
+)
+"""A readout of loci as they are, and after each replacement: of the instance, then of each of `elsewhere`."""
+ABLATIONS = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("instance_id", pa.string()),
+        ("name", pa.string()),
+        ("chrom", NAME),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", NAME),
+        ("before", pa.float64()),
+        ("after_mean", pa.float64()),
+        ("effect_mean", pa.float64()),
+        ("effect_std", pa.float64()),
+        ("elsewhere_mean", pa.float64()),
+        ("elsewhere_std", pa.float64()),
+        ("elsewhere_p", pa.float64()),
+    ]
+)
+ABLATIONS_SUMMARY = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("name", pa.string()),
+        ("n_instances", pa.int64()),
+        ("before_mean", pa.float64()),
+        ("effect_mean", pa.float64()),
+        ("effect_std", pa.float64()),
+        ("elsewhere_mean", pa.float64()),
+        ("difference", pa.float64()),
+        ("difference_ci_low", pa.float64()),
+        ("difference_ci_high", pa.float64()),
+        ("elsewhere_low", pa.float64()),
+        ("elsewhere_high", pa.float64()),
+        ("beyond_floor", pa.bool_()),
+        ("fraction_beyond", pa.float64()),
+        ("p_value", pa.float64()),
+        ("q_value", pa.float64()),
+        ("significant", pa.bool_()),
+    ]
+)
