@@ -5,7 +5,7 @@ Marginalization asks what a stretch does by itself, wherever it is put; ablation
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
@@ -15,10 +15,11 @@ import torch
 from tqdm import tqdm
 
 from ..models.outputs import map_tree
+from ..sequences.constructs import Placement
 from ..sequences.onehot import check_one_hot
 from .marginals import checked_annotations, marginalize_motifs
-from .prediction import check_rows, predict
-from .session import session
+from .prediction import BATCH_SIZE, check_rows, predict
+from .session import BATCHES_PER_GROUP, session
 
 
 class Ablation(NamedTuple):
@@ -175,26 +176,55 @@ def _predicted(
 
     The other arguments are as for `ablate_annotations` and `session`.
     """
-    opened, at, y_before = None, None, None
-    with contextlib.ExitStack() as stack:
+    alike = {key: value for key, value in options.items() if key in signature(predict).parameters}
+
+    def drawn() -> Iterator[_Drawn]:
         for index, start, end in tqdm(rows, disable=not verbose, unit="annotation"):
             one, own = _own(X, args, index)
             shuffled = shuffle_fn(one, start=start, end=end, n=n, random_state=random_state)
-            if not replaced(one, shuffled, start, end):
-                alike = {key: value for key, value in options.items() if key in signature(predict).parameters}
-                copies = None if own is None else [arg.expand(n, *arg.shape[1:]) for arg in own]
-                y_after = predict(model, shuffled[0], copies, **alike)
-                yield Ablation(predict(model, one, own, **alike), map_tree(lambda y: y.unsqueeze(0), y_after))
+            motifs = shuffled[0, ..., start:end] if replaced(one, shuffled, start, end) else ()
+            yield _Drawn(index, one, own, shuffled, [(motif.unsqueeze(0), start) for motif in motifs])
+
+    drawings = drawn()
+    first = next(drawings)
+    at, y_before = None, None
+    with session(model, first.one, first.placed, n * len(rows), first.own, **options) as opened:
+        remaining = itertools.chain([first], drawings)
+        while opened.engine is not None and (own := next(remaining, None)):
+            if not own.placed:
+                yield from _in_full(model, [own], alike)
                 continue
-            placed = [(motif.unsqueeze(0), start) for motif in shuffled[0, ..., start:end]]
-            if opened is None:
-                opened = stack.enter_context(session(model, one, placed, n * len(rows), own, **options))
-            elif index != at:
-                opened.onto(one, own, placed)
-            if index != at:
-                at, y_before = index, opened.before()
-            y_after = map_tree(lambda *ys: torch.cat(ys).transpose(0, 1), *opened.after(placed))
-            yield Ablation(y_before, y_after)
+            if own.sequence != at:
+                opened.onto(own.one, own.own, own.placed)
+                at, y_before = own.sequence, opened.before()
+            yield Ablation(y_before, map_tree(lambda *ys: torch.cat(ys).transpose(0, 1), *opened.after(own.placed)))
+        at_once = max(1, options.get("batch_size", BATCH_SIZE) * BATCHES_PER_GROUP // n)
+        while group := list(itertools.islice(remaining, at_once)):
+            yield from _in_full(model, group, alike)
+
+
+class _Drawn(NamedTuple):
+    """An annotation's sequence and the model's further inputs for it, its shuffles (1, n, letters, length), and these
+    as placements, if they are substitutions of letters alone."""
+
+    sequence: int
+    one: torch.Tensor
+    own: list[torch.Tensor] | None
+    shuffled: torch.Tensor
+    placed: list[Placement]
+
+
+def _in_full(model: Callable[..., Any], group: Sequence[_Drawn], alike: dict[str, Any]) -> Iterator[Ablation]:
+    """The predictions for some annotations by full forward passes, in batches that span them."""
+    n = group[0].shuffled.shape[1]
+    args = None if group[0].own is None else list(map(torch.cat, zip(*(drawn.own for drawn in group), strict=True)))
+    copies = None if args is None else [arg.repeat_interleave(n, dim=0) for arg in args]
+    y_before = predict(model, torch.cat([drawn.one for drawn in group]), args, **alike)
+    y_after = predict(model, torch.cat([drawn.shuffled[0] for drawn in group]), copies, **alike)
+    for i in range(len(group)):
+        before, after = slice(i, i + 1), slice(i * n, (i + 1) * n)
+        one = map_tree(lambda y, rows=before: y[rows], y_before)
+        yield Ablation(one, map_tree(lambda y, rows=after: y[rows].unsqueeze(0), y_after))
 
 
 def _own(
