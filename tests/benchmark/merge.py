@@ -19,7 +19,7 @@ import pyarrow as pa
 from marginalization.config.checks import Everything
 from marginalization.config.sections.substitutions import Placement
 from marginalization.design.placement import placed_table
-from marginalization.design.plan import element_ranges
+from marginalization.design.shards import element_ranges
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
 from marginalization.statistics.families import families

@@ -11,12 +11,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from marginalization.config.sections import Config, Shards
-from marginalization.design.plan import (
-    background_ranges,
-    element_bounds,
-    element_ranges,
-    make_plan,
-)
+from marginalization.design.plan import make_plan
+from marginalization.design.shards import background_ranges, element_bounds, element_ranges
 from marginalization.errors import InputError
 from marginalization.store.paths import job_labels, shard_label
 from screens import resolved, screen_of, typed, write_fasta

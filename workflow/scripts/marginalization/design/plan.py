@@ -5,18 +5,16 @@ shows every job. The name of a job ends in a digest of all that its numbers depe
 readouts and placement. So a job is run again just when one of these has changed, since then its files do not exist.
 (Snakemake's own triggers do not serve here: it does not look for changes in jobs below one that is run again.)
 
-As ids are spread evenly, element shards are equal ranges of ids; their number is a power of two, so that a few more
-elements do not change it.
+How elements and backgrounds are cut into shards is said in `shards`.
 """
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,16 +28,17 @@ from ..config.dependencies import code_digest, package_files
 from ..config.models import check_input_tables
 from ..config.sections import Config, Shards
 from ..config.sections.substitutions import Controls, Placement
+from ..config.targets import target_count
+from ..errors import InputError
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
-from ..store.paths import Results, job_name, shard_label, shard_numbers
+from ..store.paths import Results, job_name
 from .backgrounds import check_copies, equal_backgrounds, names_after, select_backgrounds
 from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
 from .placement import starts, strands, written_out
-
-ID_BITS = 64
+from .shards import background_ranges, element_ranges, shard_count
 
 
 class Plan(NamedTuple):
@@ -56,6 +55,7 @@ class Plan(NamedTuple):
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
+    n_targets: int | None
     attribution_jobs: dict[str, list[str]]
     input_warnings: list[str]
     verdicts: str
@@ -102,7 +102,10 @@ class Plan(NamedTuple):
             if n_jobs <= shards.max_jobs:
                 continue
             # Twice the mean, because the number of element shards is rounded up to a power of two.
-            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards.max_jobs)}"
+            marginals = 2 * math.ceil(self.n_marginals / shards.max_jobs)
+            remedy = f"{section}.marginals: {marginals}"
+            if section == "shards" and self.n_targets and marginals * self.n_targets > shards.rows:
+                remedy = f"shards.rows: {marginals * self.n_targets} and {remedy}"
             if self.n_background_shards > 1:
                 remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
             return (
@@ -152,6 +155,11 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     check_copies(spec.transform, spec.copies)
     check_input_tables(config, names_after(backgrounds["name"], spec.transform, spec.copies))
     n_backgrounds = len(backgrounds) * spec.copies
+    if config.keep_effects == "summary" and n_backgrounds > shards.backgrounds:
+        raise InputError(
+            f"config: keep_effects: with summary each shard has all of the {n_backgrounds:,} backgrounds, and "
+            f"shards.backgrounds is {shards.backgrounds:,}; set shards.backgrounds: {n_backgrounds}"
+        )
     placement = written_out(config.placement, config.length - int(elements["width"].max()))
     n_placements = len(strands(placement)) * len(starts(placement))
 
@@ -162,6 +170,9 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     known = [rate for rate in rates.values() if rate]
     if shards.minutes and len(known) == len(models):
         marginals = 60 * shards.minutes * min(known)
+    n_targets = target_count(config)
+    if n_targets:
+        marginals = min(marginals, shards.rows / n_targets)
     per_element = n_placements * min(n_backgrounds, shards.backgrounds)
     element_digests = _element_digests(elements, per_element, marginals)
     background_digests = {}
@@ -183,6 +194,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
+        n_targets=n_targets,
         attribution_jobs=_attribution_jobs(config, raw, elements, per_element, models, background_digests),
         # Shuffles of equal backgrounds differ.
         input_warnings=read.warnings + (equal_backgrounds(backgrounds) if spec.transform == "none" else []),
@@ -207,7 +219,7 @@ def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
 
 def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
     """A digest of each shard of elements by its label, in shards of about so many marginals."""
-    n_shards = 2 ** max(0, math.ceil(math.log2(len(elements) * per_element / marginals)))
+    n_shards = shard_count(len(elements) * per_element, marginals)
     return {
         label: _digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
         for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
@@ -252,6 +264,7 @@ def _model_digest(config: Config, raw: dict[str, Any], model: str, placement: Pl
     placed = {**raw["placement"], "start": placement.start}
     settings = [raw["models"][model], raw["readouts"], placed, config.length]
     settings += [config.compute.dtype, config.compute.precision]
+    settings += [] if config.keep_effects == "all" else [config.keep_effects]
     files = model_files(config, model)
     files += [path for reference in model_callables(config, model) for path in package_files(reference)]
     return _digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])
@@ -263,27 +276,6 @@ def measured_rate(path: Path, digest: str) -> float | None:
         return None
     measured = json.loads(path.read_text())
     return measured["marginals_per_second"] if measured["model"] == digest else None
-
-
-def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:
-    """Where each shard's elements are among sorted ids, by the shard's label; none is empty."""
-    labels = [shard_label(i, n_shards) for i in range(n_shards)]
-    firsts = [bisect.bisect_left(element_ids, element_bounds(label)[0]) for label in labels]
-    ranges = zip(labels, firsts, [*firsts[1:], len(element_ids)], strict=True)
-    return {label: slice(first, end) for label, first, end in ranges if first < end}
-
-
-def element_bounds(label: str) -> tuple[str, str]:
-    """The first id that a shard of elements can have, and the last."""
-    i, n_shards = shard_numbers(label)
-    width = 2**ID_BITS // n_shards
-    return f"{i * width:016x}", f"{(i + 1) * width - 1:016x}"
-
-
-def background_ranges(n: int, size: int) -> dict[str, tuple[int, int]]:
-    """First and last (exclusive) of each shard's n backgrounds, by the shard's label."""
-    n_shards = math.ceil(n / size)
-    return {shard_label(i, n_shards): (i * size, min(n, (i + 1) * size)) for i in range(n_shards)}
 
 
 def _counted(n: int, what: str) -> str:

@@ -23,7 +23,8 @@ from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale, effect
-from ..store.schemas import EFFECTS, PROFILE_SUMS
+from ..statistics.summary import summarize_models
+from ..store.schemas import EFFECTS, PROFILE_SUMS, STATISTICS, STATISTICS_OF_EFFECTS
 from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
 
 ROW_GROUP_ROWS = 2**18
@@ -75,6 +76,25 @@ class Effects(Sink):
             )
 
 
+class Statistics(Effects):
+    """The same, but of its effects the statistics over backgrounds alone, as the merge of effects has them."""
+
+    schema = STATISTICS_OF_EFFECTS
+
+    @property
+    def rows_each(self) -> int:
+        return 1
+
+    def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
+        for order in self.blocks(ROW_GROUP_ROWS // self.width):
+            # In float32 first, as the merge reads effects/.
+            y0, y = (values[..., order].float().double().numpy().transpose(0, 2, 1) for values in (before, after))
+            of_model = 1, -1, y.shape[2]
+            y0 = np.broadcast_to(y0, y.shape)
+            found = summarize_models(y0.reshape(of_model), y.reshape(of_model), self.scale)
+            yield order, {name: found[name] for name in STATISTICS}
+
+
 @dataclass(frozen=True, eq=False)
 class ProfileSums(Sink):
     """A readout's profiles, (placements, backgrounds, strands, positions), summed over backgrounds in float64."""
@@ -124,8 +144,9 @@ def run_effects(
         StoppedError: as `run_shard`.
     """
     scales = {name: readout.scale for name, readout in readouts_of(config).items()}
+    of_effects = Effects if config.keep_effects == "all" else Statistics
     sinks = [
-        ProfileSums(shard, key, path) if isinstance(key, Profile) else Effects(shard, key, path, scales[key])
+        ProfileSums(shard, key, path) if isinstance(key, Profile) else of_effects(shard, key, path, scales[key])
         for key, path in paths.items()
     ]
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))

@@ -28,7 +28,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from ..config.sections import Config
 from ..design.elements import motifs_and_annotations
 from ..design.placement import Placed, place, written_out
-from ..design.plan import background_ranges, element_bounds
+from ..design.shards import background_ranges, element_bounds
 from ..errors import InputError
 from ..models.loading import load_inputs
 from ..models.outputs import row_count

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..design.plan import element_bounds
+from ..design.shards import element_bounds
 from ..errors import InputError
 from ..store.paths import job_labels, part_name
 from ..store.schemas import EFFECTS

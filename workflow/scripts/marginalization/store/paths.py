@@ -3,8 +3,9 @@
     results/<screen>/
         summary.parquet, elements.parquet ...               tables
         provenance.json, report.html, figures/              for people
-        effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so profile_sums/,
-                                                            and attribution_sums/ of the jobs of `attribute`
+        effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so statistics/ in its
+                                                            place, and profile_sums/; and attribution_sums/ of the
+                                                            jobs of `attribute`
         unfinished/<model>/<job>/<n>.safetensors            pieces of a job of `screen`; so unfinished_attributions/
         models/<model>.json, rates/<model>.json             what the first look at a model found, and its rate
         jobs/<rule>/<model>/<job>.json                      how a job went
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-RULES = {"effects": "screen", "profile_sums": "screen", "attribution_sums": "attribute"}
+RULES = {"effects": "screen", "statistics": "screen", "profile_sums": "screen", "attribution_sums": "attribute"}
 """The rule whose jobs write the parts of a dataset."""
 
 UNFINISHED = {"screen": "unfinished", "attribute": "unfinished_attributions"}

@@ -90,6 +90,13 @@ class Shards:
     marginals: int = key(
         "About how many marginals (element x strand x start x background) a job computes.", 500000, minimum=1
     )
+    rows: int = key(
+        "About how many rows of effects/ (a marginal of a target) a job writes at most.",
+        300_000_000,
+        more="They take 14 bytes at most, so this is 4 GB. Shards are cut by it where the config says how many targets "
+        "there are, by their names (`targets`), or by numbers of tracks whose positions are reduced (`channels`).",
+        minimum=1,
+    )
     minutes: float | None = key(
         "In place of `marginals`, about how long a job runs; needs the rates that the target `measure` finds.",
         None,
@@ -148,6 +155,11 @@ class Config:
         more="See [Attributions](#attributions).",
         without="none",
     )
+    keep_effects: Literal["all", "summary"] = key(
+        "What is kept of effects: `all`, one for each background, or those statistics alone that the `summary` has.",
+        "all",
+        more="See [Wide readouts](#wide-readouts).",
+    )
     compute: Compute = key("How the models are run.", Compute(), more="See [Compute](#compute).", without="see below")
     shards: Shards = key(
         "How the work is cut into jobs, one for each (model, background shard, element shard).",
@@ -160,6 +172,11 @@ class Config:
     def of(cls, config: dict[str, Any]) -> Config:
         """A resolved config, as Snakemake and provenance.json have it."""
         return read(cls, config)
+
+    @property
+    def effects_dataset(self) -> str:
+        """Where what is kept of effects lies among the results."""
+        return "effects" if self.keep_effects == "all" else "statistics"
 
     @property
     def length(self) -> int:
