@@ -77,7 +77,10 @@ class Compute:
         "highest",
     )
     batch_size: int = key(
-        "Sequences in a batch of full forward passes.", 64, more="Halved where memory is short.", minimum=1
+        "Sequences in a batch of full forward passes.",
+        64,
+        more="Fewer where they would take more than 4 GiB (on a GPU 64), and halved where memory is short.",
+        minimum=1,
     )
     threads: int = key("CPU threads of each job that runs a model.", 1, minimum=1)
 
