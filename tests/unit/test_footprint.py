@@ -5,15 +5,33 @@ import logging
 import pytest
 import torch
 from marginalization import stream_motifs
+from marginalization.config.sections import Config
+from marginalization.errors import InputError
+from marginalization.inference.cost import held_for_one
 from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import FULL_BYTES, Incremental
 from marginalization.inference.incremental.planner import last_uses
 from marginalization.inference.incremental.rules.base import function_of
 from marginalization.inference.incremental.saving import held_by_program, held_in_full, kept_of_background, memory_of
+from marginalization.probing import probe as probes
+from screens import screen_of
 from test_incremental import assert_full, assert_same, random_backgrounds
 from test_memory import bytes_of
 from torch import nn
 from toy_models import Centre, Tower
+
+NEVER_RUN = """
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, X):
+        if not isinstance(X, torch._subclasses.FakeTensor):
+            raise AssertionError
+        large = X.new_zeros(len(X), 2**28) + X.sum()
+        return (large * 2).sum(dim=1, keepdim=True)
+"""
+"""It holds twice 2**28 numbers, of 4 bytes."""
 
 
 class Counted(nn.Module):
@@ -125,6 +143,29 @@ def test_a_motif_that_takes_more_than_there_is_runs_in_full(monkeypatch, caplog)
         "no incremental inference, so each element costs a full forward pass: it takes 0.0 GiB to run"
     )
     assert told.endswith("beside the weights, and cpu has 0.0")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", [Flat, lambda: Tower(16), lambda: Tower(3)])
+def test_what_a_sequence_holds_is_known_without_running_it(make):
+    """The same as by its graph, and the sequence, which who runs it holds until the end."""
+    X, model = random_backgrounds(2, 90), Counted(make().double().eval())
+    held = held_for_one(model, [X])
+    assert held == Incremental(model.model, [X]).held + 4 * 90 * 8
+    assert held_for_one(lambda X: X if X[0, 0, 0] > 0 else -X, [X]) is None  # it looks at values
+
+
+def test_what_has_no_room_is_told_before_it_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(probes, "LONG", 12)
+    (tmp_path / "model.py").write_text(NEVER_RUN)
+    models = {"m": {"factory": f"{tmp_path / 'model.py'}:Model"}}
+    config = screen_of(tmp_path, ["ACG"], ["ACGTACGTACGT"], models=models)
+    monkeypatch.setattr(probes, "memory_of", lambda device: 4 * 2**30)
+    told = (
+        "models.m: a sequence of 12 bases takes 2.0 GiB, beside 0.0 for weights, and cpu has 4.0, too little for the 2"
+    )
+    with pytest.raises(InputError, match=told):
+        probes.probe(Config.of(config), "m", 1)
 
 
 def test_what_a_machine_has():
