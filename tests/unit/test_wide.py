@@ -159,15 +159,15 @@ SCALES = {
 }
 
 
-@pytest.mark.parametrize(("dtype", "size"), [("float32", 100), ("float64", 2)])
-@pytest.mark.parametrize("n_backgrounds", [1, 3, 70])
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 100), ("float64", 30)])
+@pytest.mark.parametrize("n_backgrounds", [1, 60])
 def test_the_summary_is_the_same_to_the_bit(tmp_path, dtype, size, n_backgrounds):
     """On all scales, with exact and asymptotic tests, and however effects/ are cut over backgrounds.
 
     Cut otherwise, a batch of another size can give other float32, but not other float64 once they are rounded.
     """
     (tmp_path / "model.py").write_text(MODEL)
-    models = {"wide": {"factory": f"{tmp_path / 'model.py'}:Wide", "kwargs": {"n": 40, "dtype": dtype}}}
+    models = {"wide": {"factory": f"{tmp_path / 'model.py'}:Wide", "kwargs": {"n": 12, "dtype": dtype}}}
     drawn = np.array(list("ACGT"))[np.random.default_rng(1).integers(0, 4, (n_backgrounds, 12))]
     found = []
     for kept, backgrounds in (("all", size), ("summary", 100)):
@@ -179,15 +179,33 @@ def test_the_summary_is_the_same_to_the_bit(tmp_path, dtype, size, n_backgrounds
             models=models,
             readouts=SCALES,
             placement={"strands": "both"},
-            shards={"backgrounds": backgrounds, "marginals": 8 * n_backgrounds},
+            shards={"backgrounds": backgrounds, "marginals": 20 * n_backgrounds},
             keep_effects=kept,
         )
         run = run_screen(config, tmp_path / kept)
         assert all((f"/{'effects' if kept == 'all' else 'statistics'}/" in path) for path in run.effects)
         found.append(pd.read_parquet(finish(config, run, tmp_path / kept) / "summary.parquet"))
-    assert len(found[0]) == 4 * 40 * run.plan.n_elements * 2
+    assert len(found[0]) == 4 * 12 * run.plan.n_elements * 2
     pd.testing.assert_frame_equal(*found, check_exact=True)
     assert sum(pq.ParquetFile(path).metadata.num_rows for path in run.effects) == len(found[0])
+
+
+@pytest.mark.parametrize(("rows", "told"), [(10, True), (60, False)])
+def test_a_job_that_is_too_large_unforeseen_says_so(tmp_path, caplog, rows, told):
+    (tmp_path / "model.py").write_text(MODEL)
+    models = {"wide": {"factory": f"{tmp_path / 'model.py'}:Wide", "kwargs": {"n": 20}}}
+    shards = {"rows": rows, "marginals": 1000}
+    config = screen_of(tmp_path, ["ACG", "TT"], BACKGROUNDS, models=models, shards=shards)
+    run_screen(config, tmp_path)
+    warnings = [record.getMessage() for record in caplog.records if "shards.rows" in record.getMessage()]
+    assert (
+        warnings
+        == [
+            "a job of 6 marginals of each of 20 targets, which the config does not say the number of, is larger than "
+            "shards.rows (10) would have it: name the targets, or set shards.marginals: 1"
+        ]
+        * told
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ The rows of a file are sorted by element, strand, start, target and, of effects,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
+from ..config.targets import target_count
 from ..design.placement import Placed, changed_part
 from ..errors import InputError
 from ..inference.session import LOOK_AHEAD, session
@@ -26,6 +28,8 @@ from ..statistics.scales import Scale, effect
 from ..statistics.summary import summarize_models
 from ..store.schemas import EFFECTS, PROFILE_SUMS, STATISTICS, STATISTICS_OF_EFFECTS
 from .shard import Outputs, RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
+
+logger = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 2**18
 """About how many rows a row group has in all background shards: what the merge holds of each model at a time."""
@@ -149,6 +153,7 @@ def run_effects(
         ProfileSums(shard, key, path) if isinstance(key, Profile) else of_effects(shard, key, path, scales[key])
         for key, path in paths.items()
     ]
+    _tell_rows(sinks, shard, config)
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
     options: dict[str, Any] = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
@@ -163,3 +168,16 @@ def run_effects(
             return opened.after(place_motif(X, *changed_part(p), DNA) for p in shard.placed[done:])
 
         return run_shard(sinks, group, before, after, pieces, facts)
+
+
+def _tell_rows(sinks: Sequence[Sink], shard: Shard, config: Config) -> None:
+    """Warn of a job of more rows than asked, which the plan could not know of."""
+    n_targets = sum(len(sink.targets) for sink in sinks if isinstance(sink, Effects))
+    rows, most = len(shard.placed) * len(shard.backgrounds) * n_targets, config.shards.rows
+    if rows > 2 * most and target_count(config) is None:
+        logger.warning(
+            "a job of %s marginals of each of %s targets, which the config does not say the number of, is larger than "
+            "shards.rows (%s) would have it: name the targets, or set shards.marginals: %d",
+            *(f"{n:,}" for n in (rows // n_targets, n_targets, most)),
+            max(1, most // n_targets),
+        )
