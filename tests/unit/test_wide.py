@@ -131,6 +131,7 @@ def test_a_warning_has_a_remedy(tmp_path, monkeypatch):
         f"effects/ takes about 100 GB, and {folder} has 10 TB free; `keep_effects: summary` keeps the statistics "
         f"alone, or take fewer tracks by `channels`"
     )
+    assert large.warning(config, folder, left=0.9) is None  # the rest is done
     alone = Config.of(resolved(readouts=names(5), keep_effects="summary"))
     assert disk(alone, Results(folder), rows, 100).warning(alone, folder) is None
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**13, 10**13, 1000))

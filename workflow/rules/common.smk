@@ -75,7 +75,8 @@ if workflow.is_main_process:
     warnings = [PLAN.warning(SCREEN.shards), other_code(WHERE)]
     if kept := disk(SCREEN, WHERE, PLAN.n_marginals, PLAN.n_backgrounds):
         logger.info(f"Disk: {kept.describe(SCREEN)}.", extra=about)
-        warnings.append(kept.warning(SCREEN, WHERE.folder))
+        left = 1 - len(PLAN.done(WHERE)) / PLAN.n_jobs
+        warnings.append(kept.warning(SCREEN, WHERE.folder, left))
     for warning in filter(None, [*PLAN.input_warnings, *warnings]):
         logger.warning(warning)
 

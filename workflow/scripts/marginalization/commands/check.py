@@ -91,7 +91,7 @@ def check_screen(path: str) -> Checked:
     check_all(results)
     plan = make_plan(raw)
     found = disk(config, results, plan.n_marginals, plan.n_backgrounds)
-    large = found and found.warning(config, results.folder)
+    large = found and found.warning(config, results.folder, 1 - len(plan.done(results)) / plan.n_jobs)
     warnings = [*plan.input_warnings, plan.warning(config.shards), large, other_code(results)]
     return Checked(config, plan, results, [warning for warning in warnings if warning])
 
@@ -100,7 +100,7 @@ def describe(checked: Checked) -> dict[str, str]:
     """What a screen will be: a line each, by what it is about."""
     config, plan, results, _ = checked
     of_controls = f", {plan.n_controls:,} of them controls" if plan.n_controls else ""
-    done = set(results.finished("screen")) & {(model, job) for model, jobs in plan.jobs.items() for job in jobs}
+    done = plan.done(results)
     of_attributions = f", {plan.n_attribution_jobs:,} of attributions" if plan.attribution_jobs else ""
     return {
         "models": ", ".join(config.models) if len(config.models) <= 10 else f"{len(config.models):,}",

@@ -72,6 +72,10 @@ class Plan(NamedTuple):
     def n_marginals(self) -> int:
         return len(self.jobs) * self.n_elements * self.n_placements * self.n_backgrounds
 
+    def done(self, results: Results) -> set[tuple[str, str]]:
+        """The model and name of each job of effects whose parts are there."""
+        return set(results.finished("screen")) & {(model, job) for model, jobs in self.jobs.items() for job in jobs}
+
     def describe(self) -> str:
         """One line for people."""
         controls = ""

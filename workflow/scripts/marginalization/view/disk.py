@@ -16,7 +16,6 @@ from .quantities import size
 BYTES_PER_ROW = 14
 """Of effects/, at most about: a row of the demo's takes 10."""
 
-
 BYTES_PER_STATISTIC = 8
 """Of a row of statistics/, at most about, for each of its columns: they are float64, which hardly packs."""
 
@@ -40,11 +39,11 @@ class Disk(NamedTuple):
         what = "effects" if config.keep_effects == "all" else "statistics of effects"
         return f"about {size(self.n_bytes)} of {what}, {self.rows:,} rows"
 
-    def warning(self, config: Config, folder: Path) -> str | None:
-        """What to do about files that take more than `LARGE`, or than is free where their folder is or will be."""
+    def warning(self, config: Config, folder: Path, left: float = 1.0) -> str | None:
+        """What to do where the share of the files that is left takes `LARGE`, or all that is free in their folder."""
         there = next(path for path in folder.absolute().parents if path.exists())
         free = shutil.disk_usage(there).free
-        if self.n_bytes < min(LARGE, free):
+        if left * self.n_bytes < min(LARGE, free):
             return None
         told = f"{config.effects_dataset}/ takes about {size(self.n_bytes)}, and {folder} has {size(free)} free"
         if config.keep_effects == "all":
