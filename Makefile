@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 
-.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures docs bench zoo config lock check format clean
+.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures docs bench giants zoo config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(BIN)/marginalization run config/config.yaml
@@ -51,6 +51,9 @@ bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large pl
 	$(BIN)/python tests/benchmark/merge.py
 	$(BIN)/python tests/benchmark/screen.py
 	$(BIN)/python tests/benchmark/nulls.py
+
+giants: $(VENV)/.installed  ## Measure Enformer and Borzoi in full size, which takes hours, and GiB of memory.
+	$(BIN)/python tests/benchmark/giants.py
 
 zoo: $(VENV)/.installed  ## Say of many published architectures what incremental inference saves, and where it ends.
 	$(BIN)/python tests/zoo/table.py

@@ -169,7 +169,7 @@ def run_screen(config: dict, folder: Path) -> Run:
         targets[name] = found["targets"]
         model = load_readout_model(screen, name)
         for job in jobs:
-            kinds = {key: ("effects", key) for key in readouts_of(screen)}
+            kinds = {key: (screen.effects_dataset, key) for key in readouts_of(screen)}
             kinds |= {Profile(key): ("profile_sums", key) for key in profile_readouts(screen)}
             outputs = {
                 key: str(results / kind / f"model={name}" / f"readout={readout}" / f"{job}.parquet")
@@ -192,7 +192,8 @@ def finish(config: dict, run: Run, folder: Path) -> Path:
     results, readouts = folder / "results", readouts_of(Config.of(config))
     effects = find_parts(run.effects, run.placed, run.targets, config["groups"])
     among = families(run.elements, config["elements"].get("controls"))
-    merge_effects(effects, run.placed, among, readouts, results / "summary.parquet", {})
+    kept = config["keep_effects"]
+    merge_effects(effects, run.placed, among, readouts, results / "summary.parquet", {}, kept)
     if run.profiles:
         profiles = find_parts(run.profiles, run.placed, run.targets, config["groups"])
         merge_profiles(profiles, run.placed, config["backgrounds"]["length"], results / "profiles.parquet", {})

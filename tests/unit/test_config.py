@@ -125,7 +125,8 @@ FULL = {
         "marginals": 50,
     },
     "compute": {"device": "cpu", "dtype": "float64", "precision": "high", "batch_size": 3, "threads": 2},
-    "shards": {"backgrounds": 5, "marginals": 50, "minutes": 7.5, "max_jobs": 20},
+    "shards": {"backgrounds": 5, "marginals": 50, "rows": 900, "minutes": 7.5, "max_jobs": 20},
+    "keep_effects": "summary",
 }
 OTHERS = {  # the keys that exclude those of FULL
     "backgrounds.fasta": {"length": 100, "fasta": "x.fa"},
@@ -221,7 +222,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(key):
 
 
 def test_an_unknown_key_like_no_other_is_told_the_known_ones():
-    with pytest.raises(InputError, match=r"'qqq' in shards; known keys are backgrounds, marginals, max_jobs, minutes$"):
+    known = "backgrounds, marginals, max_jobs, minutes, rows"
+    with pytest.raises(InputError, match=rf"'qqq' in shards; known keys are {known}$"):
         check_config({**MINIMAL, "shards": {"qqq": 1}}, schema())
 
 

@@ -64,7 +64,10 @@ def run_all(config):
     once(
         elements,
         Files("motifs.meme"),
-        Files(**tables("elements", "motifs", "annotations", "pairs"), control_pairs=[f"{HERE}/control_pairs.parquet"]),
+        Files(
+            **tables("elements", "motifs", "annotations", "pairs"),
+            **{name: [f"{HERE}/{name}.parquet"] for name in ("control_pairs", "arrangements")},
+        ),
     )
     once(backgrounds, Files("genome.fa"), Files(f"{HERE}/backgrounds.parquet"))
     once(probe, Files("lab.py"), Files(looked_at), model, n_backgrounds=plan.n_backgrounds)
@@ -86,7 +89,7 @@ def run_all(config):
     )
     once(
         report,
-        Files(*merged, **tables("control_pairs", "pairs_summary")),
+        Files(*merged, **tables("control_pairs", "pairs_summary", "arrangements")),
         Files(page=f"{HERE}/report.html", figures=f"{HERE}/figures"),
     )
     return logs
@@ -98,6 +101,7 @@ def ran(tmp_path_factory):
     folder = make_lab(tmp_path_factory.mktemp("rules"))
     config = make_config()
     config["elements"]["pairs"] = PAIRS
+    config["elements"]["arrangements"] = [{"motifs": ["single"], "copies": 3, "distances": [1]}]
     config["attributions"] = {"function": "saturation_mutagenesis", "window": 9, "marginals": 400}
     earlier = folder / HERE / "effects/model=letters/readout=prediction/0000of0001-0000of0001-0123456789ab.parquet"
     earlier.parent.mkdir(parents=True)

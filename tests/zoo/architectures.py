@@ -3,6 +3,7 @@
 from functools import partial
 
 import assays
+import giants
 import keras_towers
 import profiles
 import recurrent
@@ -40,6 +41,8 @@ ARCHITECTURES = {
     "Enformer": (transformers.Enformer, 1024),
     "einops pooling": (transformers.EinopsPooling, 1024),
     "Borzoi": (transformers.Borzoi, 1024),
+    "Enformer's layers": (partial(giants.Enformer, **giants.SMALL["Enformer"]), 512),
+    "Borzoi's layers": (partial(giants.Borzoi, **giants.SMALL["Borzoi"]), 512),
     "Satori": (transformers.Satori, 600),
     "gReLU transformer": (transformers.ConvTransformer, 600),
     "ESM-like": (transformers.LanguageModel, 128),

@@ -2,6 +2,7 @@
 
 import re
 
+import giants
 import pytest
 import torch
 from architectures import ARCHITECTURES, WIDTH, make, one_hot, starts
@@ -52,6 +53,20 @@ def test_what_is_not_captured_says_why(name):
     network, length = make(name)
     with pytest.raises(Exception, match=IN_FULL[name]):
         Incremental(network, [one_hot(2, length, 0).float()])
+
+
+@pytest.mark.parametrize("name", giants.FULL)
+@torch.no_grad()
+def test_of_what_follows_attention_only_what_the_readout_takes_is_computed(name):
+    """The last layer's scores, the decoder and the head: for 8 of 32 or 64 bins, and of coarser ones for fewer."""
+    layout = ["positions", "tracks"] if name == "Enformer" else ["tracks", "positions"]
+    readout = typed(Readout, {"output": 0, "layout": layout, "positions": 8, "reduce": "mean"})
+    model = ReadoutModel(giants.FULL[name](**giants.SMALL[name]).eval(), {"bins": readout})
+    steps = Incremental(model, [one_hot(1, 512, 0).float()]).program(256, 268).steps
+    (*_, last) = [i for i, step in enumerate(steps) if "softmax" in str(step.node.target)]
+    widths = [step.out.width for step in steps[last:] if step.out is not None]
+    assert len(widths) > 20
+    assert max(widths) <= 10
 
 
 POSITIONS = {"BPNet": 2, "ProCapNet": 2, "Basenji2": 1, "SpliceAI": 1, "OpenSpliceAI": 2, "Puffin": 2, "Akita": 1}

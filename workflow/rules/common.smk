@@ -37,6 +37,7 @@ from marginalization.errors import InputError
 from marginalization.config.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
+from marginalization.view.disk import disk
 
 # Ways to deploy software by which jobs do not run in Snakemake's own environment.
 ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER}
@@ -52,7 +53,7 @@ try:
     WHERE = Results(Path(workflow.modifier.modify_path(str(RESULTS))))
     checks.require_writable(WHERE.folder)
     if workflow.is_main_process:
-        check_reads(WHERE, list(SCREEN.models))
+        check_reads(WHERE, SCREEN.models, SCREEN.effects_dataset)
         check_all(WHERE)
     PLAN = make_plan(config)
     MODEL_FILES = {model: checks.model_files(SCREEN, model) for model in SCREEN.models}
@@ -75,6 +76,10 @@ if workflow.is_main_process:
     if PLAN.verdicts:
         logger.info(f"Verdicts: {PLAN.verdicts}.", extra=about)
     warnings = [PLAN.warning(SCREEN.shards), other_code(WHERE)]
+    if kept := disk(SCREEN, WHERE, PLAN.n_marginals, PLAN.n_backgrounds):
+        logger.info(f"Disk: {kept.describe(SCREEN)}.", extra=about)
+        left = 1 - len(PLAN.done(WHERE)) / PLAN.n_jobs
+        warnings.append(kept.warning(SCREEN, WHERE.folder, left))
     for warning in filter(None, [*PLAN.input_warnings, *warnings]):
         logger.warning(warning)
 
@@ -108,7 +113,7 @@ OF_INPUTS = {*checks.background_files(SCREEN), *checks.element_files(SCREEN)}
 INPUT_FILES = sorted(OF_INPUTS.union(*MODEL_FILES.values()))
 
 PROBES = [RESULTS.probe(model) for model in SCREEN.models]
-EFFECTS = parts("effects", READOUTS, PLAN.jobs)
+EFFECTS = parts(SCREEN.effects_dataset, READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []

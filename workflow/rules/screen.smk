@@ -1,6 +1,6 @@
 # Reads: a model, and a shard each of backgrounds.parquet and elements.parquet.
-# Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ and, of profile readouts,
-# profile_sums/, a file for each job; and jobs/screen/, how each job went.
+# Writes: models/<model>.json, then (for the target `measure`) rates/<model>.json, or effects/ (or statistics/ in its place)
+# and, of profile readouts, profile_sums/, a file for each job; and jobs/screen/, how each job went.
 #
 # The tables are `ancient`: a job is run again not because a table was written again, but because its own name, which
 # ends in a digest of what it computes, is another (see the core's `plan`).
@@ -59,7 +59,7 @@ rule screen:
         elements=ancient(RESULTS.table("elements")),
         probe=ancient(RESULTS.probe("{model}")),
     output:
-        effects=parts("effects", READOUTS, EACH),
+        effects=parts(SCREEN.effects_dataset, READOUTS, EACH),
         profiles=parts("profile_sums", PROFILES, EACH),
         record=RESULTS.record("screen", "{model}", "{job}"),
     log:

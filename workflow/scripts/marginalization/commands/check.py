@@ -12,23 +12,20 @@ from typing import NamedTuple
 import yaml
 from rich.console import Console
 
-from ..config.checks import readouts_of, require_file, require_writable
+from ..config.checks import require_file, require_writable
 from ..config.resolving import resolve
-from ..config.sections import Config, Readout
+from ..config.sections import Config
 from ..config.stale import check_reads, other_code
-from ..config.targets import tracks_of
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
 from ..errors import InputError
 from ..store.checksums import check_all
 from ..store.paths import Results
+from ..view.disk import disk, for_targets
 from ..view.quantities import duration, size
 from .bundled import schema
 from .options import Commands
-
-BYTES_PER_ROW = 14
-"""Of effects/, at most about: a row of the demo's takes 10."""
 
 TYPICAL = {"a BPNet of 64 channels": 1500.0, "a ChromBPNet of 512": 60.0}
 """Marginals per second of one CPU core, about, as tests/benchmark/marginals.py measures them."""
@@ -90,10 +87,12 @@ def check_screen(path: str) -> Checked:
     config = resolve(raw, str(schema()))
     results = Results.of_screen(config.screen)
     require_writable(str(results))
-    check_reads(results, list(config.models))
+    check_reads(results, config.models, config.effects_dataset)
     check_all(results)
     plan = make_plan(raw)
-    warnings = [*plan.input_warnings, plan.warning(config.shards), other_code(results)]
+    found = disk(config, results, plan.n_marginals, plan.n_backgrounds)
+    large = found and found.warning(config, results.folder, 1 - len(plan.done(results)) / plan.n_jobs)
+    warnings = [*plan.input_warnings, plan.warning(config.shards), large, other_code(results)]
     return Checked(config, plan, results, [warning for warning in warnings if warning])
 
 
@@ -101,7 +100,7 @@ def describe(checked: Checked) -> dict[str, str]:
     """What a screen will be: a line each, by what it is about."""
     config, plan, results, _ = checked
     of_controls = f", {plan.n_controls:,} of them controls" if plan.n_controls else ""
-    done = set(results.finished("screen")) & {(model, job) for model, jobs in plan.jobs.items() for job in jobs}
+    done = plan.done(results)
     of_attributions = f", {plan.n_attribution_jobs:,} of attributions" if plan.attribution_jobs else ""
     of_ablations = f", {plan.n_ablation_jobs:,} of ablations" if plan.ablation_jobs else ""
     ablations = {"ablations": f"{plan.n_ablations:,} of {plan.n_instances:,} instances"} if plan.ablation_jobs else {}
@@ -152,28 +151,10 @@ def _rate(results: Results, plan: Plan, model: str) -> float | None:
 
 
 def _disk(checked: Checked) -> str:
-    """What effects/ takes, as far as the number of targets is known."""
+    """What is kept of effects takes, as far as the number of targets is known."""
     config, plan, results, _ = checked
-    targets = 0
-    for model in config.models:
-        of_model = _targets(config, results, model)
-        if of_model is None:
-            per_target = plan.n_marginals * BYTES_PER_ROW
-            return f"about {size(per_target)} for each target of a readout (their number is known after the first job)"
-        targets += of_model
-    rows = plan.n_marginals // len(config.models) * targets
-    return f"about {size(rows * BYTES_PER_ROW)} of effects, {rows:,} rows"
-
-
-def _targets(config: Config, results: Results, model: str) -> int | None:
-    """How many targets a model's readouts have in all; None while that is not known."""
-    if (probe := results.probe(model)).is_file():
-        return sum(map(len, json.loads(probe.read_text())["targets"].values()))
-    named = [_names(name, readout) for name, readout in readouts_of(config).items()]
-    return None if None in named else sum(len(of) for of in named if of)
-
-
-def _names(name: str, readout: Readout) -> tuple[str, ...] | None:
-    """The names that the config gives a readout's targets."""
-    listed = readout.targets if isinstance(readout.targets, tuple) else None
-    return tracks_of(readout, name).names or listed
+    found = disk(config, results, plan.n_marginals, plan.n_backgrounds)
+    if found is None:
+        for_one = for_targets(config, plan.n_marginals, plan.n_backgrounds)
+        return f"about {size(for_one.n_bytes)} for each target of a readout (their number is known after the first job)"
+    return found.describe(config)

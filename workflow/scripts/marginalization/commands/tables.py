@@ -172,9 +172,14 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
-    console.print("The same rows in pandas, and those of each background (of models, not of groups):")
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
-    for table, more in ((results.table("summary"), ""), (results.dataset("effects"), partitions)):
+    tables = [(results.table("summary"), "")]
+    if config.keep_effects == "all":
+        console.print("The same rows in pandas, and those of each background (of models, not of groups):")
+        tables.append((results.dataset("effects"), partitions))
+    else:
+        console.print("The same rows in pandas; effects of each background were not kept (keep_effects: summary):")
+    for table, more in tables:
         code = f'pd.read_parquet({str(table)!r}, filters=[("element_id", "==", "{element_id}")]{more})'
         console.print(code, soft_wrap=True)
 

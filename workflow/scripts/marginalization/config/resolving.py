@@ -37,6 +37,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     resolved = Config.of(config)
     check_models(resolved)
     _check_bins(resolved)
+    _check_kept(resolved)
     check_targets(resolved)
     check_attributions(resolved)
     check_ablations(resolved)
@@ -56,3 +57,19 @@ def _check_bins(config: Config) -> None:
             f"config: backgrounds: bins of {spec.local_bin} letters are not shorter than the {config.length} of the "
             f"backgrounds; set bin_size to less, or take dinucleotide_shuffle"
         )
+
+
+def _check_kept(config: Config) -> None:
+    """Raise an InputError for the first thing that needs effects of each background where they are not kept."""
+    if config.keep_effects == "all":
+        return
+    for place, given, takes in (
+        ("groups", config.groups, "whose predictions are averaged background by background"),
+        ("compare", config.compare, "which compares them background by background"),
+        ("elements.pairs", config.elements.pairs, "which are compared with their parts background by background"),
+    ):
+        if given:
+            raise InputError(
+                f"config: keep_effects: the effects of each background are not kept with {config.keep_effects}, and "
+                f"there is {place}, {takes}; leave out the one or the other"
+            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..store.paths import Results
 from .dependencies import code_digest
 
 
-def check_reads(results: Results, models: list[str]) -> None:
+def check_reads(results: Results, models: Iterable[str], dataset: str = "effects") -> None:
     """Raise for the first file that a model read while it was probed, and that has changed since.
 
     Only files that the plan does not know of are on record: those that the lab's own code opens, or imports by a name
@@ -31,7 +32,7 @@ def check_reads(results: Results, models: list[str]) -> None:
             if not os.path.isfile(path) or sha256(path) != digest:
                 raise InputError(
                     f"models.{model} reads {path}, which has changed since {record} was written, so its results may be "
-                    f"stale. To compute them again delete {results.of_model('effects', model)} and {record}; to "
+                    f"stale. To compute them again delete {results.of_model(dataset, model)} and {record}; to "
                     f"keep them, put the file back"
                 )
 

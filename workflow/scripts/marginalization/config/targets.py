@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..inputs.model_tables import Targets, read_targets
-from .checks import require_file
+from .checks import readouts_of, require_file
 from .sections import Config, Readout, TargetTable
 
 LISTED = 5
@@ -56,6 +56,22 @@ def tracks_of(readout: Readout, name: str) -> Tracks:
         return Tracks(numbers, numbers, tuple(map(str, wanted)), len(targets or ()))
     numbers = tuple(map(int, wanted))
     return Tracks(numbers, numbers)
+
+
+def target_count(config: Config) -> int | None:
+    """How many targets the readouts of each model have in all; None where that is not seen before a model has run."""
+    counts = [_count(name, readout) for name, readout in readouts_of(config).items()]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _count(name: str, readout: Readout) -> int | None:
+    if isinstance(readout.targets, tuple) and not readout.channels:
+        return len(readout.targets)
+    tracks = tracks_of(readout, name)
+    if tracks.names:
+        return len(tracks.names)
+    # Without names each position of a track may be a target.
+    return len(tracks.numbers) if tracks.numbers and readout.reduce != "none" else None
 
 
 def _read(table: TargetTable, place: str) -> Targets:

@@ -23,7 +23,7 @@ from ..inputs.genome import Genome
 from ..sequences.letters import UNKNOWN, identifier, named_generator
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
 from ..store.paths import shard_label
-from .shards import element_ranges, jobs_of, shards_of, short_digest
+from .shards import element_ranges, jobs_of, shard_count, short_digest
 
 COLUMNS = ["instance_id", "name", "chrom", "start", "end", "strand", "width", "locus_start", "genome", "source"]
 
@@ -85,7 +85,7 @@ def plan_ablations(config: Config, raw: dict[str, Any], models: dict[str, str]) 
         return {"ablation_jobs": {}, "instances_digest": "", "n_instances": 0, "n_ablations": 0}, []
     read = read_instances(config)
     each = n_constructs(spec)
-    n_shards = shards_of(len(read.table) * each, config.shards.marginals)
+    n_shards = shard_count(len(read.table) * each, config.shards.marginals)
     made_by = json.dumps([raw["elements"]["ablations"], config.seed], sort_keys=True)
     digests = {
         label: short_digest([made_by, *read.digests[rows]])

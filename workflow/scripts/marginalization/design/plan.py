@@ -5,8 +5,7 @@ shows every job. The name of a job ends in a digest of all that its numbers depe
 readouts and placement. So a job is run again just when one of these has changed, since then its files do not exist.
 (Snakemake's own triggers do not serve here: it does not look for changes in jobs below one that is run again.)
 
-As ids are spread evenly, element shards are equal ranges of ids; their number is a power of two, so that a few more
-elements do not change it.
+How elements and backgrounds are cut into shards is said in `shards`.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ from ..config.dependencies import code_digest, package_files
 from ..config.models import check_input_tables
 from ..config.sections import Config, Shards
 from ..config.sections.substitutions import Controls, Placement
+from ..config.targets import target_count
+from ..errors import InputError
 from ..statistics.families import families
 from ..statistics.resolution import resolution
 from ..store.files import file_stamp, sha256, write_json
@@ -38,7 +39,7 @@ from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
 from .instances import plan_ablations
 from .placement import starts, strands, written_out
-from .shards import background_ranges, element_ranges, jobs_of, shards_of, short_digest
+from .shards import background_ranges, element_ranges, jobs_of, shard_count, short_digest
 
 
 class Plan(NamedTuple):
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
+    n_targets: int | None
     attribution_jobs: dict[str, list[str]]
     ablation_jobs: dict[str, list[str]]
     instances_digest: str
@@ -85,6 +87,10 @@ class Plan(NamedTuple):
             f"{self.n_ablations:,} ablations of {_counted(self.n_instances, 'instance')} and of stretches beside them, "
             f"in {_counted(self.n_ablation_jobs, 'job')}"
         )
+
+    def done(self, results: Results) -> set[tuple[str, str]]:
+        """The model and name of each job of effects whose parts are there."""
+        return set(results.finished("screen")) & {(model, job) for model, jobs in self.jobs.items() for job in jobs}
 
     def describe(self) -> str:
         """One line for people."""
@@ -117,7 +123,10 @@ class Plan(NamedTuple):
             if n_jobs <= shards.max_jobs:
                 continue
             # Twice the mean, because the number of element shards is rounded up to a power of two.
-            remedy = f"{section}.marginals: {2 * math.ceil(self.n_marginals / shards.max_jobs)}"
+            marginals = 2 * math.ceil(self.n_marginals / shards.max_jobs)
+            remedy = f"{section}.marginals: {marginals}"
+            if section == "shards" and self.n_targets and marginals * self.n_targets > shards.rows:
+                remedy = f"shards.rows: {marginals * self.n_targets} and {remedy}"
             if self.n_background_shards > 1:
                 remedy = f"shards.backgrounds: {self.n_backgrounds} and {remedy}"
             return (
@@ -167,6 +176,11 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     check_copies(spec.transform, spec.copies)
     check_input_tables(config, names_after(backgrounds["name"], spec.transform, spec.copies))
     n_backgrounds = len(backgrounds) * spec.copies
+    if config.keep_effects == "summary" and n_backgrounds > shards.backgrounds:
+        raise InputError(
+            f"config: keep_effects: with summary each shard has all of the {n_backgrounds:,} backgrounds, and "
+            f"shards.backgrounds is {shards.backgrounds:,}; set shards.backgrounds: {n_backgrounds}"
+        )
     placement = written_out(config.placement, config.length - int(elements["width"].max()))
     n_placements = len(strands(placement)) * len(starts(placement))
 
@@ -177,6 +191,9 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     known = [rate for rate in rates.values() if rate]
     if shards.minutes and len(known) == len(models):
         marginals = 60 * shards.minutes * min(known)
+    n_targets = target_count(config)
+    if n_targets:
+        marginals = min(marginals, shards.rows / n_targets)
     per_element = n_placements * min(n_backgrounds, shards.backgrounds)
     element_digests = _element_digests(elements, per_element, marginals)
     background_digests = {}
@@ -202,6 +219,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
+        n_targets=n_targets,
         attribution_jobs=_attribution_jobs(config, raw, elements, per_element, models, background_digests),
         **ablations,
         # Shuffles of equal backgrounds differ.
@@ -227,7 +245,7 @@ def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
 
 def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
     """A digest of each shard of elements by its label, in shards of about so many marginals."""
-    n_shards = shards_of(len(elements) * per_element, marginals)
+    n_shards = shard_count(len(elements) * per_element, marginals)
     return {
         label: short_digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
         for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
@@ -262,6 +280,7 @@ def _model_digest(config: Config, raw: dict[str, Any], model: str, placement: Pl
     placed = {**raw["placement"], "start": placement.start}
     settings = [raw["models"][model], raw["readouts"], placed, config.length]
     settings += [config.compute.dtype, config.compute.precision]
+    settings += [] if config.keep_effects == "all" else [config.keep_effects]
     files = model_files(config, model)
     files += [path for reference in model_callables(config, model) for path in package_files(reference)]
     return short_digest([__version__, json.dumps(settings, sort_keys=True), *map(sha256, files)])

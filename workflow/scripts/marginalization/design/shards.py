@@ -1,4 +1,8 @@
-"""Shards: equal ranges of ids, and of backgrounds, and the digests that the names of their jobs end in."""
+"""Shards: how elements and backgrounds are cut into them.
+
+As ids are spread evenly, element shards are equal ranges of ids; their number is a power of two, so that a few more
+elements do not change it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from ..store.paths import job_name, shard_label, shard_numbers
 ID_BITS = 64
 
 
-def shards_of(marginals: int, each: float) -> int:
-    """How many shards some marginals make, of about so many each: a power of two."""
-    return 2 ** max(0, math.ceil(math.log2(marginals / each)))
+def shard_count(n_marginals: float, marginals: float) -> int:
+    """Into how many shards so many marginals are cut, of about `marginals` each: a power of two."""
+    return 2 ** max(0, math.ceil(math.log2(n_marginals / marginals)))
 
 
 def element_ranges(element_ids: Sequence[str], n_shards: int) -> dict[str, slice]:

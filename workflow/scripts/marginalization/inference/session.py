@@ -18,7 +18,7 @@ import torch
 from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs
 from .cost import Cost
-from .incremental.engine import Incremental
+from .incremental.engine import FULL_BYTES, Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
 from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
 from .soundness.consistency import FaultError
@@ -103,6 +103,8 @@ class Session:
             self.inputs[0] = X.to(self.dtype)
             with cost.counting(self.model):
                 self._run_one(state)
+            most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
+            self.batch_size = cost.at_once(self.batch_size, X.new_empty(0, dtype=self.dtype).element_size(), most)
             reason = None if asked or cost.pays(marginals) else TOO_LITTLE
         if reason:
             level = logging.WARNING if asked else logging.INFO

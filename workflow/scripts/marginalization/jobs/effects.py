@@ -5,6 +5,7 @@ The rows of a file are sorted by element, strand, start, target and, of effects,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
+from ..config.targets import target_count
 from ..design.placement import Placed, changed_part
 from ..errors import InputError
 from ..inference.session import LOOK_AHEAD, session
@@ -23,9 +25,12 @@ from ..sequences.constructs import place_motif
 from ..sequences.letters import DNA
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale, effect
-from ..store.schemas import EFFECTS, PROFILE_SUMS
+from ..statistics.summary import summarize_models
+from ..store.schemas import EFFECTS, PROFILE_SUMS, STATISTICS, STATISTICS_OF_EFFECTS
 from .running import Outputs
 from .shard import RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
+
+logger = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 2**18
 """About how many rows a row group has in all background shards: what the merge holds of each model at a time."""
@@ -74,6 +79,25 @@ class Effects(Sink):
                 f"{self} is {y[i, j, t].item()} for {where(self.shard.backgrounds.iloc[j], placed[i])}, but its effect "
                 f"{self.scale.name} needs {self.scale.needs}"
             )
+
+
+class Statistics(Effects):
+    """The same, but of its effects the statistics over backgrounds alone, as the merge of effects has them."""
+
+    schema = STATISTICS_OF_EFFECTS
+
+    @property
+    def rows_each(self) -> int:
+        return 1
+
+    def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
+        for order in self.blocks(ROW_GROUP_ROWS // self.width):
+            # In float32 first, as the merge reads effects/.
+            y0, y = (values[..., order].float().double().numpy().transpose(0, 2, 1) for values in (before, after))
+            of_model = 1, -1, y.shape[2]
+            y0 = np.broadcast_to(y0, y.shape)
+            found = summarize_models(y0.reshape(of_model), y.reshape(of_model), self.scale)
+            yield order, {name: found[name] for name in STATISTICS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +149,12 @@ def run_effects(
         StoppedError: as `run_shard`.
     """
     scales = {name: readout.scale for name, readout in readouts_of(config).items()}
+    of_effects = Effects if config.keep_effects == "all" else Statistics
     sinks = [
-        ProfileSums(shard, key, path) if isinstance(key, Profile) else Effects(shard, key, path, scales[key])
+        ProfileSums(shard, key, path) if isinstance(key, Profile) else of_effects(shard, key, path, scales[key])
         for key, path in paths.items()
     ]
+    _tell_rows(sinks, shard, config)
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
     options: dict[str, Any] = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
@@ -143,3 +169,16 @@ def run_effects(
             return opened.after(place_motif(X, *changed_part(p), DNA) for p in shard.placed[done:])
 
         return run_shard(sinks, group, before, after, pieces, facts)
+
+
+def _tell_rows(sinks: Sequence[Sink], shard: Shard, config: Config) -> None:
+    """Warn of a job of more rows than asked, which the plan could not know of."""
+    n_targets = sum(len(sink.targets) for sink in sinks if isinstance(sink, Effects))
+    rows, most = len(shard.placed) * len(shard.backgrounds) * n_targets, config.shards.rows
+    if rows > 2 * most and target_count(config) is None:
+        logger.warning(
+            "a job of %s marginals of each of %s targets, which the config does not say the number of, is larger than "
+            "shards.rows (%s) would have it: name the targets, or set shards.marginals: %d",
+            *(f"{n:,}" for n in (rows // n_targets, n_targets, most)),
+            max(1, most // n_targets),
+        )

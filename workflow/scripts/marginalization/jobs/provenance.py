@@ -103,6 +103,6 @@ def wall_seconds(benchmark: Path) -> float | None:
     return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])
 
 
-def devices(results: Results, model: str, jobs: Iterable[str]) -> list[str]:
-    """The names of the devices that a model's jobs ran on, from the metadata of their effects."""
-    return sorted({read_facts(results.parts("effects", model, job=job)[0])["device"] for job in jobs})
+def devices(results: Results, dataset: str, model: str, jobs: Iterable[str]) -> list[str]:
+    """The names of the devices that a model's jobs ran on, from the metadata of what they kept of effects."""
+    return sorted({read_facts(results.parts(dataset, model, job=job)[0])["device"] for job in jobs})

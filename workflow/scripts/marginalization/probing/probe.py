@@ -14,6 +14,9 @@ from ..config.checks import model_callables, model_files, readouts_of
 from ..config.dependencies import noted_reads, package_files, relative
 from ..config.sections import Config, Readout
 from ..errors import InputError
+from ..inference.cost import held_for_one
+from ..inference.incremental.saving import memory_of
+from ..inference.prediction import as_dtype, evaluating
 from ..inference.soundness.consistency import FaultError, find_fault
 from ..inference.soundness.state import SEQUENCES
 from ..models.layouts import LettersLast
@@ -27,6 +30,11 @@ from .remedies import Trial, of_failure, of_fault
 
 logger = logging.getLogger(__name__)
 
+GIB = 2**30
+
+LONG = 2**17
+"""Bases from which on two sequences are run rather than three: each takes minutes, and GiB of memory."""
+
 
 def load_readout_model(config: Config, name: str) -> ReadoutModel:
     """A model of the config followed by the config's readouts."""
@@ -35,7 +43,7 @@ def load_readout_model(config: Config, name: str) -> ReadoutModel:
 
 
 def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Run a model on three random sequences of the backgrounds' length: together, again, and each alone.
+    """Run a model on three random sequences of the backgrounds' length, two long ones: together, again, each alone.
 
     Returns:
         JSON of `targets` (the names of each readout's, in the model's order), `profile_length` of each profile readout
@@ -50,11 +58,14 @@ def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | 
         model = load_readout_model(config, name)
     kept = [key for key, readout in model.readouts.items() if readout.profile and readout.profile.keep]
     model.readouts = {key: _with_profile(readout) for key, readout in model.readouts.items()}
-    letters = named_generator(config.seed, "probe").choice(list(DNA), (SEQUENCES, config.length))
+    n = SEQUENCES if config.length < LONG else 2
+    letters = named_generator(config.seed, "probe").choice(list(DNA), (n, config.length))
     X = one_hot_encode(["".join(row) for row in letters])
-    rows = torch.arange(SEQUENCES) % n_backgrounds
+    rows = torch.arange(n) % n_backgrounds
     args = [arg[rows] for arg in load_inputs(config.models[name], name, n_backgrounds)]
     trial = Trial(model, X, args, config.compute.dtype, device)
+    if config.length >= LONG:
+        _require_room(trial, f"config: models.{name}")
     y = _examined(trial, f"config: models.{name}")
     check_layouts(trial, config.placement.average_strands)
     _warn(y, name)
@@ -66,6 +77,22 @@ def probe(config: Config, name: str, n_backgrounds: int, device: torch.device | 
     }
 
 
+def _require_room(trial: Trial, place: str) -> None:
+    """Raise an InputError where a device has too little memory for the sequences of a trial, before they are run."""
+    X = trial.X.to(as_dtype(trial.dtype, trial.model))
+    with evaluating(trial.model, torch.device("cpu")):
+        each = held_for_one(trial.model, [X, *trial.args])
+    if each is None:
+        return
+    n, has = len(X), memory_of(torch.device(trial.device))
+    weights = sum(weight.numel() * weight.element_size() for weight in trial.model.parameters())
+    takes, of_weights, there = (f"{n_bytes / GIB:.1f}" for n_bytes in (each, weights, has))
+    told = f"a sequence of {X.shape[2]:,} bases takes {takes} GiB, beside {of_weights} for weights"
+    if n * each + weights > has:
+        raise InputError(f"{place}: {told}, and {trial.device} has {there}, too little for the {n} that are compared")
+    logger.info(told)
+
+
 def _known_files(config: Config, name: str) -> set[str]:
     """The files that the plan knows a model to be made of."""
     packages = (path for reference in model_callables(config, name) for path in package_files(reference))
@@ -75,15 +102,16 @@ def _known_files(config: Config, name: str) -> set[str]:
 def _examined(trial: Trial, place: str) -> dict[Key, torch.Tensor]:
     """What a model gives for the sequences of its trial, if it is a function of them."""
     rows: list[int] = []
+    n = len(trial.X)
 
     def run(chosen: Any) -> dict[Key, torch.Tensor]:
         rows[:] = chosen
         return trial.run(chosen)
 
     try:
-        y = run(range(SEQUENCES))
+        y = run(range(n))
         run([0])
-        if fault := find_fault(lambda chosen: list(run(chosen).values()), SEQUENCES, list(y.values())):
+        if fault := find_fault(lambda chosen: list(run(chosen).values()), n, list(y.values())):
             raise FaultError(fault)
     except FaultError as error:
         # The outer names are those of the modules that hold the model, for its readouts and its input's layout.
@@ -103,7 +131,7 @@ def _examined(trial: Trial, place: str) -> dict[Key, torch.Tensor]:
         if value.isnan().any():
             count = int(value.isnan().flatten(1).any(dim=1).sum())
             raise InputError(
-                f"{place} gives no number (NaN) in readout {readout_of(key)} for {count} of {SEQUENCES} "
+                f"{place} gives no number (NaN) in readout {readout_of(key)} for {count} of {n} "
                 f"random sequences of {trial.X.shape[2]} bases"
             )
     return y
@@ -128,7 +156,7 @@ def _warn(y: dict[Key, torch.Tensor], name: str) -> None:
             logger.warning(
                 "readouts.%s: models.%s gives the same for %d random sequences: does it have its weights, and does "
                 "it read its input?",
-                *(readout, name, SEQUENCES),
+                *(readout, name, len(value)),
             )
         if not value.isfinite().all():
             logger.warning(

@@ -47,6 +47,7 @@ def merge(snakemake: Any) -> None:
         placed = placed_table(elements, config.placement, config.length)
         made_from = facts(snakemake.config, snakemake.params.files, [*effects, *profiles])
         set_parts_aside(results, "effects", effects)
+        set_parts_aside(results, "statistics", effects)
         set_parts_aside(results, "profile_sums", profiles)
         merge_effects(
             parts_of(snakemake, config, effects, placed),
@@ -55,6 +56,7 @@ def merge(snakemake: Any) -> None:
             readouts_of(config),
             snakemake.output[0],
             made_from,
+            config.keep_effects,
         )
         if profiles:
             merge_profiles(
@@ -100,14 +102,14 @@ def differential(snakemake: Any) -> None:
 def provenance(snakemake: Any) -> None:
     """Write down what the screen was made from, and how."""
     with as_job(snakemake) as (results, _):
-        jobs = snakemake.params.jobs
+        jobs, kept = snakemake.params.jobs, Config.of(snakemake.config).effects_dataset
         counts = read_facts(snakemake.input.annotations)["counts"]
         found = {
             **read_facts(snakemake.input[0]),
             "config": snakemake.config,
             "command": os.environ["MARGINALIZATION_COMMAND"],
             "counts": {"backgrounds": read_facts(snakemake.input.backgrounds)["counts"], **counts},
-            "devices": {model: devices(results, model, of_model) for model, of_model in jobs.items()},
+            "devices": {model: devices(results, kept, model, of_model) for model, of_model in jobs.items()},
             "wall_seconds": {
                 model: {job: wall_seconds(results.benchmark("screen", model, job)) for job in of_model}
                 for model, of_model in jobs.items()

@@ -60,6 +60,21 @@ def summarize(before: np.ndarray, after: np.ndarray, scale: scales.Scale = scale
     }
 
 
+def summarize_models(before: np.ndarray, after: np.ndarray, scale: scales.Scale) -> dict[str, np.ndarray]:
+    """The statistics of a summary's rows, of the averaged predictions of the models of a group, or of one model's.
+
+    Args:
+        before, after: float64, shape (models, rows, n_backgrounds).
+        scale: of the effects.
+
+    Returns:
+        Arrays (rows,): those of `summarize` and of `agreement`.
+    """
+    found = summarize(before.mean(axis=0), after.mean(axis=0), scale)
+    means = scales.effect(before, after, scale).mean(axis=2)
+    return found | agreement(means - scale.neutral, found["effect_mean"] - scale.neutral)
+
+
 def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Means and how sure they are.
 

@@ -3,9 +3,9 @@
     results/<screen>/
         summary.parquet, elements.parquet ...               tables
         provenance.json, report.html, figures/              for people
-        effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so profile_sums/,
-                                                            attribution_sums/ of the jobs of `attribute`, and
-                                                            ablation_outputs/ of those of `ablate`
+        effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so statistics/ in its
+                                                            place, and profile_sums/; attribution_sums/ of the jobs
+                                                            of `attribute`, and ablation_outputs/ of `ablate`
         unfinished/<model>/<job>/<n>.safetensors            pieces of a job of `screen`; so unfinished_attributions/
                                                             and unfinished_ablations/
         models/<model>.json, rates/<model>.json             what the first look at a model found, and its rate
@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 RULES = {
     "effects": "screen",
+    "statistics": "screen",
     "profile_sums": "screen",
     "attribution_sums": "attribute",
     "ablation_outputs": "ablate",

@@ -167,6 +167,8 @@ STATISTICS = [
     "models_std",
     "n_models_agree",
 ]
+STATISTICS_OF_EFFECTS = pa.schema([*KEYS, *((statistic, pa.float64()) for statistic in STATISTICS)])
+"""What is kept in place of effects where the summary alone is asked for."""
 AMONG_ELEMENTS = [
     ("q_value", pa.float64()),
     ("rank", pa.int64()),

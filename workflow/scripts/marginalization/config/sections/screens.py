@@ -78,7 +78,10 @@ class Compute:
         "highest",
     )
     batch_size: int = key(
-        "Sequences in a batch of full forward passes.", 64, more="Halved where memory is short.", minimum=1
+        "Sequences in a batch of full forward passes.",
+        64,
+        more="Fewer where they would take more than 4 GiB (on a GPU 64), and halved where memory is short.",
+        minimum=1,
     )
     threads: int = key("CPU threads of each job that runs a model.", 1, minimum=1)
 
@@ -90,6 +93,13 @@ class Shards:
     backgrounds: int = key("At most this many backgrounds in a shard.", 1000, minimum=1)
     marginals: int = key(
         "About how many marginals (element x strand x start x background) a job computes.", 500000, minimum=1
+    )
+    rows: int = key(
+        "About how many rows of effects/ (a marginal of a target) a job writes at most.",
+        300_000_000,
+        more="They take 14 bytes at most, so this is 4 GB. Shards are cut by it where the config says how many targets "
+        "there are, by their names (`targets`), or by numbers of tracks whose positions are reduced (`channels`).",
+        minimum=1,
     )
     minutes: float | None = key(
         "In place of `marginals`, about how long a job runs; needs the rates that the target `measure` finds.",
@@ -149,6 +159,11 @@ class Config:
         more="See [Attributions](#attributions).",
         without="none",
     )
+    keep_effects: Literal["all", "summary"] = key(
+        "What is kept of effects: `all`, one for each background, or those statistics alone that the `summary` has.",
+        "all",
+        more="See [Wide readouts](#wide-readouts).",
+    )
     compute: Compute = key("How the models are run.", Compute(), more="See [Compute](#compute).", without="see below")
     shards: Shards = key(
         "How the work is cut into jobs, one for each (model, background shard, element shard).",
@@ -161,6 +176,11 @@ class Config:
     def of(cls, config: dict[str, Any]) -> Config:
         """A resolved config, as Snakemake and provenance.json have it."""
         return read(cls, config)
+
+    @property
+    def effects_dataset(self) -> str:
+        """Where what is kept of effects lies among the results."""
+        return "effects" if self.keep_effects == "all" else "statistics"
 
     @property
     def length(self) -> int:

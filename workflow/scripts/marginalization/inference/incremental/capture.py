@@ -18,6 +18,7 @@ from torch.fx import Node
 from ...models.outputs import leaves
 from .identity import identity
 from .rules.windows import Window
+from .saving import held_in_full
 from .simplify import simplify
 
 
@@ -42,6 +43,7 @@ class Captured(NamedTuple):
         outputs: those of its outputs.
         tree: an output tree of one row.
         programs: plans for the graph, by the window of their input.
+        held: how many bytes a full pass holds of one row, at the most.
     """
 
     module: nn.Module
@@ -49,6 +51,7 @@ class Captured(NamedTuple):
     outputs: list[Node]
     tree: Any
     programs: dict[Window, Any]
+    held: int
 
 
 _captured: WeakKeyDictionary[nn.Module, tuple[Any, Captured]] = WeakKeyDictionary()
@@ -91,7 +94,7 @@ def _capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
     nodes = [node for node in module.graph.nodes if node in wanted or node.op == "placeholder"]
     for node in nodes:
         node.meta["of_batch"] = node.op == "placeholder" or any(n.meta["of_batch"] for n in node.all_input_nodes)
-    return Captured(module, nodes, _flatten(output.args[0]), tree, {})
+    return Captured(module, nodes, _flatten(output.args[0]), tree, {}, held_in_full(nodes))
 
 
 def _exported(model: nn.Module, example: tuple[torch.Tensor, ...], shapes: Any) -> torch.export.ExportedProgram:

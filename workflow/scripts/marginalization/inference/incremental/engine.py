@@ -44,6 +44,9 @@ WORK_BYTES = {"cpu": 3 * 2**23, "cuda": 2**29}
 CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
 """How much may be kept of the backgrounds' activations."""
 
+FULL_BYTES = {"cpu": 2**32, "cuda": 2**36}
+"""How much a batch in full passes may hold, beside the weights; one row runs however much it holds."""
+
 PROGRAM_NODES = 2**15
 """How many nodes of the graph the programs that are kept may have in all; each takes about 2 KiB."""
 
@@ -62,7 +65,7 @@ class Incremental:
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[torch.Tensor], precision: str = "highest"):
-        self.module, self.nodes, self.outputs, self.tree, self.programs = captured(model, inputs)
+        self.module, self.nodes, self.outputs, self.tree, self.programs, self.held = captured(model, inputs)
         self.placeholders = [node for node in self.nodes if node.op == "placeholder"]
         self.values: dict[Node, Any] = {}
         self.made: dict[Node, torch.Tensor] = {}
@@ -143,6 +146,10 @@ class Incremental:
         """How many backgrounds to prepare at a time."""
         return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi)))
 
+    def full_at_once(self, batch_size: int) -> int:
+        """How many rows to run in full at a time."""
+        return max(1, min(batch_size, FULL_BYTES[self.device.type] // max(1, self.held)))
+
     def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
         """The outputs for all rows, as many at a time as may be."""
         n_rows = len(delta)
@@ -183,8 +190,9 @@ class Incremental:
         self.run.forget()
         ruled = {step.node for step in program.steps if step.rule is not None and step.parts is None}
         n = len(self.inputs[0]) if missing else 0
-        for first in range(0, n, self.batch_size):
-            batch = slice(first, min(first + self.batch_size, n))
+        at_once = self.full_at_once(self.batch_size)
+        for first in range(0, n, at_once):
+            batch = slice(first, min(first + at_once, n))
             self._run_backgrounds([x[batch] for x in self.inputs], missing, ruled, batch, n)
 
     def _missing(self, program: Program) -> dict[Node, Window | None]:

@@ -16,9 +16,11 @@ from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs
 from .capture import CaptureError
 from .engine import Incremental
-from .saving import saving
+from .saving import held_by_program, kept_of_background, memory_of, saving
 
 logger = logging.getLogger(__name__)
+
+GIB = 2**30
 
 GROUP_BYTES = 2**26
 """About how large the outputs of a group may be in incremental inference."""
@@ -64,6 +66,7 @@ def checked_engine(
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
     try:
         engine = Incremental(model, inputs, precision)
+        _require_room(engine, *next(iter(_windows(outermost[:1], X.shape[2]))))
         group = [*placements[: motifs_at_once(engine, inputs)], *outermost]
         chunk = next(_prepared(engine, inputs, _windows(group, X.shape[2]), batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
@@ -74,7 +77,9 @@ def checked_engine(
         return None
     n = len(X)
     constructed = torch.cat([constructs(X, outermost, i * n + row, i * n + row + 1) for i, row in enumerate(rows)])
-    after = model(constructed, *(x[rows] for x in inputs[1:]))
+    parts = torch.arange(len(rows)).split(engine.full_at_once(batch_size))
+    afters = [model(constructed[i], *(x[[rows[j] for j in i]] for x in inputs[1:])) for i in parts]
+    after = map_tree(lambda *ys: torch.cat(ys), *afters)
     largest = 0.0
     for background, *ours, reference in zip(*map(leaves, (before, one, other, after)), strict=True):
         # Of the finite ones; what is infinite or no number must be so in both.
@@ -93,6 +98,22 @@ def checked_engine(
         extra={"facts": {"incremental": True, **saved._asdict(), "largest_difference": largest}},
     )
     return engine
+
+
+def _require_room(engine: Incremental, lo: int, hi: int) -> None:
+    """Raise a CaptureError where even one motif in one background takes more memory than the device has.
+
+    What a larger model takes is told.
+    """
+    program, has = engine.program(lo, hi), memory_of(engine.device)
+    kept, of_row = kept_of_background(program), held_by_program(program)
+    takes = max(engine.held, of_row + kept)
+    of_background, of_kept, of_motif = (f"{n / GIB:.1f}" for n in (engine.held, kept, of_row))
+    told = f"{of_background} GiB to run a background, of which {of_kept} are kept, and {of_motif} to run a motif in it"
+    if takes > has:
+        raise CaptureError(f"it takes {told}, beside the weights, and {engine.device} has {has / GIB:.1f}")
+    if takes > GIB:
+        logger.info("memory beside the weights, about: %s", told)
 
 
 def finite(x: torch.Tensor) -> torch.Tensor:

@@ -1,18 +1,23 @@
-"""What a program saves of a full forward pass: multiplications and additions, counted operation by operation."""
+"""What a program saves of a full forward pass, counted operation by operation, and how much memory either takes."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-from collections.abc import Sequence
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch.fx import Node
 
-from .planner import Program, Step, of_one_row, size_of
+from .planner import Program, Step, last_uses, of_one_row, size_of
 from .rules.base import bound_arguments, is_size, overloads
 from .rules.products import letters_of
+from .rules.windows import Window
 
 TRANSPOSED = set(overloads("conv_transpose1d conv_transpose2d.input"))
 
@@ -86,3 +91,73 @@ def _module(node: Node) -> str:
     stack = list(node.meta.get("nn_module_stack", {}).values())
     path = stack[-1][0].removeprefix("model").lstrip(".") if stack else ""
     return path or "the model itself"
+
+
+def held_in_full(nodes: Sequence[Node]) -> int:
+    """How many bytes a full pass of a graph's nodes holds for one row, at the most; weights are not counted."""
+    return _most_held([(node, _bytes(node, None)) for node in nodes], last_uses(list(nodes)))
+
+
+def held_by_program(program: Program) -> int:
+    """How many bytes a program holds for one row at the most, with what it makes to take activations whole."""
+    sizes, made = [], {}
+    for step in program.steps:
+        sizes.append((step.node, _bytes(step.node, step.out)))
+        if step.is_whole:  # a difference is added to a copy of the background
+            made[step.node] = sum(_bytes(node, None) for node in step.inputs)
+    return _most_held(sizes, {step.node: step.last_use_of for step in program.steps}, made)
+
+
+def kept_of_background(program: Program) -> int:
+    """How many bytes are kept of a background for a program."""
+    return sum(_bytes(node, window) for node, window in program.reads.items())
+
+
+def _most_held(
+    sizes: Sequence[tuple[Node, int]], dropped: Mapping[Node, Sequence[Node]], made: Mapping[Node, int] | None = None
+) -> int:
+    """The most bytes that are held at a time, of nodes one after the other, some of which make others to work on."""
+    held = most = 0
+    own: dict[Node, Node] = {}  # whose memory a node's values lie in
+    users: dict[Node, int] = {}
+    size_of_own: dict[Node, int] = {}
+    for node, n_bytes in sizes:
+        owner = own[node] = own.get(node.all_input_nodes[0], node) if _is_view(node) else node
+        users[owner] = users.get(owner, 0) + 1
+        if owner is node:
+            size_of_own[node] = n_bytes
+            held += n_bytes
+        most = max(most, held + (made or {}).get(node, 0))
+        for used in dropped[node]:
+            if used in own:
+                users[own[used]] -= 1
+                held -= 0 if users[own[used]] else size_of_own[own[used]]
+    return most
+
+
+def _is_view(node: Node) -> bool:
+    """Whether an operation gives its first input's memory: a view of it, or an item of what it gave."""
+    returns = getattr(getattr(node.target, "_schema", None), "returns", ())
+    of_memory = any(value.alias_info is not None for value in returns) or node.target is operator.getitem
+    return of_memory and bool(node.all_input_nodes)
+
+
+def _bytes(node: Node, window: Window | None) -> int:
+    """Of a node's values for one row; of weights, which are there anyway, none."""
+    value = node.meta.get("val")
+    if not node.meta.get("of_batch"):
+        return 0
+    if isinstance(value, torch.Tensor):
+        return size_of(node, window) * value.element_size()
+    return 0
+
+
+def memory_of(device: torch.device) -> int:
+    """How many bytes a device has, or on a CPU this process may have, whatever else runs there."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # there is none, or no limit
+            found.append(int(Path(path).read_text()))
+    return min(n for n in found if n > 0)

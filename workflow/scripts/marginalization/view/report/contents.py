@@ -84,6 +84,7 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "folder": str(screen.results),
         "shown": len(screen.shown.elements),
         "detailed": screen.shown.amounts.detailed,
+        "kept": config.keep_effects == "all",
         "partitioning": PARTITIONS_CODE if has_number_names(config) else None,
         "n_views": screen.shown.n_views,
         "own": screen.shown.amounts.own,

@@ -237,7 +237,9 @@ function fill() {
     `import pandas as pd\n${facts.partitioning ? "import pyarrow as pa, pyarrow.dataset as ds\n" : ""}\n` +
     `summary = pd.read_parquet("${facts.folder}/summary.parquet", ${where})\n` +
     `summary[(summary.model == "${model}") & (summary.readout == "${readout}") & (summary.target == ${JSON.stringify(target)})]\n\n` +
-    `effects = pd.read_parquet("${facts.folder}/effects", ${where}${facts.partitioning ? `, partitioning=${facts.partitioning}` : ""})  # a row for each background`;
+    (facts.kept
+      ? `effects = pd.read_parquet("${facts.folder}/effects", ${where}${facts.partitioning ? `, partitioning=${facts.partitioning}` : ""})  # a row for each background`
+      : "# The effects of each background were not kept (keep_effects: summary).");
 }
 byId("element-view").addEventListener("change", fill);
 dialog.addEventListener("close", () => history.replaceState(null, "", "#elements"));

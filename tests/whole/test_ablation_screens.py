@@ -1,0 +1,60 @@
+"""Whole runs with ablations, beside a screen that is finished."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from brute_force import WEIGHTS
+from lab_folder import make_config
+from workflows import jobs, run, snakemake
+
+SECTION = {"annotations": [{"file": "hits.bed", "genome": "genome.fa"}], "by": "A" * 8, "elsewhere": 4, "within": None}
+
+
+def with_ablations(**changes):
+    config = make_config()
+    config["elements"]["ablations"] = {**SECTION, **changes}
+    return config
+
+
+@pytest.fixture(scope="module")
+def ablated(finished, tmp_path_factory):
+    """A copy of the finished screen with ablations, and what was run for them."""
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("ablations") / "lab")
+    hits = [f"chr1\t{100 + 60 * i}\t{106 + 60 * i}\tsite{i % 2}\t0\t+\n" for i in range(20)]
+    (folder / "hits.bed").write_text("".join(hits))
+    return folder, jobs(run(folder, with_ablations()))
+
+
+def test_shards_that_are_done_stay(finished, ablated):
+    folder, counts = ablated
+    assert "screen" not in counts
+    assert {rule: counts[rule] for rule in ("instances", "ablate", "ablations", "report")} == {
+        **{"instances": 1, "ablate": 1, "ablations": 1, "report": 1}
+    }
+    assert "Nothing to be done" in run(folder, with_ablations())
+    assert "Needed where they are" in (folder / "results/known/report.html").read_text()
+    summaries = [pd.read_parquet(of / "results/known/summary.parquet") for of in (finished, folder)]
+    pd.testing.assert_frame_equal(*summaries)
+
+
+def test_the_numbers_are_known(ablated):
+    """The model adds up the weights of the letters of either half, so each half of what is replaced counts for one."""
+    results = ablated[0] / "results/known"
+    genome = (ablated[0] / "genome.fa").read_text().split("\n")[1]
+    each = pd.read_parquet(results / "ablations.parquet").astype({"target": str})
+    for row in each.itertuples():
+        replaced = genome[row.start : row.end]
+        own = replaced[:4] if row.target == each["target"].min() else replaced[4:]
+        expected = sum(WEIGHTS["A"] - WEIGHTS[letter] for letter in own)
+        assert row.effect_mean == pytest.approx(expected, abs=1e-4)
+    assert len(each) == 40
+    over = pd.read_parquet(results / "ablations_summary.parquet")
+    assert over["n_instances"].tolist() == [10] * 4
+
+
+def test_what_does_not_fit_is_told_before_any_job(ablated):
+    done = snakemake(ablated[0], with_ablations(elsewhere=50))
+    assert done.returncode == 1
+    assert "beside it, of the 50 that it is to be compared with" in done.stdout
+    assert "Traceback" not in done.stdout
