@@ -171,6 +171,17 @@ def test_a_stream_of_many_groups(small_memory, monkeypatch):
     assert_same(torch.cat(ours), torch.cat(list(stream_motifs(model, X, placed, incremental=False, **options))))
 
 
+@pytest.mark.parametrize("work_bytes", [2**12, 2**23])
+def test_a_scan_through_more_backgrounds_than_run_at_a_time(work_bytes, monkeypatch):
+    """From the first position to the last, a motif for all backgrounds, and one for each."""
+    monkeypatch.setitem(WORK_BYTES, "cpu", work_bytes)
+    model, X = Tower(3).double().eval(), random_backgrounds(40, 90)
+    placed = [place for start in range(86) for place in (("ACGT", start), (X[:, :, start : start + 4].flip(0), start))]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
+    assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
+
+
 def random_backgrounds(n, length, seed=0):
     codes = torch.randint(0, 4, (n, length), generator=torch.Generator().manual_seed(seed))
     return nn.functional.one_hot(codes, 4).mT.double()

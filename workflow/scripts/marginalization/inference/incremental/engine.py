@@ -139,18 +139,26 @@ class Incremental:
         """How many backgrounds to prepare at a time."""
         return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi)))
 
+    def batches(self, lo: int, hi: int, n: int) -> list[slice]:
+        """Which of n backgrounds run at a time: what is made of these for one motif is there for the next."""
+        return self._batches(self.program(lo, hi), n)
+
     def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
         """The outputs for all rows, as many at a time as may be."""
-        n_rows = len(delta)
         if program.size is None:
             return self.run.outputs(program, delta, rows)
-        n_batches = min(n_rows, -(-n_rows * program.size * self.itemsize // self.work_bytes))
-        bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
         parts = []
-        for first, last in itertools.pairwise(bounds):
-            own = rows if rows.stop - rows.start == 1 else slice(rows.start + first, rows.start + last)
-            parts.append(self.run.outputs(program, delta[first:last], own))
+        for batch in self._batches(program, len(delta)):
+            own = rows if rows.stop - rows.start == 1 else slice(rows.start + batch.start, rows.start + batch.stop)
+            parts.append(self.run.outputs(program, delta[batch], own))
         return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _batches(self, program: Program, n_rows: int) -> list[slice]:
+        """Which rows run at a time."""
+        if program.size is None:
+            return [slice(0, n_rows)]
+        n_batches = min(n_rows, -(-n_rows * program.size * self.itemsize // self.work_bytes))
+        return [slice(*bounds) for bounds in itertools.pairwise(n_rows * i // n_batches for i in range(n_batches + 1))]
 
     # The backgrounds.
 
