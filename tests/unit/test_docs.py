@@ -93,7 +93,7 @@ def test_the_longest_call_is_as_architecture_tells(monkeypatch):
 def test_the_version_is_one_everywhere():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
-    newest = re.search(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
+    newest = re.search(r"^## (\d\S*)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
     workflow = re.search(
         r'^VERSION = "(.+?)"', (PROJECT / "workflow/rules/common.smk").read_text(), re.MULTILINE
     ).group(1)

@@ -203,11 +203,10 @@ class OfEveryPlace(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv1d(4, 4, 3)
-        self.gru = nn.GRU(4, 3, batch_first=True)
 
     def forward(self, X):
         h = self.conv(X).relu()
-        return h, self.gru(h.mT)[0]
+        return h, h.cumsum(2).sigmoid()
 
 
 def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
