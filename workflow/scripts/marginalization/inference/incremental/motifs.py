@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from ...models.outputs import leaves, map_tree
-from ...sequences.constructs import Placement, constructs
+from ...sequences.constructs import Placement, constructs, distinct, of_each
 from .capture import CaptureError
 from .engine import Incremental
 from .saving import saving
@@ -65,7 +65,7 @@ def checked_engine(
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
     try:
         engine = Incremental(model, inputs, precision)
-        group = [*outermost, *placements[: motifs_at_once(engine, inputs)]]
+        group = [*outermost, *distinct(placements[: motifs_at_once(engine, inputs)])[0]]
         members = _windows(group, X)
         windows = [next(window for window, which in members.items() if i in which) for i in range(2)]
         chunk = next(_prepared(engine, inputs, members, batch_size))
@@ -125,7 +125,8 @@ def run_backgrounds(
 ) -> Any:
     """The output tree of the backgrounds, (n_backgrounds, ...), on the CPU; what a group reads of them is kept."""
     parts = []
-    for _ in _prepared(engine, inputs, _windows(group, inputs[0]), batch_size):
+    once, _ = distinct(group)
+    for _ in _prepared(engine, inputs, _windows(once, inputs[0]), batch_size):
         y = engine.before()
         parts.append(map_tree(lambda t: t.cpu(), y if func is None else func(y)))
     return map_tree(lambda *ys: torch.cat(ys), *parts)
@@ -138,19 +139,23 @@ def run_group(
     func: Callable[[Any], Any] | None,
     batch_size: int,
 ) -> Any:
-    """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference."""
+    """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference.
+
+    Equal placements are computed once: copies of an element, and both strands of a palindrome.
+    """
     X = inputs[0]
-    members = _windows(group, X)
+    once, of_group = distinct(group)
+    members = _windows(once, X)
     whole: Any = None
     for chunk in _prepared(engine, inputs, members, batch_size):
         for window, which in members.items():
-            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [group[i] for i in which]):
+            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [once[i] for i in which]):
                 y = y if func is None else func(y)
                 if whole is None:
-                    whole = map_tree(lambda t: t.new_empty((len(group), len(X), *t.shape[1:])), y)
+                    whole = map_tree(lambda t: t.new_empty((len(once), len(X), *t.shape[1:])), y)
                 place = (torch.tensor(which, device=X.device)[rows], backgrounds)
                 map_tree(lambda target, part, place=place: target.index_put_(place, part), whole, y)
-    return whole
+    return map_tree(lambda t: of_each(t, of_group), whole)
 
 
 def _prepared(
