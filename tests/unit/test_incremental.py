@@ -323,6 +323,22 @@ def test_precision_is_of_the_differences():
             assert (y - reference).abs().max() < most * effect
 
 
+class Reading(nn.GRU):
+    """A recurrent layer alone, of which only what it gives at each position is returned."""
+
+    def forward(self, X):
+        return super().forward(X.mT)[0].mT
+
+
+def test_values_are_multiplied_as_precisely_as_ever():
+    """Of a layer that reads values, not differences."""
+    torch.manual_seed(0)
+    model, X, placed = Reading(4, 64, batch_first=True).eval(), random_backgrounds(2, 20).float(), [("ACGT", 8)]
+    options = {"incremental": True, "device": "cpu"}
+    precise, other = (joined(stream_motifs(model, X, placed, precision=p, **options)) for p in ("highest", "medium"))
+    assert torch.equal(precise[0], other[0])
+
+
 def test_outputs_that_are_no_numbers_do_not_upset_the_check(caplog):
     class Logarithms(nn.Module):
         def forward(self, X):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -143,6 +143,10 @@ class Rule(Operation):
     def read_whole(self) -> Node:
         """The one of which `collapse` asks for the backgrounds' activation, whole."""
         return self.node
+
+    def multiplies_values(self, inputs: Collection[Node]) -> bool:
+        """Whether `apply` multiplies values, not only differences: as precisely as full passes do."""
+        return False
 
     def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
         """What the difference of an input, laid out in memory as `like` is, is to be added to before anything else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self
 
 import torch
@@ -60,6 +60,9 @@ class Recurrent(Rule):
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return [(self.node, out), (self.source, out._replace(lo=0))]
+
+    def multiplies_values(self, inputs: Collection[Node]) -> bool:
+        return True
 
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
