@@ -1,18 +1,21 @@
 """Time marginals and edits, side by side with tangermeme in one process, and take the memory of streams.
 
-    python tests/benchmark/marginals.py [--full]
+    python tests/benchmark/marginals.py [--full] [--only NETWORK] [--rates]
 
 For each network: medians over pairs of runs of the time per marginal (element x background) by tangermeme and by
 `marginalize_motifs`, their ratio, their operations (counted by PyTorch), and how far the effects of either are from the
 same in float64, as a share of the largest effect, ours also with `precision="medium"` and, in full, with
-`dtype="bfloat16"`. Then, each in a process of its own, a first call of few motifs and the next by either, and the peak
-memory of a stream of elements and by how much it grows when there are ten times as many. Then how long whole screens
-take by these times, and the time of saturation mutagenesis, against tangermeme's with `fast=True`. All times are CPU
-seconds of one thread, as threads that wait for one another spin on a busy machine.
+`dtype="bfloat16"`. Then how many operations a second ours makes, beside a matrix product on the same thread, and how
+many times as fast two threads are by the clock, which tells nothing on a busy machine. Then, each in a process of its
+own, a first call of few motifs and the next by either, and the peak memory of a stream of elements and by how much it
+grows when there are ten times as many. Then how long whole screens take by these times, and the time of saturation
+mutagenesis, against tangermeme's with `fast=True`. All times are CPU seconds of one thread but for those of two, as
+threads that wait for one another spin on a busy machine.
 """
 
 import argparse
 import statistics
+import time
 
 import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
@@ -35,6 +38,9 @@ GOALS = {
     "Enformer in small": 1.9,
 }
 
+
+FLOORS = {"BPNet 64 x 8": 0.6, "ChromBPNet 512 x 8": 0.6, "Basset": 0.35, "DeepSTARR": 0.35}
+"""Goals for the operations a second, as a share of a matrix product's."""
 
 METHODS = "tangermeme", "ours"
 
@@ -94,18 +100,62 @@ def compare(name, n_backgrounds, n_motifs, n_reference, pairs):
     with FlopCounterMode(display=False) as counted:
         marginalize(network, X.float(), motifs[0], device="cpu")
     flops_reference = counted.get_total_flops() / n_backgrounds
-    inputs, placements = [X.float()], [place_motif(X, motif, None, "ACGT") for motif in motifs[:64]]
-    with torch.no_grad():
-        engine = checked_engine(network, inputs, placements[:2], 32)
-        with FlopCounterMode(display=False) as counted:
-            run_group(engine, inputs, placements, None, 32)
-        passes = counted.get_total_flops()
-        with FlopCounterMode(display=False) as counted:
-            run_group(engine, inputs, placements, None, 32)  # the backgrounds are there now
-    once = passes - counted.get_total_flops()
-    flops_ours = counted.get_total_flops() / (64 * n_backgrounds) + once / (n_motifs * n_backgrounds)
+    run = running(network, X, motifs[:64])
+    once, each = flops_of(run), flops_of(run)  # the backgrounds are there now
+    flops_ours = each / (64 * n_backgrounds) + (once - each) / (n_motifs * n_backgrounds)
     t_reference, t_ours = (statistics.median(column) for column in zip(*times, strict=True))
     return statistics.median(ratios), t_reference, t_ours, flops_reference, flops_ours, *errors
+
+
+def running(network, X, motifs):
+    """A function that runs a group of motifs through a captured network; at first the backgrounds too."""
+    inputs, placements = [X.float()], [place_motif(X, motif, None, "ACGT") for motif in motifs]
+
+    @torch.no_grad()
+    def run():
+        return run_group(engine, inputs, placements, None, 32)
+
+    with torch.no_grad():
+        engine = checked_engine(network, inputs, placements[:2], 32)
+    return run
+
+
+def flops_of(function):
+    with FlopCounterMode(display=False) as counted:
+        function()
+    return counted.get_total_flops()
+
+
+def fastest(function, clock, repeats=5):
+    """Seconds of the fastest of some runs."""
+    times = []
+    for _ in range(repeats):
+        begin = clock()
+        function()
+        times.append(clock() - begin)
+    return min(times)
+
+
+def matrix_rate(n=2048, channels=512):
+    """Operations a second of a matrix product, of positions x channels with channels x channels, on this thread."""
+    x, weight = torch.randn(n, channels), torch.randn(channels, channels)
+    return 2 * n * channels**2 / fastest(lambda: torch.mm(x, weight), time.process_time, 50)
+
+
+def rates(name):
+    """A row: GFLOP/s of groups of motifs, of a matrix product, the share, its goal, and two threads against one."""
+    network, length = make(name)
+    n_backgrounds, n_motifs = (2, 48) if name.startswith("ChromBPNet") else (8, 256)
+    X = one_hot_encode(sequences(n_backgrounds, length, "background"))
+    run = running(network, X, sequences(n_motifs, 12, "motif"))
+    run()
+    rate, machine = flops_of(run) / fastest(run, time.process_time), matrix_rate()
+    one = fastest(run, time.perf_counter)
+    torch.set_num_threads(2)
+    two = fastest(run, time.perf_counter)
+    torch.set_num_threads(1)
+    goal = f"{FLOORS[name]:.0%}" if name in FLOORS else ""
+    return [f"{rate / 1e9:.1f}", f"{machine / 1e9:.1f}", f"{rate / machine:.0%}", goal, f"{one / two:.2f} x", "1.7 x"]
 
 
 def compare_edits(n_sequences, width):
@@ -140,15 +190,26 @@ def print_row(name, figures):
     print(f"{name:22}", *(f"{figure:>10}" for figure in figures), flush=True)
 
 
+def print_rates(names):
+    print("GFLOP/s of groups of motifs, beside a matrix product's, and how many times as fast two threads are")
+    print_row("network", ["GFLOP/s", "product", "share", "goal", "2 threads", "goal"])
+    for name in names:
+        print_row(name, rates(name))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="more motifs, backgrounds, pairs and elements")
     parser.add_argument("--only", help="one network of the table")
+    parser.add_argument("--rates", action="store_true", help="the operations a second alone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    names = [arguments.only] if arguments.only else list(NETWORKS)
+    if arguments.rates:
+        print_rates(names)
+        return
     columns = ["tangermeme", "ours", "ratio", "goal", "MFLOP", "ours", "error", "ours", "medium", "bfloat16"]
     print_row("network", columns)
-    names = [arguments.only] if arguments.only else list(NETWORKS)
     seconds = {}
     for name in names:
         large = name.startswith("ChromBPNet")
@@ -167,6 +228,8 @@ def main():
         ]
         figures += [f"{flops / 1e6:.1f}", f"{flops_ours / 1e6:.1f}", *(f"{error:.0e}" for error in errors)]
         print_row(name, figures)
+    print()
+    print_rates(names)
     print("\neach in a process of its own: its first call, and the next")
     print_row("network", ["motifs x b", "tangermeme", "ours", "ratio", "tangermeme", "ours", "ratio"])
     for name in names:

@@ -371,6 +371,16 @@ def attention(draw, shape, args):
     return Layer(function, *modules, weight=bias)
 
 
+def reading(draw, shape, args):
+    """Recurrent layers of any kind, number and directions, along a few positions, for capturing each takes its time."""
+    kind = draw(st.sampled_from([nn.LSTM, nn.GRU, nn.RNN]))
+    options = {"num_layers": draw(st.integers(1, 2)), "bidirectional": draw(st.booleans()), "bias": draw(st.booleans())}
+    if kind is nn.RNN:
+        options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    module = _randomized(draw, kind(shape[0], draw(st.integers(1, 3)), batch_first=True, **options))
+    return Layer(lambda layer, x, *args: layer.inner[0](x[:, :, -8:].mT)[0].mT, module)
+
+
 def taken(draw, shape, args):
     """A few positions, as a readout takes them."""
     start = draw(st.integers(0, shape[1] - 1))
@@ -597,7 +607,18 @@ def further_input(draw, shape, args):
 
 LAYERS = [convolution, wide_convolution, convolution_2d, normalization, activation, learned_activation, gate, pool]
 LAYERS += [adaptive_pool, crop, padding, movement, scale, excitation, softmax, over_channels, dense, further_input]
-LAYERS += [attention, taken, picks, product, mask, stacked, transposed_convolution, backend_convolution, upsampling]
+LAYERS += [
+    attention,
+    reading,
+    taken,
+    picks,
+    product,
+    mask,
+    stacked,
+    transposed_convolution,
+    backend_convolution,
+    upsampling,
+]
 LAYERS += [stretches, running_means, convolution, activation, pool, crop]
 
 

@@ -81,6 +81,22 @@ def test_a_model_is_captured_once(captures):
     assert len(captures) == 3
 
 
+def test_a_recurrent_model_is_captured_once(captures):
+    """It holds weak references to its weights."""
+
+    class Reading(nn.LSTM):
+        def forward(self, X):
+            return super().forward(X)[0]
+
+    model = nn.Sequential(nn.Conv1d(4, 6, 5), Reading(36, 3, batch_first=True)).eval()
+    for n in (1, 1, 2):
+        if n == 2:
+            with torch.no_grad():
+                model[1].weight_hh_l0.mul_(1.0005)
+        marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+        assert len(captures) == n
+
+
 def write_weights(model):
     with torch.no_grad():
         model.conv.weight.mul_(1.0005)

@@ -171,6 +171,17 @@ def test_a_stream_of_many_groups(small_memory, monkeypatch):
     assert_same(torch.cat(ours), torch.cat(list(stream_motifs(model, X, placed, incremental=False, **options))))
 
 
+@pytest.mark.parametrize("work_bytes", [2**12, 2**23])
+def test_a_scan_through_more_backgrounds_than_run_at_a_time(work_bytes, monkeypatch):
+    """From the first position to the last, a motif for all backgrounds, and one for each."""
+    monkeypatch.setitem(WORK_BYTES, "cpu", work_bytes)
+    model, X = Tower(3).double().eval(), random_backgrounds(40, 90)
+    placed = [place for start in range(86) for place in (("ACGT", start), (X[:, :, start : start + 4].flip(0), start))]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
+    assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
+
+
 def random_backgrounds(n, length, seed=0):
     codes = torch.randint(0, 4, (n, length), generator=torch.Generator().manual_seed(seed))
     return nn.functional.one_hot(codes, 4).mT.double()
@@ -192,11 +203,10 @@ class OfEveryPlace(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv1d(4, 4, 3)
-        self.gru = nn.GRU(4, 3, batch_first=True)
 
     def forward(self, X):
         h = self.conv(X).relu()
-        return h, self.gru(h.mT)[0]
+        return h, h.cumsum(2).sigmoid()
 
 
 def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
@@ -311,6 +321,22 @@ def test_precision_is_of_the_differences():
         for y, reference, background in zip(ours, exact, before, strict=True):
             effect = (reference - background).abs().max()
             assert (y - reference).abs().max() < most * effect
+
+
+class Reading(nn.GRU):
+    """A recurrent layer alone, of which only what it gives at each position is returned."""
+
+    def forward(self, X):
+        return super().forward(X.mT)[0].mT
+
+
+def test_values_are_multiplied_as_precisely_as_ever():
+    """Of a layer that reads values, not differences."""
+    torch.manual_seed(0)
+    model, X, placed = Reading(4, 64, batch_first=True).eval(), random_backgrounds(2, 20).float(), [("ACGT", 8)]
+    options = {"incremental": True, "device": "cpu"}
+    precise, other = (joined(stream_motifs(model, X, placed, precision=p, **options)) for p in ("highest", "medium"))
+    assert torch.equal(precise[0], other[0])
 
 
 def test_outputs_that_are_no_numbers_do_not_upset_the_check(caplog):

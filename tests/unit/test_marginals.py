@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import marginalize, marginalize_annotations, marginalize_motifs, stream_motifs
+from marginalization.inference.incremental.execution import Run
 from marginalization.sequences.onehot import one_hot_encode
 from toy_models import Composition, Convolution, Lookup, Positions, Scaled, TwoHeads
 
@@ -236,8 +237,36 @@ def test_batches_span_motifs():
         sizes.append(len(X))
         return X.sum(-1)
 
-    marginalize_motifs(model, X, ["A", "CC", "G", "TT", "A"], batch_size=4)
+    marginalize_motifs(model, X, ["A", "CC", "G", "TT", "C"], batch_size=4)
     assert sizes == [3, 4, 4, 4, 3]
+
+
+PALINDROMES = [("GAATTC", 2), ("TTT", 2), ("GAATTC", 2), ("GAATTC", 3), ("TTT", 2), ("GNATTC", 2)]
+"""An element on both strands, which is its own reverse complement, among others; 4 of these 6 are different."""
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_equal_placements_are_computed_once(n):
+    model = Counting()
+    own = X[:n].flip(0)[:, :, 4:6]  # a motif for each background
+    others = [(own, 1), (own.clone(), 1), (own[:, [1, 0, 2, 3]], 1)]
+    for placements, different in ((PALINDROMES, 4), (others, 2)):
+        model.seen = 0
+        y = torch.cat(list(stream_motifs(model, X[:n], placements, incremental=False)))
+        assert model.seen == different * n
+        for found, placement in zip(y, placements, strict=True):
+            assert torch.equal(found, marginalize(Composition(), X[:n], *placement).y_after)
+
+
+def test_equal_placements_are_computed_once_incrementally(monkeypatch):
+    rows, right = [], Run.outputs
+    monkeypatch.setattr(Run, "outputs", lambda run, *given: rows.append(len(given[1])) or right(run, *given))
+    model = torch.nn.Sequential(torch.nn.Conv1d(4, 3, 3), torch.nn.ReLU()).double()
+    y = torch.cat(list(stream_motifs(model, X, PALINDROMES, incremental=True)))
+    assert sum(rows) == 2 + 4 * 3  # the check takes two
+    assert torch.equal(y[0], y[2])
+    assert torch.equal(y[1], y[4])
+    torch.testing.assert_close(y, torch.cat(list(stream_motifs(model, X, PALINDROMES, incremental=False))))
 
 
 def test_streaming_takes_motifs_as_they_come():

@@ -9,6 +9,8 @@ from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.incremental.registry import RULES
 from marginalization.inference.incremental.rules.base import aten, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
+from marginalization.inference.incremental.rules.recurrent import Recurrent
+from marginalization.inference.incremental.rules.windows import Window
 from marginalization.inference.incremental.simplify import SYNONYMS
 from random_networks import ACTIVATIONS, Layer, of_module, simple
 from test_incremental import assert_full, random_backgrounds
@@ -251,9 +253,43 @@ def test_reductions_have_rules_and_are_whole_from_there():
     assert not engine.program(20, 24).windows.keys() & set(engine.outputs)
 
 
-def test_a_recurrent_tail_is_whole():
-    model = nn.Sequential(conv(4, 4, 3, padding=1), nn.ReLU(), simple(lambda x: x.mT), nn.GRU(4, 3, batch_first=True))
-    engine = engine_of(nn.Sequential(*model, simple(lambda y: y[0])))
+class Reading(nn.Module):
+    """A recurrent layer on an activation, of whose outputs one is taken."""
+
+    def __init__(self, kind, taken=0, **options):
+        super().__init__()
+        self.first, self.layer, self.taken = conv(4, 4, 3, padding=1), kind(4, 3, **options), taken
+
+    def forward(self, X):
+        return self.layer(self.first(X).relu().mT)[self.taken]
+
+
+READING = {
+    "LSTM": (nn.LSTM, {}),
+    "GRU of two layers": (nn.GRU, {"num_layers": 2}),
+    "without biases": (nn.GRU, {"bias": False}),
+    "tanh": (nn.RNN, {}),
+    "ReLU": (nn.RNN, {"nonlinearity": "relu"}),
+}
+
+
+@pytest.mark.parametrize("name", READING)
+def test_what_is_read_differs_from_the_first_position_on(name):
+    kind, options = READING[name]
+    engine = engine_of(Reading(kind, batch_first=True, **options), 26)
+    assert without_rule(engine) == []
+    assert engine.program(20, 24).windows[engine.outputs[0]] == Window(1, 19, 26)
+
+
+def test_of_two_directions_one_reads_on_and_the_other_back():
+    engine = engine_of(Reading(nn.LSTM, batch_first=True, bidirectional=True), 26)
+    assert without_rule(engine) == []
+    read = [step for step in engine.program(20, 24).steps if isinstance(step.rule, Recurrent)]
+    assert [(step.out.lo, step.out.hi) for step in read] == [(19, 26), (1, 26)]
+
+
+def test_a_state_is_whole():
+    engine = engine_of(Reading(nn.GRU, 1, batch_first=True), 26)
     assert without_rule(engine) == ["zeros.default", "gru.input", "<built-in function getitem>"]
     assert windows(engine)[:3] == [(19, 25)] * 3
 

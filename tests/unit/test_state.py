@@ -18,7 +18,7 @@ from torch import nn
 from toy_models import Composition, Positions, Tower
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGTGG"])
-MOTIFS = ["TTT"] * 6
+MOTIFS = ["TTT", "TTA", "TAT", "ATT", "TTG", "TGT"]
 
 CALLS = {
     "predict": lambda model, **options: predict(model, X, **options),

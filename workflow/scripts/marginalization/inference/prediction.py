@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 64
 
 CPU_POSITIONS = 2**13
-"""About how many positions of sequences run at once on a CPU: a BPNet takes half the time for each of 4 sequences of
-2,114 bases that it takes for each of 64, whose activations are larger than the cache."""
+"""About how many positions of sequences run at once on a CPU, for the same reason as `engine.FULL_BYTES`, where nothing
+is known of the model."""
 
 
 class Options(TypedDict, total=False):

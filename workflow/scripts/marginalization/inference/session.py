@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..models.outputs import as_callable, leaves, map_tree, row_count
-from ..sequences.constructs import Placement, constructs
+from ..sequences.constructs import Placement, constructs, distinct, of_each
 from .cost import Cost
 from .incremental.engine import FULL_BYTES, Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
@@ -189,11 +189,12 @@ class Session:
         """Full forward passes, in batches that span motifs."""
         X, *args = self.inputs
         n = len(X)
-        sizes: list[int] = []
+        sizes: list[tuple[int, list[int]]] = []
 
         def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
-            while group := list(islice(placed, max(1, self.batch_size * BATCHES_PER_GROUP // n))):
-                sizes.append(len(group))
+            while some := list(islice(placed, max(1, self.batch_size * BATCHES_PER_GROUP // n))):
+                group, which = distinct(some)
+                sizes.append((len(group), which))
                 for first in range(0, len(group) * n, self.batch_size):
                     last = min(first + self.batch_size, len(group) * n)
                     rows = torch.arange(first, last, device=X.device) % n
@@ -204,9 +205,10 @@ class Session:
         for y in predict_batches(self.model, batches(), func=self.func, dtype=self.dtype, device=X.device):
             parts.append(y)
             in_parts += row_count(y)
-            if in_parts == sizes[0] * n:
-                shape = (sizes.pop(0), n)
-                yield map_tree(lambda *ys, shape=shape: torch.cat(ys).unflatten(0, shape), *parts)
+            if in_parts == sizes[0][0] * n:
+                size, which = sizes.pop(0)
+                whole = map_tree(lambda *ys, size=size: torch.cat(ys).unflatten(0, (size, n)), *parts)
+                yield map_tree(lambda t, which=which: of_each(t, which), whole)
                 parts, in_parts = [], 0
 
 

@@ -19,6 +19,25 @@ def place_motif(X: torch.Tensor, motif: torch.Tensor | str, start: int | None, a
     return motif, resolve_start(X.shape[-1], motif.shape[-1], start)
 
 
+def distinct(placements: Sequence[Placement]) -> tuple[list[Placement], list[int]]:
+    """The different ones of some placements, in their order, and which of them each is."""
+    places: dict[tuple[int, torch.Size, bytes], int] = {}
+    once: list[Placement] = []
+    which = []
+    for motif, start in placements:
+        key = start, motif.shape, motif.to("cpu", torch.int8).numpy().tobytes()
+        if key not in places:
+            places[key] = len(once)
+            once.append((motif, start))
+        which.append(places[key])
+    return once, which
+
+
+def of_each(x: torch.Tensor, which: list[int]) -> torch.Tensor:
+    """The rows of placements, given those of the different ones; itself where all are different."""
+    return x if len(x) == len(which) else x[which]
+
+
 def constructs(X: torch.Tensor, group: list[Placement], first: int, last: int) -> torch.Tensor:
     """Pairs `first` to `last` of (placement, background), backgrounds running fastest, as sequences."""
     n = X.shape[0]

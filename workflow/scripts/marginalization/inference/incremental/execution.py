@@ -134,7 +134,8 @@ class Run:
             return step.rule.value(self, parts, wholes, step.out or step.rule.window)
         if step.rule is not None:
             deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
-            with products(self.precision):
+            precise = step.rule.multiplies_values(deltas)
+            with contextlib.nullcontext() if precise else products(self.precision):
                 if step.out is None:
                     return step.rule.collapse(self, deltas)
                 return step.rule.apply(self, deltas, step.out)

@@ -7,6 +7,7 @@ from enum import Enum
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import ReferenceType
 
 import numpy as np
 import torch
@@ -66,6 +67,8 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from (cell.cell_contents for cell in value.__closure__ or ())
     elif isinstance(value, CodeType):
         yield from (value.co_code, value.co_consts, value.co_names)
+    elif isinstance(value, ReferenceType):  # recurrent layers have some to their weights
+        yield value()
     elif isinstance(value, MethodType):
         yield from (value.__func__, value.__self__)
     elif isinstance(value, np.ndarray) and value.nbytes <= ARRAY_BYTES and value.dtype != object:

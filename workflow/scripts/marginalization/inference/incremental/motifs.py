@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from ...models.outputs import leaves, map_tree
-from ...sequences.constructs import Placement, constructs
+from ...sequences.constructs import Placement, constructs, distinct, of_each
 from .capture import CaptureError
 from .engine import Incremental
 from .saving import held_by_program, kept_of_background, memory_of, saving
@@ -32,7 +32,8 @@ WINDOW_STEPS = (4, 8, 16, 32)
 """Windows begin and end at multiples of one of these, so that motifs of similar widths and places share a program."""
 
 PER_WINDOW = 32
-"""How many motifs are to share a window on average: few cost more in steps of a program than in wider windows."""
+"""How many motifs, or how many backgrounds, are to share a window on average: few rows cost more in steps of a program
+than in wider windows."""
 
 TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
 """How far the first results may be from a full forward pass, as a share of the effect, by precision."""
@@ -66,11 +67,13 @@ def checked_engine(
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
     try:
         engine = Incremental(model, inputs, precision)
-        _require_room(engine, *next(iter(_windows(outermost[:1], X.shape[2]))))
-        group = [*placements[: motifs_at_once(engine, inputs)], *outermost]
-        chunk = next(_prepared(engine, inputs, _windows(group, X.shape[2]), batch_size))
+        group = [*outermost, *distinct(placements[: motifs_at_once(engine, inputs)])[0]]
+        members = _windows(group, X)
+        windows = [next(window for window, which in members.items() if i in which) for i in range(2)]
+        _require_room(engine, *windows[0])
+        chunk = next(_prepared(engine, inputs, members, batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
-        one, other = (_run_one(engine, X, *pair) for pair in zip(outermost, rows, strict=True))
+        one, other = (_run_one(engine, X, *each) for each in zip(windows, outermost, rows, strict=True))
         before = engine.before()
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
@@ -91,7 +94,7 @@ def checked_engine(
             logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
             return None
         largest = max(largest, miss.item() / max(scale.item(), 1e-30))
-    saved = saving(engine.nodes, engine.program(*next(iter(_windows(outermost[:1], X.shape[2])))))
+    saved = saving(engine.nodes, engine.program(*windows[0]))
     logger.info(
         "incremental inference: %s; the first results differ from a full forward pass by %.1g of an effect",
         *(saved, largest),
@@ -143,7 +146,8 @@ def run_backgrounds(
 ) -> Any:
     """The output tree of the backgrounds, (n_backgrounds, ...), on the CPU; what a group reads of them is kept."""
     parts = []
-    for _ in _prepared(engine, inputs, _windows(group, inputs[0].shape[2]), batch_size):
+    once, _ = distinct(group)
+    for _ in _prepared(engine, inputs, _windows(once, inputs[0]), batch_size):
         y = engine.before()
         parts.append(map_tree(lambda t: t.cpu(), y if func is None else func(y)))
     return map_tree(lambda *ys: torch.cat(ys), *parts)
@@ -156,19 +160,23 @@ def run_group(
     func: Callable[[Any], Any] | None,
     batch_size: int,
 ) -> Any:
-    """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference."""
+    """The output tree of a group's motifs, tensors (n_in_group, n_backgrounds, ...), by incremental inference.
+
+    Equal placements are computed once: copies of an element, and both strands of a palindrome.
+    """
     X = inputs[0]
-    members = _windows(group, X.shape[2])
+    once, of_group = distinct(group)
+    members = _windows(once, X)
     whole: Any = None
     for chunk in _prepared(engine, inputs, members, batch_size):
         for window, which in members.items():
-            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [group[i] for i in which]):
+            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [once[i] for i in which]):
                 y = y if func is None else func(y)
                 if whole is None:
-                    whole = map_tree(lambda t: t.new_empty((len(group), len(X), *t.shape[1:])), y)
+                    whole = map_tree(lambda t: t.new_empty((len(once), len(X), *t.shape[1:])), y)
                 place = (torch.tensor(which, device=X.device)[rows], backgrounds)
                 map_tree(lambda target, part, place=place: target.index_put_(place, part), whole, y)
-    return whole
+    return map_tree(lambda t: of_each(t, of_group), whole)
 
 
 def _prepared(
@@ -183,14 +191,15 @@ def _prepared(
         yield chunk
 
 
-def _windows(group: Sequence[Placement], length: int) -> dict[tuple[int, int], list[int]]:
-    """Windows, and which motifs of a group lie in each."""
+def _windows(group: Sequence[Placement], X: torch.Tensor) -> dict[tuple[int, int], list[int]]:
+    """Windows of backgrounds, and which motifs of a group lie in each."""
+    n, _, length = X.shape
     for step in WINDOW_STEPS:
         members: dict[tuple[int, int], list[int]] = {}
         for i, (motif, start) in enumerate(group):
             lo, end = start // step * step, start + motif.shape[2]
             members.setdefault((lo, min(length, -(-end // step) * step)), []).append(i)
-        if len(group) >= PER_WINDOW * len(members):
+        if max(n, len(group) // len(members)) >= PER_WINDOW:
             break
     return members
 
@@ -215,16 +224,16 @@ def _run_window(
             delta = _differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
             yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
     else:
-        for j, motif in enumerate(motifs):
-            delta = _differences(motif, before)
-            yield order[j].expand(n), backgrounds, engine.after(delta, lo, slice(0, n))
+        for rows in engine.batches(lo, hi, n):
+            for j, motif in enumerate(motifs):
+                delta = _differences(motif if len(motif) == 1 else motif[rows], before[rows])
+                yield order[j].expand(len(delta)), backgrounds[rows], engine.after(delta, lo, rows)
 
 
-def _run_one(engine: Incremental, X: torch.Tensor, placement: Placement, row: int) -> Any:
-    """The output tree for one motif in one of the backgrounds that are prepared."""
+def _run_one(engine: Incremental, X: torch.Tensor, window: tuple[int, int], placement: Placement, row: int) -> Any:
+    """The output tree for one motif in its window of one of the backgrounds that are prepared."""
     motif, start = placement
     motif = motif if len(motif) == 1 else motif[row : row + 1]
-    (window,) = _windows([(motif, start)], X.shape[2])
     delta = _differences(_within(window, motif, start).to(X.device), X[row, :, slice(*window)])
     return engine.after(delta, window[0], slice(row, row + 1))
 

@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 
 from .registry import Cut, cut_for, rule_for
-from .rules.base import Rule, function_of, in_rows, is_size
+from .rules.base import Rule, function_of, in_rows, is_size, shape_of
 from .rules.windows import Window
 
 Parts = dict[Node, Window | None]
@@ -251,8 +251,8 @@ def size_of(node: Node, window: Window | None) -> int:
     if not isinstance(value, torch.Tensor):
         return 1
     if window is None:
-        return math.prod(of_one_row(n) for n in value.shape)
-    shape = list(window.flat or value.shape[1:])
+        return math.prod(shape_of(node) if in_rows(node) else map(of_one_row, value.shape))
+    shape = list(window.flat or shape_of(node))
     shape[window.axis - 1] = window.width
     return math.prod(shape)
 

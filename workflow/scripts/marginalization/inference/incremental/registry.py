@@ -9,9 +9,9 @@ from torch.fx import Node
 from .rules.base import Inputs, Operation, Rule, in_rows, is_float, is_size, overloads, shape_of
 from .rules.convolution import Convolution, TransposedConvolution
 from .rules.logical import Comparison, Embedding, Logical
-from .rules.pooling import AveragePool, MaxPool
 from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
 from .rules.products import PRODUCTS, Attention, Product
+from .rules.recurrent import Recurrent, recurrent
 from .rules.reductions import (
     ADAPTIVE_MAXIMA,
     AdaptiveAverage,
@@ -25,6 +25,7 @@ from .rules.reductions import (
 from .rules.shapes.joining import Concatenation, Pad
 from .rules.shapes.picks import PICKS, UPSAMPLING, Flip, Pick, Select, Slice, Unfold
 from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
+from .rules.sliding import AveragePool, MaxPool
 from .rules.windows import Window
 
 
@@ -61,6 +62,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules("adaptive_avg_pool1d adaptive_avg_pool2d", AdaptiveAverage),
     **{target: [AdaptiveMaximum] for target in ADAPTIVE_MAXIMA.values()},
     **_rules("linear", Linear),
+    recurrent: [Recurrent],
     **{target: [Product] for target in PRODUCTS},
     **_rules("scaled_dot_product_attention", Attention),
     **_rules("sum.dim_IntList mean.dim", Reduction, Recomputed),

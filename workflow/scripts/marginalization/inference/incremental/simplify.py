@@ -10,6 +10,7 @@ import torch
 from torch.fx import Graph, Node
 
 from .rules.base import aten, bound_arguments, function_of, in_rows, overloads, shape_of
+from .rules.recurrent import CELLS, recurrent
 from .rules.reductions import ADAPTIVE_MAXIMA
 from .rules.sliding import spatial
 
@@ -83,7 +84,7 @@ def _simpler_call(graph: Graph, node: Node) -> Call | None:
         source, index = node.args
         if not isinstance(source, Node) or not isinstance(index, int):
             return None
-        return _one_of_several(source, index)
+        return _layers(graph, source) if source.target in CELLS else _one_of_several(source, index)
     simpler = _OTHERWISE.get(node.target)
     return None if simpler is None else simpler(graph, node)
 
@@ -116,6 +117,34 @@ def _one_of_several(source: Node, index: int) -> Call | None:
     if target in ADAPTIVE_MAXIMA:
         return _call_of(ADAPTIVE_MAXIMA[target], *source.args)
     return None
+
+
+def _layers(graph: Graph, source: Node) -> Call | None:
+    """A recurrent operation of which the output alone is used, and that begins at zero: one layer and direction a node.
+
+    The other direction is a layer between two flips.
+    """
+    given = bound_arguments(source)
+    states = given["hx"] if isinstance(given["hx"], (list, tuple)) else [given["hx"]]
+    directions, params = 2 if given["bidirectional"] else 1, list(given["params"])
+    each = 4 if given["has_biases"] else 2
+    known = len(params) == each * directions * given["num_layers"] and not given["train"] and given["batch_first"]
+    alone = all(user.args[1] == 0 for user in source.users if user.users)
+    if not (known and alone and in_rows(given["input"]) and all(n.target is aten.zeros.default for n in states)):
+        return None
+    x = given["input"]
+    for first in range(0, len(params), each * directions):
+        ys = []
+        for i in range(directions):
+            read = _further(graph, aten.flip.default, x, [1]) if i else x
+            own = params[first + each * i : first + each * (i + 1)]
+            named: dict[str, Any] = {"input": read, "params": own, "cell": source.target}
+            y = graph.call_function(recurrent, (), named)
+            shape = (*x.meta["val"].shape[:2], own[1].meta["val"].shape[1])
+            y.meta = {**source.meta, "val": x.meta["val"].new_empty(shape)}
+            ys.append(_further(graph, aten.flip.default, y, [1]) if i else y)
+        x = ys[0] if directions == 1 else _further(graph, aten.cat.default, ys, 2)
+    return _call_of(aten.alias.default, x)
 
 
 def _further(graph: Graph, target: Callable[..., Any], *args: Any) -> Node:

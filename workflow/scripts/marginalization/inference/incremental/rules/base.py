@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -52,7 +52,11 @@ class Operation:
 
     @cached_property
     def args(self) -> dict[str, Any]:
-        return bound_arguments(self.node)
+        known = self.node.meta
+        if "arguments" not in known:  # the same in all programs
+            known["arguments"] = bound_arguments(self.node)
+        arguments: dict[str, Any] = known["arguments"]
+        return arguments
 
     @cached_property
     def source(self) -> Node:
@@ -140,6 +144,10 @@ class Rule(Operation):
         """The one of which `collapse` asks for the backgrounds' activation, whole."""
         return self.node
 
+    def multiplies_values(self, inputs: Collection[Node]) -> bool:
+        """Whether `apply` multiplies values, not only differences: as precisely as full passes do."""
+        return False
+
     def base(self, run: Backgrounds, source: Node, out: Window, like: torch.Tensor) -> torch.Tensor:
         """What the difference of an input, laid out in memory as `like` is, is to be added to before anything else."""
         raise NotImplementedError
@@ -181,17 +189,29 @@ def function_of(node: Node) -> Callable[..., Any]:
 
 def shape_of(node: Node) -> tuple[int, ...]:
     """The shape, without the batch, of a node that is `in_rows`."""
-    if not in_rows(node):
+    shape = _row(node)
+    if shape is None:
         raise TypeError(f"{node} is no tensor with the batch as its first dimension alone")
-    return tuple(node.meta["val"].shape[1:])
+    return shape
 
 
 def in_rows(node: Node) -> bool:
     """Whether a node is a tensor whose first dimension, and no other, is the batch."""
-    value = node.meta.get("val")
-    if not isinstance(value, torch.Tensor) or value.ndim == 0 or not isinstance(value.shape[0], torch.SymInt):
-        return False
-    return value.shape[0].node.expr.is_Symbol and not any(isinstance(n, torch.SymInt) for n in value.shape[1:])
+    return _row(node) is not None
+
+
+def _row(node: Node) -> tuple[int, ...] | None:
+    """The shape of a row of a node, if its first dimension, and no other, is the batch."""
+    known = node.meta
+    if "row" not in known:  # PyTorch takes its time over symbolic shapes
+        value, shape = known.get("val"), None
+        if isinstance(value, torch.Tensor) and value.ndim > 0 and isinstance(value.shape[0], torch.SymInt):
+            batch, *others = value.shape
+            if batch.node.expr.is_Symbol and not any(isinstance(n, torch.SymInt) for n in others):
+                shape = tuple(others)
+        known["row"] = shape
+    row: tuple[int, ...] | None = known["row"]
+    return row
 
 
 def is_float(node: Node) -> bool:

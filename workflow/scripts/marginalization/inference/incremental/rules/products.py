@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
@@ -100,7 +100,7 @@ class Product(Rule):
         return Window(axis, lo, hi) if node.meta["val"].shape[axis] != 1 else None
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
-        several = sum(node in inputs for node, _ in self.operands) > 1
+        several = self.multiplies_values(inputs)
         found = [
             (node, self._facing(node, letters, out.lo, out.hi))
             for node, letters in self.operands
@@ -108,8 +108,11 @@ class Product(Rule):
         ]
         return [(self.node, out), *found] if several else found
 
+    def multiplies_values(self, inputs: Collection[Node]) -> bool:
+        return sum(node in inputs for node, _ in self.operands) > 1
+
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
-        several = sum(node in deltas for node, _ in self.operands) > 1
+        several = self.multiplies_values(deltas)
         values = []
         for node, letters in self.operands:
             facing = self._facing(node, letters, out.lo, out.hi)
