@@ -116,7 +116,7 @@ def test_no_more_rows_run_in_full_than_there_is_memory_for(monkeypatch):
 @pytest.mark.parametrize("incremental", [True, None])
 def test_sessions_keep_to_it_from_the_first_sequence_on(monkeypatch, incremental):
     """Whether they run incrementally or in full."""
-    X, motifs = random_backgrounds(6, 90).float(), [("ACGT", 40), ("GATTACA", 3)] * 3
+    X, motifs = random_backgrounds(6, 90).float(), [(motif, 3 * i) for motif in ("ACGT", "GATTACA") for i in range(3)]
     model = Counted(Tower(16)).eval()
     whole = list(stream_motifs(model, X, motifs, incremental=False, device="cpu", batch_size=64))
     assert max(model.rows) == 36

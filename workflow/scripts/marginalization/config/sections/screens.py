@@ -80,7 +80,7 @@ class Compute:
     batch_size: int = key(
         "Sequences in a batch of full forward passes.",
         64,
-        more="Fewer where they would take more than a CPU's cache or, on a GPU, 64 GiB, and halved where memory is short.",
+        more="Fewer where they would take more than a CPU's cache (on a GPU 64 GiB), and halved where memory is short.",
         minimum=1,
     )
     threads: int = key("CPU threads of each job that runs a model.", 1, minimum=1)

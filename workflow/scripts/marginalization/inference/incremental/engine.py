@@ -47,7 +47,7 @@ CACHE_BYTES = {"cpu": 2**31, "cuda": 2**34}
 FULL_BYTES = {"cpu": 2**24, "cuda": 2**36}
 """How much a batch in full passes may hold, beside the weights; one row runs however much it holds.
 
-On a CPU, not much more than its cache: a BPNet takes half the time for each of 8 sequences that it takes for each of 64.
+On a CPU, not much more than its cache: each of 8 sequences takes a BPNet half the time that each of 64 does.
 """
 
 PROGRAM_NODES = 2**15
