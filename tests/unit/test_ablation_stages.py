@@ -244,7 +244,7 @@ def test_what_is_left_out_and_what_is_refused(lab, tmp_path):
     write_sites(tmp_path, rows)
     read = read_instances(Config.of(config_of(tmp_path, {"elsewhere": 5})))
     assert sorted(read.table["name"]) == ["a", "b"]
-    assert read.warnings == [
+    assert read.warnings[:-1] == [
         "elements.ablations: 1 instance left out: twice in the tables",
         "elements.ablations: 2 instances left out: too near a chromosome's end",
         "elements.ablations: 1 instance left out: with an N in it",
@@ -261,6 +261,28 @@ def test_what_is_left_out_and_what_is_refused(lab, tmp_path):
     write_sites(tmp_path, [("chr1", 1, 8, "early")])
     with pytest.raises(InputError, match=r"nothing to ablate.*1 instance left out: too near"):
         read_instances(Config.of(config_of(tmp_path, {"elsewhere": 5})))
+
+
+def test_where_nothing_can_be_significant_a_line_tells(lab, tmp_path):
+    write_sites(tmp_path, [("chr1", 100 + 50 * i, 107 + 50 * i) for i in range(3)])
+    (warning,) = read_instances(Config.of(config_of(tmp_path, {"elsewhere": 9}))).warnings
+    assert "no name has more than 1 instance, and of so many no p-value is under 0.2" in warning
+    assert (
+        read_instances(
+            Config.of(
+                config_of(
+                    tmp_path,
+                    {},
+                    elements={
+                        "motifs": [{"file": "motif.fa"}],
+                        "ablations": {"annotations": [{"file": "sites.bed", "genome": "genome.fa"}], "elsewhere": 9},
+                        "controls": {"level": 0.3},
+                    },
+                )
+            )
+        ).warnings
+        == []
+    )
 
 
 def test_tables_and_inputs_that_do_not_go_with_ablations(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ from .shards import element_ranges, jobs_of, shard_count, short_digest
 
 COLUMNS = ["instance_id", "name", "chrom", "start", "end", "strand", "width", "locus_start", "genome", "source"]
 
+
+LEVEL = 0.05
+"""Of significance, without controls that say another."""
 
 LETTERS = 2**24
 """About how many letters of a genome are in memory at a time."""
@@ -60,23 +64,39 @@ def read_instances(config: Config) -> Instances:
     n_read = len(table)
     table = table.drop_duplicates("instance_id").sort_values("instance_id", ignore_index=True)
     others = _neighbours(table, length)
-    found: dict[int, tuple[str, list[int]]] = {}
     dropped = {"twice in the tables": n_read - len(table), "too near a chromosome's end": 0, "with an N in it": 0}
+    elsewhere = np.empty((len(table), spec.elsewhere), dtype=np.int32)
+    digests: dict[int, str] = {}
     for row, locus in loci(table, length):
         if locus is None:
             dropped["too near a chromosome's end"] += 1
         elif UNKNOWN in locus[row.start - row.locus_start :][: row.width]:
             dropped["with an N in it"] += 1
         else:
-            chosen = _elsewhere(row, locus, others[row.Index], spec, config.seed)
-            found[row.Index] = identifier(f"{row.instance_id} {locus} {row.start - row.locus_start} {chosen}"), chosen
+            elsewhere[row.Index] = chosen = _elsewhere(row, locus, others[row.Index], spec, config.seed)
+            digests[row.Index] = identifier(f"{row.instance_id} {locus} {row.start - row.locus_start} {chosen}")
     counts = [(f"{n:,} instance{'s' * (n > 1)}", why) for why, n in dropped.items() if n]
     warnings = [f"elements.ablations: {instances} left out: {why}" for instances, why in counts]
-    if not found:
+    if not digests:
         raise InputError(f"config: elements.ablations: there is nothing to ablate: {'; '.join(warnings)}")
-    table = table.loc[sorted(found)]
-    digests, table["elsewhere"] = zip(*(found[i] for i in table.index), strict=True)
-    return Instances(table.reset_index(drop=True), list(digests), warnings)
+    table = table.loc[list(digests)].assign(elsewhere=list(elsewhere[list(digests)])).reset_index(drop=True)
+    controls = config.elements.controls
+    return Instances(
+        table, list(digests.values()), warnings + _too_few(table, spec, controls.level if controls else LEVEL)
+    )
+
+
+def _too_few(table: pd.DataFrame, spec: Ablations, level: float) -> list[str]:
+    """A line where no name has enough instances to be significant, as every smallest p-value is over the level."""
+    most = int(table["name"].value_counts().iloc[0])
+    least = 2 * (1 + spec.elsewhere) ** -most
+    if least < level:
+        return []
+    return [
+        f"elements.ablations: no name has more than {most} instance{'s' * (most > 1)}, and of so many no p-value is "
+        f"under {least:.2g}, so that nothing can be significant: name annotations after their motifs, or set "
+        f"`elsewhere` to more"
+    ]
 
 
 def plan_ablations(config: Config, raw: dict[str, Any], models: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -170,7 +190,8 @@ def _read(annotations: Annotations, spec: Ablations, length: int) -> pd.DataFram
     table["locus_start"] = table["start"] - (length // 2 - table["width"] // 2)
     table["genome"] = annotations.genome
     places = zip(table["name"], table["chrom"], table["start"], table["end"], strict=True)
-    table["instance_id"] = [identifier(f"{name} {chrom}:{start}-{end}") for name, chrom, start, end in places]
+    of = Path(str(annotations.genome)).name
+    table["instance_id"] = [identifier(f"{name} {of} {chrom}:{start}-{end}") for name, chrom, start, end in places]
     return table[COLUMNS]
 
 

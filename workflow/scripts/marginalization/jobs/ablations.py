@@ -153,7 +153,7 @@ class _Loci(ExitStack):
         starts = [row.start - row.locus_start, *(int(start) for start in row.elsewhere)]
         sequences = replacements(row.instance_id, starts, row.width, locus, spec, self.config.seed)
         repeated = np.repeat(starts, n_replaced(spec)).tolist()
-        return one_hot_encode([locus]), list(zip(map(one_hot_encode, sequences), repeated, strict=True))
+        return one_hot_encode([locus]), list(zip(one_hot_encode(sequences).split(1), repeated, strict=True))
 
 
 def _rows(ids: list[str], target: str, y: np.ndarray) -> pa.Table:

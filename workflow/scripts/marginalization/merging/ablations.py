@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from ..config.sections import Readout
+from ..design.instances import LEVEL
 from ..statistics.nulls import MIDDLE, benjamini_hochberg
 from ..statistics.permutation import permutation_p
 from ..statistics.scales import Scale, effect
@@ -32,7 +33,7 @@ class Floor(NamedTuple):
         effect: how far from no effect the mean must be; None for outside the middle of single stretches elsewhere.
     """
 
-    level: float = 0.05
+    level: float = LEVEL
     effect: float | None = None
 
 
