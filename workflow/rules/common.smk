@@ -117,9 +117,7 @@ EFFECTS = parts(SCREEN.effects_dataset, READOUTS, PLAN.jobs)
 MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
 ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
-ARRANGEMENTS = (
-    [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []
-)
+ARRANGEMENTS = [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []
 COOPERATIVITY = (
     list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
     if CONTROL_PAIRS
