@@ -14,6 +14,7 @@ writes
     backgrounds.bed  400 bp windows in which nothing was planted
     sites.bed        the planted sites of chr4, which no model is trained on: name is the factor
     truth.tsv        each factor's matrix, direction and effect in log counts
+    affinities.tsv   the planted sites of chr4 and what each adds to log counts by itself, by how well it is bound
 
 The same seed gives the same bytes.
 """
@@ -137,6 +138,18 @@ def write_truth(path: Path) -> None:
             file.write(f"{factor.name}\t{factor.matrix_id}\t{direction}\t{factor.effect}\n")
 
 
+def write_affinities(path: Path, genome: dict[str, np.ndarray], sites: list[Interval]) -> None:
+    factors = {factor.name: factor for factor in FACTORS}
+    with path.open("w") as file:
+        file.write("sequence\tfactor\tadded\n")
+        for site in sites:
+            letters = genome[site.chrom][site.start : site.end]
+            letters = letters if site.strand == "+" else COMPLEMENT[letters[::-1]]
+            weight = np.exp(score(letters, probabilities(factors[site.name].matrix_id)) - BOUND)
+            added = factors[site.name].effect * weight / (1 + weight)
+            file.write(f"{''.join(np.array(list('ACGT'))[letters])}\t{site.name}\t{added:.6f}\n")
+
+
 def main(out: Path, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     matrices = {factor.name: probabilities(factor.matrix_id) for factor in FACTORS}
@@ -161,6 +174,7 @@ def main(out: Path, seed: int = 0) -> None:
     write_bed(out / "backgrounds.bed", backgrounds)
     write_bed(out / "sites.bed", [site for site in sites if site.chrom == HELD_OUT])
     write_truth(out / "truth.tsv")
+    write_affinities(out / "affinities.tsv", genome, [site for site in sites if site.chrom == HELD_OUT])
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
     size = motifs["simulated"].abs()
     by_size = motifs.groupby(pd.cut(size, BINS, right=False), observed=False)["significant"].agg(["size", "sum"])
     by_size.columns = ["motifs", "significant"]
+    measured = pd.read_parquet(results / "measured.parquet", filters=filters).iloc[0]
     return "\n".join(
         [
             factor_table(truth, motifs, sites, ablated).to_string(index=False, float_format="{:.2f}".format),
@@ -128,12 +129,14 @@ def report(results: Path, truth: pd.DataFrame) -> str:
             f"precision of significant motifs: {share((size >= CHANGED)[motifs['significant']])}",
             f"recall of motifs that act: {share(motifs['significant'][size >= ACTS])}",
             f"recall of planted sites: {share(sites['significant'])}",
+            f"correlation of {measured['n_elements']} planted sites' effects with what each adds: "
+            f"{measured['pearson']:.3f}, of ranks {measured['spearman']:.3f}",
         ]
     )
 
 
 def main(results: Path, truth: Path) -> None:
-    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary")
+    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary", "measured")
     needed = [truth, *(results / f"{name}.parquet" for name in tables)]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:

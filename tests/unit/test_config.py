@@ -117,6 +117,7 @@ FULL = {
         {"first": "factory", "second": "both", "scaled": True},
         {"first": "a", "second": "b", "readout": "some"},
     ],
+    "measured": [{"file": "affinities.tsv", "column": "ln_ka"}],
     "attributions": {
         "function": "own.py:attribute",
         "readouts": ["own"],

@@ -215,6 +215,7 @@ def screen(tmp_path: Path) -> Path:
         "motifs": [{"name": name, "element_id": name} for name in names[:5]],
         "annotations": [{"name": "NRF1" if name == "third" else "CTCF", "element_id": name} for name in names[5:]],
         "backgrounds": [{"sequence": "AT" * 200}, {"sequence": "CA" * 200}],
+        "measured": [{**keys, "n_elements": 3, "pearson": 0.98765, "spearman": 0.5}],
         "ablations_summary": [
             {**keys, "name": "CTCF", "effect_mean": -0.95, "significant": True},
             {**keys, "name": "NRF1", "effect_mean": 0.04, "significant": False},
@@ -262,6 +263,8 @@ def test_recovery_prints_verdicts_against_the_simulation(recovery, screen: Path,
     assert lines[12] == "precision of significant motifs: 0.750 (3 of 4)"
     assert lines[13] == "recall of motifs that act: 0.750 (3 of 4)"
     assert lines[14] == "recall of planted sites: 0.667 (2 of 3)"
+    told = "correlation of 3 planted sites' effects with what each adds: 0.988, of ranks 0.500"
+    assert lines[15] == told
 
 
 def test_recovery_names_the_missing_files(recovery, tmp_path: Path):

@@ -9,10 +9,11 @@ from brute_force import WEIGHTS, expected_effects, substitute
 from lab_folder import make_config, make_lab
 from marginalization.config.resolving import resolve
 from marginalization.design.plan import make_plan
-from marginalization.probing import rate as measured
+from marginalization.probing import rate as measuring
 from marginalization.sequences.letters import reverse_complement
 from marginalization.stages.attributions import attribute, attributions
 from marginalization.stages.inputs import backgrounds, elements
+from marginalization.stages.measured import measured
 from marginalization.stages.merge import cooperativity, merge, provenance
 from marginalization.stages.report import report
 from marginalization.stages.screen import probe, rate, screen
@@ -81,6 +82,8 @@ def run_all(config):
     read = Files(effects=parts["effects"], probes=[looked_at], **tables("elements", "pairs", "control_pairs"))
     once(cooperativity, read, Files(merged[1], f"{HERE}/pairs_summary.parquet"), **made)
     once(attributions, Files(**sums, probes=[looked_at], **tables("elements")), Files(merged[2]), **made)
+    read = Files("measured.tsv", summary=merged[0], **tables("elements", "motifs", "annotations"))
+    once(measured, read, Files(f"{HERE}/measured.parquet"), **made)
     once(
         provenance,
         Files(merged[0], **tables("backgrounds", "annotations")),
@@ -89,7 +92,7 @@ def run_all(config):
     )
     once(
         report,
-        Files(*merged, **tables("control_pairs", "pairs_summary", "arrangements")),
+        Files(*merged, **tables("control_pairs", "pairs_summary", "arrangements", "measured")),
         Files(page=f"{HERE}/report.html", figures=f"{HERE}/figures"),
     )
     return logs
@@ -101,6 +104,8 @@ def ran(tmp_path_factory):
     folder = make_lab(tmp_path_factory.mktemp("rules"))
     config = make_config()
     config["elements"]["pairs"] = PAIRS
+    config["measured"] = [{"file": "measured.tsv", "column": "affinity"}]
+    (folder / "measured.tsv").write_text("name\taffinity\nM1 first\t1\nsingle\t2\nsite\t4\n")
     config["elements"]["arrangements"] = [{"motifs": ["single"], "copies": 3, "distances": [1]}]
     config["attributions"] = {"function": "saturation_mutagenesis", "window": 9, "marginals": 400}
     earlier = folder / HERE / "effects/model=letters/readout=prediction/0000of0001-0000of0001-0123456789ab.parquet"
@@ -109,7 +114,7 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MARGINALIZATION_COMMAND", "by hand")
-        patch.setattr(measured, "SECONDS", 0.1)
+        patch.setattr(measuring, "SECONDS", 0.1)
         resolve(config, str(SCHEMA))
         logs = run_all(config)
     return folder / HERE, logs

@@ -128,6 +128,7 @@ ABLATIONS = (
     if SCREEN.elements.ablations
     else []
 )
+MEASURED = [RESULTS.table("measured")] if SCREEN.measured else []
 DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []
 
 

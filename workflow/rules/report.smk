@@ -15,6 +15,7 @@ rule report:
         DIFFERENTIAL,
         ATTRIBUTIONS,
         ABLATIONS,
+        MEASURED,
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -21,7 +22,7 @@ from ..view.results import (
     element_names,
     find_element,
     has_number_names,
-    read_ablations,
+    read_beside,
     read_config,
     read_element,
     read_summary,
@@ -87,9 +88,22 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
-        if len(ablated := read_ablations(results, **key)):
+        for row in read_beside(results, "measured", **key).itertuples():
+            console.print(_against(row), soft_wrap=True)
+        if len(ablated := read_beside(results, "ablations_summary", **key)):
             _print_ablations(console, f"{_title(config, key)}", ablated, arguments)
     _tell_of_more(console, keys, KEYS)
+
+
+def _against(row: Any) -> str:
+    """How far effects tell what was measured."""
+    correlation, of_ranks = (
+        f"{text_of(getattr(row, name))} ({text_of(getattr(row, f'{name}_ci_low'))} to "
+        f"{text_of(getattr(row, f'{name}_ci_high'))})"
+        for name in ("pearson", "spearman")
+    )
+    measured = f"{row.n_elements:,} elements measured ({row.column} in {row.file})"
+    return f"Of {measured} the correlation is {correlation}, that of ranks {of_ranks}.\n"
 
 
 def _print_ablations(console: Console, title: str, rows: pd.DataFrame, arguments: argparse.Namespace) -> None:

@@ -226,6 +226,11 @@ def background_files(config: Config) -> list[str]:
     return sorted({require_file(path, "backgrounds") for path in named if path is not None})
 
 
+def measured_files(config: Config) -> list[str]:
+    """The files of measurements; an InputError when one does not exist."""
+    return sorted({require_file(spec.file, "measured") for spec in config.measured})
+
+
 def expand_home(value: Any) -> Any:
     """A config, or a part of it, with home folders in place of a `~` that strings begin with, as a shell has it."""
     if isinstance(value, dict):

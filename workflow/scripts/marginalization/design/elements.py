@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import NamedTuple
 
 import pandas as pd
 
-from ..config.sections import Config
+from ..config.sections import Config, Measured
 from ..config.sections.substitutions import Motifs
 from ..errors import InputError
 from ..inputs.annotations import read_annotations
+from ..inputs.model_tables import read_measured
 from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from ..sequences.letters import UNKNOWN, identifier
 from .control_pairs import draw_control_pairs
@@ -51,7 +53,7 @@ def read_elements(config: Config) -> Elements:
 
     Raises:
         InputError: there are none, one does not fit into the backgrounds where it is to be placed, or a pair is of a
-            motif that there is not.
+            motif that there is not, or nothing of what a lab measured is among them.
     """
     all_motifs, all_annotations = _read_motifs(config), _read_annotations(config)
     motifs, annotations = _without_n_alone(all_motifs, "motif_id"), _without_n_alone(all_annotations, "annotation_id")
@@ -90,6 +92,8 @@ def read_elements(config: Config) -> Elements:
         of_arrangements = arrangements.assign(kind="arrangement")
         _check_fit(of_arrangements, config)
         elements = _with_pairs(elements, of_arrangements)
+    for measured in config.measured:
+        measured_elements(measured, elements, motifs, annotations)
     return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs, arrangements)
 
 
@@ -164,6 +168,34 @@ def _check_ids(rows: pd.DataFrame) -> None:
         raise InputError(
             f"two sequences share the element_id {rows['element_id'][clash].iloc[0]}; change either by a base"
         )
+
+
+def measured_elements(
+    spec: Measured, elements: pd.DataFrame, motifs: pd.DataFrame, annotations: pd.DataFrame
+) -> pd.Series:
+    """What a lab measured of motifs and annotations, the mean of those that are one element; by element_id, sorted.
+
+    Args:
+        spec: a section of the config's `measured`.
+        elements, motifs, annotations: as `Elements` has them.
+
+    Raises:
+        InputError: the table can not be used, or is of none of them.
+    """
+    key, values = read_measured(spec.file, spec.column)
+    if key == "sequence":
+        named = motifs_and_annotations(elements)[["sequence", "element_id"]]
+    else:
+        named = pd.concat([motifs[["name", "element_id"]], annotations[["name", "element_id"]]]).drop_duplicates()
+    named = named.assign(measured=named[key].map(values)).dropna(subset=["measured"])
+    if named.empty:
+        near = difflib.get_close_matches(next(iter(values)), named_values := elements["name"].tolist(), n=1, cutoff=0)
+        hint = "" if key == "sequence" or not named_values else f"; they are called as {near[0]} is"
+        raise InputError(
+            f"config: measured: {spec.file} measures {len(values):,} by {key}, such as {next(iter(values))}, and none "
+            f"of them is a motif or annotation of the screen{hint}"
+        )
+    return named.groupby("element_id")["measured"].mean()
 
 
 def motifs_and_annotations(elements: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ import pandas as pd
 from .. import __version__
 from ..config.ablations import ablation_files
 from ..config.attributions import attribution_callable, attribution_files, callables
-from ..config.checks import background_files, element_files, model_callables, model_files
+from ..config.checks import background_files, element_files, measured_files, model_callables, model_files
 from ..config.dependencies import code_digest, package_files
 from ..config.models import check_input_tables
 from ..config.sections import Config, Shards
@@ -147,7 +147,8 @@ def make_plan(raw: dict[str, Any], cache: Path = Path(".snakemake/marginalizatio
         InputError: an input is missing or bad.
     """
     config = Config.of(raw)
-    files = {*element_files(config), *background_files(config), *attribution_files(config), *ablation_files(config)}
+    kinds = (element_files, background_files, attribution_files, ablation_files, measured_files)
+    files = {path for files_of in kinds for path in files_of(config)}
     for model in config.models:
         files.update(model_files(config, model))
     if config.shards.minutes:

@@ -1,4 +1,4 @@
-"""Tables that belong to a model: what each track of its output is, and what it takes beside each background.
+"""Tables of a lab: what each track of a model's output is, what it takes beside each background, and what was measured.
 
 The tables of targets that Basenji, Enformer and Borzoi come with have the columns index, genome, identifier, file,
 clip, scale, sum_stat, strand_pair and description, or some of these.
@@ -120,6 +120,36 @@ def read_numbers(path: str | Path, columns: Sequence[str] | None, names: Sequenc
             f"for each, with the names of backgrounds.parquet"
         )
     return np.array([found[of] for of in own], dtype=np.float32)
+
+
+def read_measured(path: str | Path, column: str) -> tuple[str, dict[str, float]]:
+    """Read what a lab measured of motifs, annotations or sequences.
+
+    Args:
+        path: the table, with a header, columns separated by tabs, and what was measured in the column `name` or
+            `sequence`.
+        column: with the measurements; rows where it is empty are left out.
+
+    Returns:
+        Which of the two columns there is, and by its values the mean of their measurements; sequences upper-case.
+
+    Raises:
+        InputError: no such column, a measurement that is no number, or none at all.
+    """
+    rows = table_rows(path, [], "measurements")
+    header = list(rows[0][1])
+    key = next((name for name in ("name", "sequence") if name in header), "name")
+    _check_columns(path, (key, column), header)
+    found: dict[str, list[float]] = {}
+    for line, row in rows:
+        if row.get(column, ""):
+            of = row.get(key, "")
+            found.setdefault(of.upper() if key == "sequence" else of, []).append(
+                _float(row, column, f"{path}, line {line}")
+            )
+    if not found:
+        raise InputError(f"{path} has no measurement in the column {column}")
+    return key, {of: sum(values) / len(values) for of, values in found.items()}
 
 
 def _check_columns(path: str | Path, columns: Sequence[str], header: list[str]) -> None:

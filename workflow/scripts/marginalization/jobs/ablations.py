@@ -30,8 +30,8 @@ from ..models.readouts import ReadoutModel
 from ..sequences.constructs import Placement
 from ..sequences.onehot import one_hot_encode
 from ..statistics.scales import Scale
-from ..store.ablation_schemas import ABLATION_OUTPUTS, INSTANCES
 from ..store.files import parquet_writer, write_group
+from ..store.other_schemas import ABLATION_OUTPUTS, INSTANCES
 from ..store.paths import job_labels
 from ..store.reading import read_table
 from .pieces import discard

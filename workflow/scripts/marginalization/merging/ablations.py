@@ -20,8 +20,8 @@ from ..statistics.nulls import MIDDLE, benjamini_hochberg
 from ..statistics.permutation import permutation_p
 from ..statistics.scales import Scale, effect
 from ..statistics.summary import spread
-from ..store.ablation_schemas import ABLATION_OUTPUTS, ABLATIONS, ABLATIONS_SUMMARY
 from ..store.files import parquet_writer
+from ..store.other_schemas import ABLATION_OUTPUTS, ABLATIONS, ABLATIONS_SUMMARY
 from .parts import Screened, open_part, read_column, row_groups, target_alone, write_rows
 
 

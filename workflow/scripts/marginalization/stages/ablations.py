@@ -16,8 +16,8 @@ from ..jobs.devices import claimed_device, device_name
 from ..jobs.provenance import facts, made_by
 from ..merging.ablations import Floor, merge_ablations
 from ..probing.probe import load_readout_model
-from ..store.ablation_schemas import INSTANCES
 from ..store.files import write_json, write_table
+from ..store.other_schemas import INSTANCES
 from ..store.reading import read_table
 from ..store.superseded import set_parts_aside
 from .job import as_job

@@ -20,6 +20,7 @@ TABLES = [
     "arrangements",
     "differential",
     "attributions",
+    "measured",
     "instances",
     "ablations",
     "ablations_summary",

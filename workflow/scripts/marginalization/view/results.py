@@ -257,9 +257,9 @@ def find_element(results: Results, text: str) -> str:
     raise InputError(f"there is no element {text!r}; {hint}")
 
 
-def read_ablations(results: Results, **key: str) -> pd.DataFrame:
-    """What is lost with the instances of each name, on a model, readout and target; no rows without ablations."""
-    path = results.table("ablations_summary")
+def read_beside(results: Results, table: str, **key: str) -> pd.DataFrame:
+    """The rows on a view of a table that not every screen has, such as ablations_summary; none without it."""
+    path = results.table(table)
     return _read(path, None, **key) if path.is_file() else pd.DataFrame()
 
 

@@ -16,4 +16,5 @@ from .screens import Attributions as Attributions
 from .screens import Comparison as Comparison
 from .screens import Compute as Compute
 from .screens import Config as Config
+from .screens import Measured as Measured
 from .screens import Shards as Shards

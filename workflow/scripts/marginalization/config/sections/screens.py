@@ -58,6 +58,17 @@ class Comparison:
 
 
 @section
+class Measured:
+    """What a lab measured of the screen's elements."""
+
+    file: str = key(
+        "A table with a header, its columns separated by tabs, and the motifs and annotations in the column `name`, or "
+        "their sequences in the column `sequence`."
+    )
+    column: str = key("The column with what was measured, such as ln_ka.")
+
+
+@section
 class Compute:
     """How the models are run."""
 
@@ -152,6 +163,12 @@ class Config:
         "Models, groups or targets whose effects are compared with each other, element by element.",
         (),
         more="See [Comparisons](#comparisons).",
+        without="none",
+    )
+    measured: tuple[Measured, ...] = key(
+        "What a lab measured of the elements, to compare their effects with.",
+        (),
+        more="See [Measurements](#measurements).",
         without="none",
     )
     attributions: Attributions | None = optional(

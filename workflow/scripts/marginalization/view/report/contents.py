@@ -19,7 +19,7 @@ from ...store.schemas import MOTIFS
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import short
-from .reading.ablations import ablations
+from .reading.ablations import ablations, measured
 from .reading.amounts import rounded
 from .reading.details import attributions, details, profiles, scan
 from .reading.differential import comparisons
@@ -51,6 +51,7 @@ def gather(results: Results) -> dict[str, Any]:
         "pairVerdicts": pair_verdicts(screen),
         "arrangements": arrangements(screen),
         "ablations": ablations(screen),
+        "measured": measured(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
         "quality": quality(screen, provenance),

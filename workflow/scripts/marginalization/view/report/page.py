@@ -42,6 +42,7 @@ def render(contents: dict[str, Any]) -> str:
         pair_verdicts=contents["pairVerdicts"],
         arrangements=contents["arrangements"],
         ablations=contents["ablations"],
+        measured=contents["measured"],
         comparisons=contents["comparisons"],
         short=short,
         number=lambda value: "" if value is None else f"{value:,.4g}",

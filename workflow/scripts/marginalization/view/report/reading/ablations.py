@@ -1,10 +1,10 @@
-"""What a report shows of ablations: for each name what is lost where its instances are replaced in their own loci."""
+"""What a report shows of ablations, what is lost with the instances of each name; and of what a lab measured."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ....store.ablation_schemas import ABLATIONS_SUMMARY
+from ....store.other_schemas import ABLATIONS_SUMMARY, MEASURED
 from ....store.reading import read_table
 from .amounts import rounded
 from .screens import Screen
@@ -37,3 +37,17 @@ def ablations(screen: Screen) -> dict[str, Any]:
     values |= {name: rounded(shown[name]) for name in NUMBERS}
     rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     return {"rows": rows, "judged": len(table), "significant": int(table["significant"].sum())}
+
+
+def measured(screen: Screen) -> list[dict[str, Any]]:
+    """Of each table of measurements on all views, how far effects tell what was measured; the closest first."""
+    if not screen.config.measured:
+        return []
+    table = read_table(screen.results.table("measured"), MEASURED)
+    shown = table.loc[(-table["spearman"].abs()).sort_values(kind="stable").index].head(MOST_NAMES)
+    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
+    of = [f"{column} in {file}" for file, column in zip(shown["file"], shown["column"], strict=True)]
+    numbers = [name for name in MEASURED.names if name.startswith(("pearson", "spearman", "slope"))]
+    values = {"on": on.tolist(), "of": of, "n": shown["n_elements"].tolist()}
+    values |= {name: rounded(shown[name]) for name in numbers}
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]

@@ -1,4 +1,4 @@
-"""The schemas of the Parquet tables of ablations."""
+"""The schemas of the Parquet tables of ablations, and of measurements."""
 
 from __future__ import annotations
 
@@ -71,5 +71,26 @@ ABLATIONS_SUMMARY = pa.schema(
         ("p_value", pa.float64()),
         ("q_value", pa.float64()),
         ("significant", pa.bool_()),
+    ]
+)
+MEASURED = pa.schema(
+    [
+        ("file", pa.string()),
+        ("column", pa.string()),
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("n_elements", pa.int64()),
+        ("pearson", pa.float64()),
+        ("pearson_ci_low", pa.float64()),
+        ("pearson_ci_high", pa.float64()),
+        ("spearman", pa.float64()),
+        ("spearman_ci_low", pa.float64()),
+        ("spearman_ci_high", pa.float64()),
+        ("slope", pa.float64()),
+        ("intercept", pa.float64()),
+        ("bin_n", pa.list_(pa.int64())),
+        ("bin_effect", pa.list_(pa.float64())),
+        ("bin_measured", pa.list_(pa.float64())),
     ]
 )

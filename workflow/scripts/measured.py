@@ -1,0 +1,3 @@
+from marginalization.stages.measured import measured
+
+measured(snakemake)
