@@ -25,6 +25,7 @@ ORDER = [
     "inference",
     "probing",
     "jobs",
+    "merging.derived",
     "merging",
     "view",
     "view.report.reading",

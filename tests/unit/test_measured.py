@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from marginalization.config.sections import Config
 from marginalization.design.elements import read_elements
 from marginalization.errors import InputError
-from marginalization.merging.measured import calibration, compare_with_measured
+from marginalization.merging.derived.measured import calibration, compare_with_measured
 from screens import expected_activities, finish, run_screen, screen_of, substituted
 
 MOTIFS = ["ACGT", "GATTACA", "TTT", "CCGG", "ATATAT", "GGGCC", "TACG", "CA"]

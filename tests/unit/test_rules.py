@@ -12,8 +12,8 @@ from marginalization.design.plan import make_plan
 from marginalization.probing import rate as measuring
 from marginalization.sequences.letters import reverse_complement
 from marginalization.stages.attributions import attribute, attributions
+from marginalization.stages.derived import clusters, measured
 from marginalization.stages.inputs import backgrounds, elements
-from marginalization.stages.measured import measured
 from marginalization.stages.merge import cooperativity, merge, provenance
 from marginalization.stages.report import report
 from marginalization.stages.screen import probe, rate, screen
@@ -83,6 +83,7 @@ def run_all(config):
     once(cooperativity, read, Files(merged[1], f"{HERE}/pairs_summary.parquet"), **made)
     once(attributions, Files(**sums, probes=[looked_at], **tables("elements")), Files(merged[2]), **made)
     read = Files("measured.tsv", summary=merged[0], **tables("elements", "motifs", "annotations"))
+    once(clusters, Files(summary=merged[0], **tables("motifs")), Files(f"{HERE}/clusters.parquet"))
     once(measured, read, Files(f"{HERE}/measured.parquet"), **made)
     once(
         provenance,
@@ -92,7 +93,7 @@ def run_all(config):
     )
     once(
         report,
-        Files(*merged, **tables("control_pairs", "pairs_summary", "arrangements", "measured")),
+        Files(*merged, **tables("control_pairs", "pairs_summary", "arrangements", "measured", "clusters")),
         Files(page=f"{HERE}/report.html", figures=f"{HERE}/figures"),
     )
     return logs

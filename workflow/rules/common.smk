@@ -128,6 +128,7 @@ ABLATIONS = (
     if SCREEN.elements.ablations
     else []
 )
+CLUSTERS = [RESULTS.table("clusters")] if SCREEN.elements.motifs else []
 MEASURED = [RESULTS.table("measured")] if SCREEN.measured else []
 DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []
 

@@ -4,5 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-if Path("config/demo/genome.py").exists() and not Path("config/demo/data/affinities.tsv").exists():
+if (
+    Path("config/demo/genome.py").exists()
+    and not Path("config/demo/data/affinities.tsv").exists()
+):
     subprocess.run([sys.executable, "config/demo/genome.py"], check=True)

@@ -15,6 +15,7 @@ rule report:
         DIFFERENTIAL,
         ATTRIBUTIONS,
         ABLATIONS,
+        CLUSTERS,
         MEASURED,
         EFFECTS,
         PROBES,

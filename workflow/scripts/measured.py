@@ -1,3 +1,3 @@
-from marginalization.stages.measured import measured
+from marginalization.stages.derived import measured
 
 measured(snakemake)

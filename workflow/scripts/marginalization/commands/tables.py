@@ -36,6 +36,9 @@ from .options import Commands, add_keys, add_results, choices, chosen, positive
 
 MOST_TABLES = 6
 
+MOST_NAMED = 8
+"""Clusters of motifs that a sentence names."""
+
 
 def add_to(commands: Commands) -> None:
     about = "how many elements are significant, and the strongest"
@@ -85,6 +88,8 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if rows.empty:
             raise InputError(f"the screen has no elements of kind {arguments.kind}; leave out --kind")
         console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
+        for line in _in_words(read_beside(results, "clusters", **key)):
+            console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
@@ -93,6 +98,21 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if len(ablated := read_beside(results, "ablations_summary", **key)):
             _print_ablations(console, f"{_title(config, key)}", ablated, arguments)
     _tell_of_more(console, keys, KEYS)
+
+
+def _in_words(clusters: pd.DataFrame) -> list[str]:
+    """Such as "Raise: CTCF, NRF1. Lower: REST.", of clusters of motifs that are significant, strongest first."""
+    if clusters.empty or not clusters["significant"].fillna(False).any():
+        return []
+    acting = clusters[clusters["significant"].fillna(False)]
+    acting = acting.loc[acting["effect_mean"].abs().sort_values(ascending=False, kind="stable").index]
+    said = []
+    for direction, verb in (("raises", "Raise"), ("lowers", "Lower")):
+        names = acting["motif"][acting["direction"].astype(str) == direction].tolist()
+        more = len(names) - MOST_NAMED
+        if names:
+            said.append(f"{verb}: {', '.join(names[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}.")
+    return [f"{' '.join(said)} {len(acting):,} of {len(clusters):,} clusters of like motifs act."]
 
 
 def _against(row: Any) -> str:

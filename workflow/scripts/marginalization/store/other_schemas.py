@@ -94,3 +94,24 @@ MEASURED = pa.schema(
         ("bin_measured", pa.list_(pa.float64())),
     ]
 )
+CLUSTERS = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("cluster", pa.int64()),
+        ("motif", pa.string()),
+        ("element_id", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("direction", NAME),
+        ("effect_mean", pa.float64()),
+        ("effect_ci_low", pa.float64()),
+        ("effect_ci_high", pa.float64()),
+        ("element_q", pa.float64()),
+        ("n_motifs", pa.int64()),
+        ("n_significant", pa.int64()),
+        ("significant", pa.bool_()),
+        ("members", pa.list_(pa.string())),
+    ]
+)

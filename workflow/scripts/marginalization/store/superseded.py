@@ -20,6 +20,7 @@ TABLES = [
     "arrangements",
     "differential",
     "attributions",
+    "clusters",
     "measured",
     "instances",
     "ablations",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ....store.other_schemas import ABLATIONS_SUMMARY, MEASURED
 from ....store.reading import read_table
 from .amounts import rounded
@@ -11,6 +13,9 @@ from .screens import Screen
 
 MOST_NAMES = 200
 """Names shown, on all views: those of the smallest q, and of equal ones those whose difference is largest."""
+
+CURVE = (100, 40)
+"""How wide and high the picture of a calibration curve is."""
 
 COLUMNS = ["name", "n_instances", "significant"]
 NUMBERS = [
@@ -50,4 +55,14 @@ def measured(screen: Screen) -> list[dict[str, Any]]:
     numbers = [name for name in MEASURED.names if name.startswith(("pearson", "spearman", "slope"))]
     values = {"on": on.tolist(), "of": of, "n": shown["n_elements"].tolist()}
     values |= {name: rounded(shown[name]) for name in numbers}
+    values["curve"] = [_curve(*bins) for bins in zip(shown["bin_effect"], shown["bin_measured"], strict=True)]
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def _curve(effect: np.ndarray, measured: np.ndarray) -> list[tuple[float, float]]:
+    """The bins of a calibration curve in a picture as large as `CURVE`, each from its left and its top."""
+    right, up = (
+        (values - np.min(values)) / max(np.ptp(values), 1e-300) * size
+        for values, size in zip((effect, measured), CURVE, strict=True)
+    )
+    return list(zip(right.round(1).tolist(), (CURVE[1] - up).round(1).tolist(), strict=True))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
-from scipy.spatial.distance import squareform
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from ....config.sections import Config
-
-ALIKE = 1e-3
-"""Tomtom's p-value under which two motifs are alike."""
+from ....sequences.alike import clusters_of_matrices
 
 MOST_TARGETS = 1000
 """Motifs whose columns are the background of those p-values."""
@@ -26,8 +22,7 @@ NEWEST = "JASPAR2026"
 def clusters_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) -> list[tuple[str, str | None]]:
     """Elements in the order of a clustered heat map, each with the first element of its cluster of like motifs.
 
-    Similarity is Tomtom's p-value (Gupta et al., Genome Biol. 8:R24, 2007) as memelite computes it; clusters are
-    those of average linkage cut at `ALIKE`. Within clusters, and among them by their first member, the order is given.
+    Clusters are those of `clusters_of_matrices`. Within them, and among them by their first member, the order is given.
 
     Args:
         ids: element_ids, strongest first.
@@ -37,8 +32,9 @@ def clusters_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) ->
     known = [i for i in ids if i in matrices.index and matrices[i] is not None]
     label = {element_id: -1 - n for n, element_id in enumerate(ids)}
     if len(known) > 1:
-        every = [np.stack(matrix).T for matrix in matrices.dropna().head(MOST_TARGETS)]
-        label |= dict(zip(known, _alike([np.stack(matrices[i]).T for i in known], every), strict=True))
+        every = [np.stack(matrix) for matrix in matrices.dropna().head(MOST_TARGETS)]
+        own = clusters_of_matrices([np.stack(matrices[i]) for i in known], every)
+        label |= dict(zip(known, own.tolist(), strict=True))
     order = leaves_list(linkage(effects, "average")) if len(ids) > 2 else range(len(ids))
     first: dict[int, str] = {}
     for element_id in ids:
@@ -49,18 +45,6 @@ def clusters_of(ids: Sequence[str], matrices: pd.Series, effects: np.ndarray) ->
     ordered = sorted(ids, key=lambda i: (place[members[i]], ids.index(i)))
     counts = members.value_counts()
     return [(i, members[i] if counts[members[i]] > 1 else None) for i in ordered]
-
-
-def _alike(matrices: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
-    """The cluster of each motif (4, width), by p-values for which the columns of all others are the background."""
-    from memelite import tomtom
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a screen of few motifs makes a poor background
-        p = tomtom(matrices, [*matrices, *others], n_jobs=1)[0][:, : len(matrices)]
-    distance = np.minimum(p, p.T)
-    np.fill_diagonal(distance, 0)
-    return fcluster(linkage(squareform(distance, checks=False), "average"), ALIKE, "distance")
 
 
 def motif_classes(names: Sequence[str], config: Config) -> dict[str, dict[str, str]]:

@@ -1,5 +1,21 @@
-# Reads: summary.parquet, and what a lab measured of its elements.
-# Writes: measured.parquet.
+# Reads: summary.parquet, the tables of elements, and what a lab measured of them.
+# Writes: clusters.parquet, and of a screen with measurements measured.parquet.
+
+
+rule clusters:
+    input:
+        summary=MERGED[0],
+        motifs=RESULTS.table("motifs"),
+    output:
+        CLUSTERS,
+    log:
+        RESULTS.log("clusters"),
+    conda:
+        "../../envs/marginalization.yaml"
+    params:
+        code=CODE,
+    script:
+        "../scripts/clusters.py"
 
 
 rule measured:
@@ -10,7 +26,7 @@ rule measured:
         motifs=RESULTS.table("motifs"),
         annotations=RESULTS.table("annotations"),
     output:
-        MEASURED,
+        RESULTS.table("measured"),
     log:
         RESULTS.log("measured"),
     conda:

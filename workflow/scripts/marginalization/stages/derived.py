@@ -1,17 +1,28 @@
-"""The job of measured.smk: effects beside what a lab measured."""
+"""The jobs of derived.smk: what follows from the summary alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..jobs.provenance import facts
-from ..merging.measured import compare_with_measured
+from ..merging.derived.clusters import merge_clusters
+from ..merging.derived.measured import compare_with_measured
 from ..store.files import write_table
-from ..store.other_schemas import MEASURED
+from ..store.other_schemas import CLUSTERS, MEASURED
 from ..store.reading import read_table
 from ..store.schemas import ANNOTATIONS, ELEMENTS, MOTIFS
 from .job import as_job
+
+
+def clusters(snakemake: Any) -> None:
+    """Gather like motifs in clusters, each with its best motif."""
+    with as_job(snakemake):
+        config, inputs = Config.of(snakemake.config), snakemake.input
+        neutral = {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
+        table = merge_clusters(inputs.summary, read_table(inputs.motifs, MOTIFS), neutral)
+        write_table(table, snakemake.output[0], CLUSTERS, facts(snakemake.config))
 
 
 def measured(snakemake: Any) -> None:

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.stats
 
-from ..config.sections import Measured
-from ..design.elements import measured_elements
-from ..sequences.letters import named_generator
-from ..store.other_schemas import MEASURED
-from ..store.reading import read_table
-from ..store.schemas import SUMMARY
+from ...config.sections import Measured
+from ...design.elements import measured_elements
+from ...sequences.letters import named_generator
+from ...store.other_schemas import MEASURED
+from ...store.reading import read_table
+from ...store.schemas import SUMMARY
 
 RESAMPLES = 1000
 """Of elements, with replacement: the bootstrap's."""
