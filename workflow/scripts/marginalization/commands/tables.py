@@ -88,15 +88,17 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if rows.empty:
             raise InputError(f"the screen has no elements of kind {arguments.kind}; leave out --kind")
         console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
-        for line in _in_words(read_beside(results, "clusters", **key)):
-            console.print(line, soft_wrap=True)
+        if arguments.kind in (None, "motif"):
+            for line in _in_words(read_beside(results, "clusters", **key)):
+                console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
-        for row in read_beside(results, "measured", **key).itertuples():
-            console.print(_against(row), soft_wrap=True)
-        if len(ablated := read_beside(results, "ablations_summary", **key)):
-            _print_ablations(console, f"{_title(config, key)}", ablated, arguments)
+        if arguments.kind is None:
+            for row in read_beside(results, "measured", **key).itertuples():
+                console.print(_against(row), soft_wrap=True)
+        if arguments.kind in (None, "annotation") and len(ablated := read_beside(results, "ablations_summary", **key)):
+            _print_ablations(console, _title(config, key), ablated, arguments)
     _tell_of_more(console, keys, KEYS)
 
 
