@@ -25,6 +25,7 @@ def test_a_new_motif_runs_its_own_shard_and_the_merge(finished, config):
         "elements": 1,
         "screen": 2,
         "merge": 1,
+        "clusters": 1,
         "provenance": 1,
         "report": 1,
         "all": 1,
