@@ -10,19 +10,10 @@ from marginalization import ablate, ablate_annotations
 from marginalization.inference import ablations
 from marginalization.sequences.onehot import one_hot_encode
 from toy_models import Composition, Convolution, Scaled, TwoHeads
+from trees import assert_same
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGTGGGGG"])
 MODEL = Convolution()  # the same in all examples, so that it is captured once
-
-
-def assert_same(ours, reference):
-    """The same trees of tensors, in value and shape."""
-    if isinstance(ours, (list, tuple)):
-        assert len(ours) == len(reference)
-        for pair in zip(ours, reference, strict=True):
-            assert_same(*pair)
-    else:
-        torch.testing.assert_close(ours, reference)
 
 
 @st.composite

@@ -9,19 +9,10 @@ from marginalization import marginalize, marginalize_annotations, marginalize_mo
 from marginalization.inference.incremental.execution import Run
 from marginalization.sequences.onehot import one_hot_encode
 from toy_models import Composition, Convolution, Lookup, Positions, Scaled, TwoHeads
+from trees import assert_same
 
 X = one_hot_encode(["ACGTACGTAC", "AAAAACCCCN", "GGGGGGGGGG"])
 PROTEIN = "ACDEFGHIKLMNPQRSTVWY"
-
-
-def assert_same(ours, reference):
-    """The same trees of tensors, in value and shape."""
-    if isinstance(ours, (list, tuple)):
-        assert len(ours) == len(reference)
-        for pair in zip(ours, reference, strict=True):
-            assert_same(*pair)
-    else:
-        torch.testing.assert_close(ours, reference)
 
 
 def test_marginalize_known_answers():
