@@ -31,13 +31,13 @@ from marginalization.config.ablations import ablation_files
 from marginalization.config.attributions import attribution_files, attribution_readouts
 from marginalization.config.dependencies import code_digest
 from marginalization.config.resolving import resolve
+from marginalization.config.stale import check_reads
 from marginalization.config.text import check_text
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
-from marginalization.config.stale import check_reads, other_code
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
-from marginalization.view.disk import disk
+from marginalization.view.outlook import outlook
 
 # Ways to deploy software by which jobs do not run in Snakemake's own environment.
 ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER}
@@ -75,12 +75,10 @@ if workflow.is_main_process:
     logger.info(f"Screen {SCREEN.screen}: {PLAN.describe()}.", extra=about)
     if PLAN.verdicts:
         logger.info(f"Verdicts: {PLAN.verdicts}.", extra=about)
-    warnings = [PLAN.warning(SCREEN.shards), other_code(WHERE)]
-    if kept := disk(SCREEN, WHERE, PLAN.n_marginals, PLAN.n_backgrounds):
-        logger.info(f"Disk: {kept.describe(SCREEN)}.", extra=about)
-        left = 1 - len(PLAN.done(WHERE)) / PLAN.n_jobs
-        warnings.append(kept.warning(SCREEN, WHERE.folder, left))
-    for warning in filter(None, [*PLAN.input_warnings, *warnings]):
+    ahead = outlook(SCREEN, PLAN, WHERE)
+    if ahead.disk:
+        logger.info(f"Disk: {ahead.disk.describe(SCREEN)}.", extra=about)
+    for warning in ahead.warnings:
         logger.warning(warning)
 
 

@@ -15,14 +15,15 @@ from rich.console import Console
 from ..config.checks import require_file, require_writable
 from ..config.resolving import resolve
 from ..config.sections import Config
-from ..config.stale import check_reads, other_code
+from ..config.stale import check_reads
 from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
 from ..errors import InputError
 from ..store.checksums import check_all
 from ..store.paths import Results
-from ..view.disk import disk, for_targets
+from ..view.disk import for_targets
+from ..view.outlook import Outlook, outlook
 from ..view.quantities import duration, size
 from .bundled import schema
 from .options import Commands
@@ -38,13 +39,13 @@ class Checked(NamedTuple):
         config: made whole.
         plan: its jobs.
         results: where they go.
-        warnings: what is worth a look before it is run.
+        outlook: what it takes on disk, and what is worth a look before it is run.
     """
 
     config: Config
     plan: Plan
     results: Results
-    warnings: list[str]
+    outlook: Outlook
 
 
 def add_to(commands: Commands) -> None:
@@ -65,7 +66,7 @@ def show(console: Console, checked: Checked) -> None:
     """Print what a screen will be, and its warnings."""
     for label, value in describe(checked).items():
         console.print(f"  {label:<13}{value}", soft_wrap=True)
-    for warning in checked.warnings:
+    for warning in checked.outlook.warnings:
         console.print(f"Warning: {warning.rstrip('.')}.", soft_wrap=True)
 
 
@@ -90,10 +91,7 @@ def check_screen(path: str) -> Checked:
     check_reads(results, config.models, config.effects_dataset)
     check_all(results)
     plan = make_plan(raw)
-    found = disk(config, results, plan.n_marginals, plan.n_backgrounds)
-    large = found and found.warning(config, results.folder, 1 - len(plan.done(results)) / plan.n_jobs)
-    warnings = [*plan.input_warnings, plan.warning(config.shards), large, other_code(results)]
-    return Checked(config, plan, results, [warning for warning in warnings if warning])
+    return Checked(config, plan, results, outlook(config, plan, results))
 
 
 def describe(checked: Checked) -> dict[str, str]:
@@ -152,9 +150,8 @@ def _rate(results: Results, plan: Plan, model: str) -> float | None:
 
 def _disk(checked: Checked) -> str:
     """What is kept of effects takes, as far as the number of targets is known."""
-    config, plan, results, _ = checked
-    found = disk(config, results, plan.n_marginals, plan.n_backgrounds)
-    if found is None:
+    config, plan, _, ahead = checked
+    if ahead.disk is None:
         for_one = for_targets(config, plan.n_marginals, plan.n_backgrounds)
         return f"about {size(for_one.n_bytes)} for each target of a readout (their number is known after the first job)"
-    return found.describe(config)
+    return ahead.disk.describe(config)
