@@ -178,7 +178,7 @@ def run_screen(config: dict, folder: Path) -> Run:
             shard = read_shard(screen, name, job, paths)
             device, pieces = torch.device("cpu"), results / "unfinished" / name / job
             facts = {"model": name, "job": job}
-            ran = run_effects(model, shard, screen, device, outputs, pieces, facts)
+            ran = run_effects(model, shard, screen, outputs, device, pieces, facts)
             record = {**facts, **ran, "warnings": []}
             write_json(record, results / "jobs" / "screen" / name / f"{job}.json")
             effects += [path for key, path in outputs.items() if not isinstance(key, Profile)]

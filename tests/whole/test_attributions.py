@@ -158,7 +158,7 @@ def attribute(config, folder, control=None):
             }
             shard = read_shard(Config.of(config), name, job, paths, controls=False)
             facts = {"model": name, "job": job}
-            run_attributions(model, shard, Config.of(config), torch.device("cpu"), outputs, folder / "pieces", facts)
+            run_attributions(model, shard, Config.of(config), outputs, torch.device("cpu"), folder / "pieces", facts)
             files += outputs.values()
     length = config["backgrounds"]["length"]
     placed = motifs_and_annotations(placed_table(elements, Config.of(config).placement, length)).reset_index(drop=True)

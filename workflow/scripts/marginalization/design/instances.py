@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..config.ablations import ablated_tables, n_constructs, n_replaced
 from ..config.sections import Config
-from ..config.sections.substitutions import REPLACEMENTS, Ablations, Annotations
+from ..config.sections.substitutions import REPLACEMENTS, Ablations, Annotations, Controls
 from ..errors import InputError
 from ..inputs.annotations import read_annotations
 from ..inputs.genome import Genome
@@ -28,9 +28,6 @@ from .shards import element_ranges, jobs_of, shard_count, short_digest
 
 COLUMNS = ["instance_id", "name", "chrom", "start", "end", "strand", "width", "locus_start", "genome", "source"]
 
-
-LEVEL = 0.05
-"""Of significance, without controls that say another."""
 
 LETTERS = 2**24
 """About how many letters of a genome are in memory at a time."""
@@ -80,10 +77,8 @@ def read_instances(config: Config) -> Instances:
     if not digests:
         raise InputError(f"config: elements.ablations: there is nothing to ablate: {'; '.join(warnings)}")
     table = table.loc[list(digests)].assign(elsewhere=list(elsewhere[list(digests)])).reset_index(drop=True)
-    controls = config.elements.controls
-    return Instances(
-        table, list(digests.values()), warnings + _too_few(table, spec, controls.level if controls else LEVEL)
-    )
+    level = (config.elements.controls or Controls()).level
+    return Instances(table, list(digests.values()), warnings + _too_few(table, spec, level))
 
 
 def _too_few(table: pd.DataFrame, spec: Ablations, level: float) -> list[str]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ..models.outputs import map_tree
 from ..sequences.constructs import Placement
 from ..sequences.onehot import check_one_hot
-from .marginals import checked_annotations, marginalize_motifs
+from .marginals import checked_annotations, for_predict, marginalize_motifs
 from .prediction import BATCH_SIZE, check_rows, predict
 from .session import BATCHES_PER_GROUP, session
 
@@ -106,15 +106,14 @@ def ablate(
         given.setdefault("random_state", random_state)
     shuffled = shuffle_fn(X, start=start, end=end, n=n, random_state=random_state)
     if func is predict:
-        signature(predict).bind(model, X, **given)  # a name that predict does not know is a TypeError
+        for_predict(model, X, given)
         if replaced(X, shuffled, start, end):
             motifs = list(shuffled[..., start:end].transpose(0, 1))
             alphabet = [str(letter) for letter in range(X.shape[1])]
             options = {"start": start, "alphabet": alphabet, "args": args, **kwargs, **given}
             y_before, y_after = marginalize_motifs(model, X, motifs, **options)
             return Ablation(y_before, map_tree(lambda y: y.transpose(0, 1), y_after))
-        known = signature(predict).parameters
-        kwargs = {name: value for name, value in kwargs.items() if name in known}
+        kwargs = _known_to_predict(kwargs)
     copies = None if args is None else [arg.repeat_interleave(n, dim=0) for arg in args]
     y_before = func(model, X, args=args, **kwargs, **given)
     y_after = func(model, shuffled.flatten(0, 1), args=copies, **kwargs, **given)
@@ -152,8 +151,7 @@ def ablate_annotations(
     rows = checked_annotations(X, annotations)
     if options.get("func", predict) is predict:
         options.pop("func", None)
-        additional = options.pop("additional_func_kwargs", None) or {}
-        signature(predict).bind(model, X, **additional)  # a name that predict does not know is a TypeError
+        additional = for_predict(model, X, options.pop("additional_func_kwargs", None))
         results = list(_predicted(model, X, rows, args, **options, **additional))
     else:
         own = [(*_own(X, args, index), start, end) for index, start, end in rows]
@@ -176,7 +174,7 @@ def _predicted(
 
     The other arguments are as for `ablate_annotations` and `session`.
     """
-    alike = {key: value for key, value in options.items() if key in signature(predict).parameters}
+    alike = _known_to_predict(options)
 
     def drawn() -> Iterator[_Drawn]:
         for index, start, end in tqdm(rows, disable=not verbose, unit="annotation"):
@@ -225,6 +223,11 @@ def _in_full(model: Callable[..., Any], group: Sequence[_Drawn], alike: dict[str
         before, after = slice(i, i + 1), slice(i * n, (i + 1) * n)
         one = map_tree(lambda y, rows=before: y[rows], y_before)
         yield Ablation(one, map_tree(lambda y, rows=after: y[rows].unsqueeze(0), y_after))
+
+
+def _known_to_predict(options: dict[str, Any]) -> dict[str, Any]:
+    """Of options for a session those that a full forward pass has too."""
+    return {name: value for name, value in options.items() if name in signature(predict).parameters}
 
 
 def _own(

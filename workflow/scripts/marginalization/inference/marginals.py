@@ -113,8 +113,7 @@ def marginalize_annotations(
     options = dict(kwargs)
     func = options.pop("func", predict)
     if func is predict:
-        additional = options.pop("additional_func_kwargs", None) or {}
-        signature(predict).bind(model, X0, **additional)  # a name that predict does not know is a TypeError
+        additional = for_predict(model, X0, options.pop("additional_func_kwargs", None))
         y_before, y_afters = marginalize_motifs(model, X0, motifs, **options, **additional)
         y_befores = map_tree(lambda y: y.expand(len(which), *y.shape), y_before)
         return AnnotationMarginals(y_befores, map_tree(lambda y: y[which], y_afters))
@@ -185,6 +184,12 @@ def _check_devices(X: torch.Tensor, other: torch.Tensor | str, name: str) -> Non
     """Raise a ValueError when tensors that go together are on two devices."""
     if isinstance(other, torch.Tensor) and isinstance(X, torch.Tensor) and other.device != X.device:
         raise ValueError(f"{name} is on {other.device} and the backgrounds on {X.device}; move them to the same device")
+
+
+def for_predict(model: Callable[..., Any], X: torch.Tensor, given: dict[str, Any] | None) -> dict[str, Any]:
+    """Further arguments that are for `predict`; a name that it does not know is a TypeError."""
+    signature(predict).bind(model, X, **(given or {}))
+    return given or {}
 
 
 def checked_annotations(X: torch.Tensor, annotations: Any) -> list[tuple[int, int, int]]:

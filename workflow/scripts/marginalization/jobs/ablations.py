@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from ..config.ablations import n_constructs, n_replaced
 from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..design.instances import loci, replacements
-from ..design.shards import element_bounds
 from ..errors import InputError
 from ..inference.session import session
 from ..models.loading import load_inputs
@@ -36,7 +34,7 @@ from ..store.paths import job_labels
 from ..store.reading import read_table
 from .pieces import discard
 from .running import Kept, Outputs, run_rows
-from .shard import list_column
+from .shard import list_column, meaningless, within
 
 ROW_GROUP_NUMBERS = 2**22
 """About how many numbers the instances of a row group have: what is held of them until they are written."""
@@ -44,8 +42,7 @@ ROW_GROUP_NUMBERS = 2**22
 
 def read_instances_of(job: str, path: str) -> pd.DataFrame:
     """The instances of a job, from the table of all."""
-    low, high = element_bounds(job_labels(job)[0])
-    rows = "instance_id", lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
+    rows = "instance_id", within(job_labels(job)[0])
     return read_table(path, INSTANCES, rows=rows).reset_index(drop=True)
 
 
@@ -55,8 +52,8 @@ def run_ablations(
     config: Config,
     instances: pd.DataFrame,
     targets: dict[str, list[str]],
-    device: torch.device,
     paths: dict[str, str],
+    device: torch.device,
     pieces: Path,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
@@ -68,8 +65,8 @@ def run_ablations(
         config: of the screen.
         instances: the shard's.
         targets: the names of each readout's targets.
-        device: where.
         paths: the file to write for each readout.
+        device: where.
         pieces, facts: as for `run_shard`.
 
     Returns:
@@ -124,10 +121,10 @@ class _Loci(ExitStack):
     ):
         super().__init__()
         self.config, self.instances, self.args = config, instances, load_inputs(config.models[name], name, 1)
-        options: dict[str, Any] = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
         # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
         X, placed = self._of(*next(loci(instances.iloc[:1], config.length)))
-        options |= {
+        options = {
+            **config.compute.options,
             "device": device,
             "args": self.args,
             "func": lambda y: {readout: y[readout] for readout in readouts},
@@ -169,15 +166,13 @@ def _rows(ids: list[str], target: str, y: np.ndarray) -> pa.Table:
 
 def _check(readout: str, y: torch.Tensor, scale: Scale, instance: pd.Series) -> None:
     """Raise unless all of a readout's values for a locus, before and after, are finite and within a scale's domain."""
-    low, high = scale.domain
-    values = y.float().double()
-    for good, why in (
-        (torch.isfinite(values), "fix the model, or leave that row out"),
-        ((low < values) & (values < high), f"its effect {scale.name} needs {scale.needs}"),
+    for bad, why in (
+        (~torch.isfinite(y), "fix the model, or leave that row out"),
+        (meaningless(y, scale), f"its effect {scale.name} needs {scale.needs}"),
     ):
-        if not good.all():
-            where = "as it is" if not good[0].all() else "with a stretch of it replaced"
+        if bad.any():
+            where = "as it is" if bad[0].any() else "with a stretch of it replaced"
             raise InputError(
-                f"readout {readout} is {values[~good][0].item()} for the locus of {instance['name']} "
+                f"readout {readout} is {y[bad][0].item()} for the locus of {instance['name']} "
                 f"({instance['source']}) {where}; {why}"
             )

@@ -106,8 +106,8 @@ def run_attributions(
     model: ReadoutModel,
     shard: Shard,
     config: Config,
-    device: torch.device,
     paths: dict[str, str],
+    device: torch.device,
     pieces: Path,
     facts: dict[str, Any],
 ) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ..statistics.scales import Scale, effect
 from ..statistics.summary import summarize_models
 from ..store.schemas import EFFECTS, PROFILE_SUMS, STATISTICS, STATISTICS_OF_EFFECTS
 from .running import Outputs
-from .shard import RowGroups, Shard, Sink, check_finite, list_column, run_shard, where
+from .shard import RowGroups, Shard, Sink, check_finite, list_column, meaningless, run_shard, where
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,7 @@ class Effects(Sink):
         """Raise for the first of (placements, backgrounds, targets) for which the scale has no meaning."""
         if self.scale.name == "difference":
             return
-        low, high = self.scale.domain
-        # Both as effects are computed here, and as the merge reads predictions, which are written in float32.
-        bad = torch.stack([~((low < x) & (x < high)) for x in (y.double(), y.float().double())]).any(dim=0)
-        if bad.any():
+        if (bad := meaningless(y, self.scale)).any():
             i, j, t = (int(x) for x in bad.nonzero()[0])
             raise InputError(
                 f"{self} is {y[i, j, t].item()} for {where(self.shard.backgrounds.iloc[j], placed[i])}, but its effect "
@@ -126,8 +123,8 @@ def run_effects(
     model: ReadoutModel,
     shard: Shard,
     config: Config,
-    device: torch.device,
     paths: dict[Key, str],
+    device: torch.device,
     pieces: Path,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
@@ -137,8 +134,8 @@ def run_effects(
         model: a model with its readouts.
         shard: what to compute.
         config: of the screen.
-        device: where.
         paths: the file to write for each key of the model's output.
+        device: where.
         pieces, facts: as for `run_shard`.
 
     Returns:
@@ -156,11 +153,12 @@ def run_effects(
     ]
     _tell_rows(sinks, shard, config)
     group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
-    options: dict[str, Any] = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
     placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
     # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
-    with session(model, X, placed, len(shard.placed), args=shard.args, device=device, **options) as opened:
+    with session(
+        model, X, placed, len(shard.placed), args=shard.args, device=device, **config.compute.options
+    ) as opened:
 
         def before() -> Outputs:
             return {key: y.unsqueeze(0) for key, y in opened.before().items()}

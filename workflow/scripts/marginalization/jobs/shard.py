@@ -28,6 +28,7 @@ from ..errors import InputError
 from ..models.loading import load_inputs
 from ..models.outputs import row_count
 from ..models.readouts import Key, readout_of
+from ..statistics.scales import Scale
 from ..store.files import parquet_writer, write_group
 from ..store.paths import job_labels
 from ..store.reading import read_table
@@ -76,9 +77,7 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
     backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
     largest = config.shards.backgrounds
     first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
-    low, high = element_bounds(elements_label)
-    rows = "element_id", lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
-    elements = read_table(paths.elements, ELEMENTS, rows=rows)
+    elements = read_table(paths.elements, ELEMENTS, rows=("element_id", within(elements_label)))
     length = config.length
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config.placement, length - int(widest))
@@ -92,6 +91,12 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
         positions=probe["profile_length"],
         n_backgrounds=len(backgrounds),
     )
+
+
+def within(label: str) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+    """Gives which of some ids are those of a shard, by its label."""
+    low, high = element_bounds(label)
+    return lambda ids: pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +247,15 @@ def check_finite(what: str, y: torch.Tensor, shard: Shard, placed: Sequence[Plac
             f"{where(shard.backgrounds.iloc[background], placed[placement])}; fix the model or its inputs, or leave "
             f"that background out"
         )
+
+
+def meaningless(y: torch.Tensor, scale: Scale) -> torch.Tensor:
+    """Which of some predictions, of any shape, lie outside a scale's domain; bool of that shape.
+
+    Both as effects are computed in jobs, and as the merge reads predictions, which are written in float32.
+    """
+    low, high = scale.domain
+    return torch.stack([~((low < x) & (x < high)) for x in (y.double(), y.float().double())]).any(dim=0)
 
 
 def where(background: pd.Series, placed: Placed | None) -> str:

@@ -7,7 +7,7 @@ Over the instances of a name the first is compared with the second by `statistic
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from ..config.sections import Readout
-from ..design.instances import LEVEL
+from ..config.sections.substitutions import Controls
 from ..statistics.nulls import MIDDLE, benjamini_hochberg
 from ..statistics.permutation import permutation_p
 from ..statistics.scales import Scale, effect
@@ -25,23 +25,11 @@ from ..store.other_schemas import ABLATION_OUTPUTS, ABLATIONS, ABLATIONS_SUMMARY
 from .parts import Screened, open_part, read_column, row_groups, target_alone, write_rows
 
 
-class Floor(NamedTuple):
-    """What is significant.
-
-    Fields:
-        level: the q-value to be under.
-        effect: how far from no effect the mean must be; None for outside the middle of single stretches elsewhere.
-    """
-
-    level: float = LEVEL
-    effect: float | None = None
-
-
 def merge_ablations(
     screened: Sequence[Screened],
     instances: pd.DataFrame,
     n_stretches: int,
-    floor: Floor,
+    controls: Controls,
     readouts: dict[str, Readout],
     paths: Sequence[str],
     facts: dict[str, Any],
@@ -52,7 +40,7 @@ def merge_ablations(
         screened: sorted by model and readout; a part's `first` and `n` are rows of `instances`.
         instances: sorted by instance_id.
         n_stretches: how many stretches of a locus are replaced, the instance first.
-        floor: what the instances of a name must pass to be significant.
+        controls: the section of the config, whose level and effect_floor a name must pass to be significant.
         readouts: their sections of the config by name, for the scales of effects.
         paths: of the two tables.
         facts: for their metadata.
@@ -77,7 +65,7 @@ def merge_ablations(
                     }
                     table = instances.iloc[rows].assign(**columns, **of_instances(effects[rows], scale))
                     write_rows(each, item, target, table)
-                write_rows(over, item, target, of_names(instances["name"], before, effects, floor, scale.neutral))
+                write_rows(over, item, target, of_names(instances["name"], before, effects, controls, scale.neutral))
 
 
 def _outputs(item: Screened, t: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -122,7 +110,7 @@ def of_instances(effects: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
 
 
 def of_names(
-    names: pd.Series, before: np.ndarray, effects: np.ndarray, floor: Floor, neutral: float = 0.0
+    names: pd.Series, before: np.ndarray, effects: np.ndarray, controls: Controls, neutral: float = 0.0
 ) -> pd.DataFrame:
     """What there is to say of the instances of each name together.
 
@@ -130,14 +118,14 @@ def of_names(
         names: of the instances.
         before: float64 (instances,), the predictions for the loci as they are.
         effects: as for `of_instances`.
-        floor: as for `merge_ablations`.
+        controls: as for `merge_ablations`.
         neutral: the effect of what changes nothing.
 
     Returns:
         A row for each name, sorted: `n_instances`; means over these of before, of the effect (and its `effect_std`,
         ddof 1) and of those of stretches elsewhere; the `difference` of the last two with its 95 % interval by
         Student's t; `elsewhere_low` and `elsewhere_high`, the `MIDDLE` of the effects of single stretches elsewhere;
-        `beyond_floor`, whether the mean effect is outside of these, or farther from none than the floor's effect;
+        `beyond_floor`, whether the mean effect is outside of these, or farther from none than the `effect_floor`;
         `fraction_beyond`, the share of instances that do more than every other stretch of their locus, in the direction
         of the difference; `p_value` of the difference, its `q_value` (Benjamini-Hochberg over names), and whether the
         name is `significant`: q under the level, beyond the floor, and no zero in the interval, so that a single
@@ -151,7 +139,9 @@ def of_names(
         difference, _, _, low, high = (values[0] for values in spread((x[:, 0] - elsewhere)[None]))
         turned = x * (1 if difference > 0 else -1)
         bottom, top = np.quantile(x[:, 1:], MIDDLE)
-        beyond = not bottom <= mean <= top if floor.effect is None else abs(mean - neutral) > floor.effect
+        beyond = (
+            not bottom <= mean <= top if controls.effect_floor is None else abs(mean - neutral) > controls.effect_floor
+        )
         rows.append(
             {
                 "name": name,
@@ -173,4 +163,4 @@ def of_names(
     table = pd.DataFrame(rows)
     q = benjamini_hochberg(table["p_value"].to_numpy())
     spans = (table["difference_ci_low"] <= 0) & (table["difference_ci_high"] >= 0)
-    return table.assign(q_value=q, significant=(q < floor.level) & table["beyond_floor"] & ~spans)
+    return table.assign(q_value=q, significant=(q < controls.level) & table["beyond_floor"] & ~spans)

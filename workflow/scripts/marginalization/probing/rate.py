@@ -43,9 +43,8 @@ def marginals_per_second(model: ReadoutModel, config: Config, name: str, paths: 
     length = config.length
     placement = written_out(config.placement, length - int(elements["width"].max()))
     placed = itertools.cycle(map(changed_part, place(elements, placement, length)))
-    compute = {key: getattr(config.compute, key) for key in ("batch_size", "dtype", "precision")}
     done = 0
-    stream = stream_motifs(model, X, placed, args=args, device=device, **compute)
+    stream = stream_motifs(model, X, placed, args=args, device=device, **config.compute.options)
     next(stream)
     begin = time.monotonic()
     for y in stream:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..config.checks import readouts_of
 from ..config.sections import Config
+from ..config.sections.substitutions import Controls
 from ..design.instances import read_instances
 from ..jobs.ablations import read_instances_of, run_ablations
-from ..jobs.devices import claimed_device, device_name
-from ..jobs.provenance import facts, made_by
-from ..merging.ablations import Floor, merge_ablations
-from ..probing.probe import load_readout_model
-from ..store.files import write_json, write_table
+from ..jobs.provenance import facts
+from ..merging.ablations import merge_ablations
+from ..store.files import write_table
 from ..store.other_schemas import INSTANCES
 from ..store.reading import read_table
 from ..store.superseded import set_parts_aside
 from .job import as_job
 from .merge import parts_of
+from .shards import Loaded, Run, run_job
 
 
 def instances(snakemake: Any) -> None:
@@ -37,25 +36,21 @@ def instances(snakemake: Any) -> None:
 
 def ablate(snakemake: Any) -> None:
     """Ablate the instances of one shard."""
-    with as_job(snakemake) as (results, said):
-        torch.set_num_threads(snakemake.threads)
-        config, name, job = Config.of(snakemake.config), snakemake.wildcards.model, snakemake.wildcards.job
-        model = load_readout_model(config, name)
-        table = read_instances_of(job, snakemake.input.instances)
+
+    def prepared(of: Loaded) -> Run:
+        table = read_instances_of(of.job, snakemake.input.instances)
         targets = json.loads(Path(snakemake.input.probe).read_text())["targets"]
-        paths = dict(zip(readouts_of(config), snakemake.output.outputs, strict=True))
-        with claimed_device(config.compute.device) as device:
-            made_from = {"model": name, "job": job, "device": device_name(device), **made_by()}
-            pieces = results.pieces("ablate", name, job)
-            ran = run_ablations(model, name, config, table, targets, device, paths, pieces, made_from)
-        write_json({**made_from, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)
+        paths = dict(zip(readouts_of(of.config), snakemake.output.outputs, strict=True))
+        return partial(run_ablations, of.model, of.name, of.config, table, targets, paths)
+
+    run_job(snakemake, "ablate", prepared)
 
 
 def ablations(snakemake: Any) -> None:
     """Merge the shards' ablations into the effects of instances, and of their names."""
     with as_job(snakemake) as (results, _):
         config, outputs = Config.of(snakemake.config), snakemake.input.outputs
-        spec, controls = config.elements.ablations, config.elements.controls
+        spec, controls = config.elements.ablations, config.elements.controls or Controls()
         assert spec
         table = read_table(snakemake.input.instances, INSTANCES)
         set_parts_aside(results, "ablation_outputs", outputs)
@@ -63,7 +58,7 @@ def ablations(snakemake: Any) -> None:
             parts_of(snakemake, config, outputs, table.rename(columns={"instance_id": "element_id"})),
             table,
             1 + spec.elsewhere,
-            Floor() if controls is None else Floor(controls.level, controls.effect_floor),
+            controls,
             readouts_of(config),
             snakemake.output,
             facts(snakemake.config, snakemake.params.files, outputs),

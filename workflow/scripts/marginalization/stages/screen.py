@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from ..config.checks import profile_readouts, readouts_of
 from ..config.sections import Config
 from ..jobs.devices import claimed_device, device_name
 from ..jobs.effects import run_effects
-from ..jobs.provenance import made_by
 from ..jobs.shard import read_shard
 from ..models.readouts import Key, Profile
 from ..probing.probe import load_readout_model
@@ -18,6 +18,7 @@ from ..probing.probe import probe as look_at
 from ..probing.rate import marginals_per_second
 from ..store.files import write_json
 from .job import as_job
+from .shards import Loaded, Run, run_job
 
 
 def probe(snakemake: Any) -> None:
@@ -48,16 +49,12 @@ def rate(snakemake: Any) -> None:
 
 def screen(snakemake: Any) -> None:
     """Compute the effects of one shard of the elements in one shard of the backgrounds."""
-    with as_job(snakemake) as (results, said):
-        torch.set_num_threads(snakemake.threads)
-        config, name, job = Config.of(snakemake.config), snakemake.wildcards.model, snakemake.wildcards.job
-        model = load_readout_model(config, name)
-        shard = read_shard(config, name, job, snakemake.input)
-        paths: dict[Key, str] = dict(zip(readouts_of(config), snakemake.output.effects, strict=True))
-        profiles = zip(profile_readouts(config), snakemake.output.profiles, strict=True)
+
+    def prepared(of: Loaded) -> Run:
+        shard = read_shard(of.config, of.name, of.job, snakemake.input)
+        paths: dict[Key, str] = dict(zip(readouts_of(of.config), snakemake.output.effects, strict=True))
+        profiles = zip(profile_readouts(of.config), snakemake.output.profiles, strict=True)
         paths |= {Profile(readout): path for readout, path in profiles}
-        with claimed_device(config.compute.device) as device:
-            facts = {"model": name, "job": job, "device": device_name(device), **made_by()}
-            pieces = results.pieces("screen", name, job)
-            ran = run_effects(model, shard, config, device, paths, pieces, facts)
-        write_json({**facts, **ran, **said.facts, "warnings": said.warnings}, snakemake.output.record)
+        return partial(run_effects, of.model, shard, of.config, paths)
+
+    run_job(snakemake, "screen", prepared)

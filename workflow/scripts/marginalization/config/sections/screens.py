@@ -96,6 +96,11 @@ class Compute:
     )
     threads: int = key("CPU threads of each job that runs a model.", 1, minimum=1)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """How a model is run, in the words of `inference.session.session`."""
+        return {"batch_size": self.batch_size, "dtype": self.dtype, "precision": self.precision}
+
 
 @section
 class Shards:

@@ -41,7 +41,7 @@ def clusters_of_motifs(motifs: pd.DataFrame) -> pd.DataFrame:
 
 
 def merge_clusters(summary: str, motifs: pd.DataFrame, neutral: Mapping[str, float]) -> pd.DataFrame:
-    """The rows of clusters.parquet, in the order of the summary's views, and of clusters.
+    """The rows of clusters.parquet, sorted by their keys.
 
     Args:
         summary: path of the summary.
@@ -52,20 +52,18 @@ def merge_clusters(summary: str, motifs: pd.DataFrame, neutral: Mapping[str, flo
     wanted = "kind", lambda kind: pc.equal(kind.cast("string"), "motif")
     columns = [*KEYS, "element_id", *OF_BEST, "rank", "significant"]
     rows = read_table(summary, SUMMARY, columns, wanted).merge(members, on="element_id")
+    rows = rows.astype(dict.fromkeys(KEYS, "str"))
     by_cluster = [*KEYS, "cluster"]
     found = rows["significant"].fillna(False).astype(bool)
-    counts = rows.assign(acts=rows["element_id"].where(found)).groupby(by_cluster, sort=False, observed=True)
+    counts = rows.assign(acts=rows["element_id"].where(found)).groupby(by_cluster)
     counted = counts.agg(n_motifs=("element_id", "nunique"), n_significant=("acts", "nunique")).reset_index()
     best = rows.sort_values(["element_q", "rank"], kind="stable").drop_duplicates(by_cluster)
     table = counted.merge(best, on=by_cluster)
     names = members.groupby("cluster")["motif"].agg(list)
-    order = {view: i for i, view in enumerate(zip(*(rows.drop_duplicates(KEYS)[key] for key in KEYS), strict=True))}
-    place = [order[view] for view in zip(*(table[key] for key in KEYS), strict=True)]
     lowers = table["effect_mean"] < table["readout"].map(neutral).astype(float)
     table = table.assign(
         members=table["cluster"].map(names),
         direction=np.where(lowers, "lowers", "raises"),
         significant=table["n_significant"] > 0 if rows["significant"].notna().any() else None,
-        place=place,
     )
-    return table.sort_values(["place", "cluster"], kind="stable", ignore_index=True)[CLUSTERS.names]
+    return table[CLUSTERS.names]
