@@ -129,7 +129,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
             f"precision of significant motifs: {share((size >= CHANGED)[motifs['significant']])}",
             f"recall of motifs that act: {share(motifs['significant'][size >= ACTS])}",
             f"recall of planted sites: {share(sites['significant'])}",
-            f"correlation of {measured['n_elements']} planted sites' effects with what each adds: "
+            f"correlation of {measured['n_measured']} planted sites' effects with what each adds: "
             f"{measured['pearson']:.3f}, of ranks {measured['spearman']:.3f}",
         ]
     )

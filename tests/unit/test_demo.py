@@ -215,7 +215,7 @@ def screen(tmp_path: Path) -> Path:
         "motifs": [{"name": name, "element_id": name} for name in names[:5]],
         "annotations": [{"name": "NRF1" if name == "third" else "CTCF", "element_id": name} for name in names[5:]],
         "backgrounds": [{"sequence": "AT" * 200}, {"sequence": "CA" * 200}],
-        "measured": [{**keys, "n_elements": 3, "pearson": 0.98765, "spearman": 0.5}],
+        "measured": [{**keys, "n_measured": 3, "pearson": 0.98765, "spearman": 0.5}],
         "ablations_summary": [
             {**keys, "name": "CTCF", "effect_mean": -0.95, "significant": True},
             {**keys, "name": "NRF1", "effect_mean": 0.04, "significant": False},

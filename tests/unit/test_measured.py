@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from marginalization.config.sections import Config
 from marginalization.design.elements import read_elements
 from marginalization.errors import InputError
+from marginalization.merging.derived import measured as derived
 from marginalization.merging.derived.measured import calibration, compare_with_measured
-from screens import expected_activities, finish, run_screen, screen_of, substituted
+from screens import expected_activities, finish, resolved, run_screen, screen_of, substituted
 
 MOTIFS = ["ACGT", "GATTACA", "TTT", "CCGG", "ATATAT", "GGGCC", "TACG", "CA"]
 LETTERS = ["ACGTTGCAACGGTC", "GGCATCATTACCAT", "TTTTACGGCATTCA"]
@@ -48,7 +49,7 @@ def test_few_and_equal_measurements_have_no_correlation():
     for effect, measured in (([1.0, 2.0], [1.0, 2.0]), ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])):
         found = calibration(np.array(effect), np.array(measured), rng)
         assert np.isnan([found[name] for name in ("pearson", "spearman", "pearson_ci_low", "spearman_ci_high")]).any()
-        assert found["n_elements"] == len(effect)
+        assert found["n_measured"] == len(effect)
 
 
 def with_table(folder, header, rows, column="ln_ka"):
@@ -83,7 +84,7 @@ def test_what_a_model_tells_exactly_is_told(tmp_path, by):
     table = compare_with_measured(screen.measured, results / "summary.parquet", *tables, screen.seed)
     assert table["target"].astype(str).tolist() == ["0", "1", "2"]
     first = table.iloc[0]
-    assert first[["n_elements", "pearson", "spearman", "slope", "intercept"]].tolist() == pytest.approx(
+    assert first[["n_measured", "pearson", "spearman", "slope", "intercept"]].tolist() == pytest.approx(
         [7, 1, 1, 2, 1], abs=1e-4
     )
     assert first["bin_n"] == [1] * 7
@@ -105,3 +106,35 @@ def test_what_a_model_tells_exactly_is_told(tmp_path, by):
 def test_tables_that_can_not_be_used(tmp_path, header, rows, message):
     with pytest.raises(InputError, match=message):
         read_elements(Config.of(with_table(tmp_path, header, rows)))
+
+
+def test_a_measurement_of_a_name_counts_once(tmp_path):
+    """However many sites have that name: it is compared with their mean."""
+    sites = "".join(
+        f"chr\t{start}\t{start + 5}\t{name}\n" for start, name in ((0, "a"), (9, "a"), (21, "a"), (33, "b"))
+    )
+    (tmp_path / "sites.bed").write_text(sites + "chr\t40\t46\tc\n")
+    (tmp_path / "genome.fa").write_text(">chr\nACGTTGCAACGGTCTTTACGGCATTCAGGCATCATTACCATCCTAGA\n")
+    config = with_table(tmp_path, ["name", "ln_ka"], [("a", 1), ("b", 2), ("c", 4)])
+    annotations = [{"file": str(tmp_path / "sites.bed"), "genome": str(tmp_path / "genome.fa")}]
+    config = resolved(**{**config, "elements": {**config["elements"], "annotations": annotations}})
+    screen = Config.of(config)
+    results = finish(config, run_screen(config, tmp_path), tmp_path)
+    read = read_elements(screen)
+    table = compare_with_measured(
+        screen.measured, results / "summary.parquet", read.elements, read.motifs, read.annotations, screen.seed
+    )
+    assert table["n_measured"].tolist() == [3, 3, 3]
+    summary = pd.read_parquet(results / "summary.parquet").query("target == '0'").set_index("element_id")["effect_mean"]
+    by_name = (
+        read.annotations.assign(effect=read.annotations["element_id"].map(summary)).groupby("name")["effect"].mean()
+    )
+    expected = scipy.stats.pearsonr(by_name[["a", "b", "c"]], [1, 2, 4]).statistic
+    assert table["pearson"][0] == pytest.approx(expected)
+
+
+def test_draws_at_a_time_change_nothing_but_memory(monkeypatch):
+    effect, measured = np.random.default_rng(0).normal(size=(2, 30))
+    whole = calibration(effect, measured, np.random.default_rng(1))
+    monkeypatch.setattr(derived, "NUMBERS", 100)
+    assert calibration(effect, measured, np.random.default_rng(1)) == whole

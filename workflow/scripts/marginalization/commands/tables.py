@@ -124,7 +124,7 @@ def _against(row: Any) -> str:
         f"{text_of(getattr(row, f'{name}_ci_high'))})"
         for name in ("pearson", "spearman")
     )
-    measured = f"{row.n_elements:,} elements measured ({row.column} in {row.file})"
+    measured = f"{row.n_measured:,} measurements ({row.column} in {row.file})"
     return f"Of {measured} the correlation is {correlation}, that of ranks {of_ranks}.\n"
 
 

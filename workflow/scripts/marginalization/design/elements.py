@@ -172,8 +172,11 @@ def _check_ids(rows: pd.DataFrame) -> None:
 
 def measured_elements(
     spec: Measured, elements: pd.DataFrame, motifs: pd.DataFrame, annotations: pd.DataFrame
-) -> pd.Series:
-    """What a lab measured of motifs and annotations, the mean of those that are one element; by element_id, sorted.
+) -> pd.DataFrame:
+    """What a lab measured of motifs and annotations, and which elements it is of.
+
+    Returns:
+        `of`, the name or sequence that was measured, `measured`, and `element_id`: a row for each element of each.
 
     Args:
         spec: a section of the config's `measured`.
@@ -195,7 +198,7 @@ def measured_elements(
             f"config: measured: {spec.file} measures {len(values):,} by {key}, such as {next(iter(values))}, and none "
             f"of them is a motif or annotation of the screen{hint}"
         )
-    return named.groupby("element_id")["measured"].mean()
+    return named.rename(columns={key: "of"})[["of", "measured", "element_id"]]
 
 
 def motifs_and_annotations(elements: pd.DataFrame) -> pd.DataFrame:

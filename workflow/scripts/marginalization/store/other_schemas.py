@@ -80,7 +80,7 @@ MEASURED = pa.schema(
         ("model", NAME),
         ("readout", NAME),
         ("target", NAME),
-        ("n_elements", pa.int64()),
+        ("n_measured", pa.int64()),
         ("pearson", pa.float64()),
         ("pearson_ci_low", pa.float64()),
         ("pearson_ci_high", pa.float64()),

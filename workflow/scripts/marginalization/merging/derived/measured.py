@@ -18,13 +18,16 @@ from ...store.reading import read_table
 from ...store.schemas import SUMMARY
 
 RESAMPLES = 1000
-"""Of elements, with replacement: the bootstrap's."""
+"""Of measurements, with replacement: the bootstrap's."""
+
+NUMBERS = 2**22
+"""About how many are drawn at a time, so that memory does not grow with the measurements."""
 
 BINS = 10
-"""Of equally many elements, by their effects."""
+"""Of equally many measurements, by their effects."""
 
 FEWEST = 3
-"""Elements of which a correlation means something."""
+"""Measurements of which a correlation means something."""
 
 
 def compare_with_measured(
@@ -37,7 +40,7 @@ def compare_with_measured(
 ) -> pd.DataFrame:
     """The rows of measured.parquet, in the order of the config, and then of the summary.
 
-    The effect of an element is the mean over its strands and starts.
+    A measurement is compared with the mean effect over strands and starts, and over the elements of its name.
 
     Args:
         specs: the section `measured` of the config.
@@ -48,14 +51,15 @@ def compare_with_measured(
     tables = []
     for spec in specs:
         measured = measured_elements(spec, elements, motifs, annotations)
-        ids = pa.array(measured.index.to_numpy(dtype=object))
+        ids = pa.array(measured["element_id"].to_numpy(dtype=object))
         wanted = "element_id", lambda column, ids=ids: pc.is_in(column, ids)
         keys = ["model", "readout", "target"]
         rows = read_table(summary, SUMMARY, [*keys, "element_id", "effect_mean"], wanted)
         means = rows.groupby([*keys, "element_id"], sort=False, observed=True)["effect_mean"].mean().reset_index()
         for key, of_key in means.groupby(keys, sort=False, observed=True):
+            of_each = of_key.merge(measured, on="element_id").groupby("of")[["effect_mean", "measured"]].mean()
             rng = named_generator(seed, "measured", spec.file, spec.column)
-            found = calibration(of_key["effect_mean"].to_numpy(), measured.loc[of_key["element_id"]].to_numpy(), rng)
+            found = calibration(of_each["effect_mean"].to_numpy(), of_each["measured"].to_numpy(), rng)
             tables.append({"file": spec.file, "column": spec.column, **dict(zip(keys, key, strict=True)), **found})
     return pd.DataFrame(tables, columns=MEASURED.names)
 
@@ -64,35 +68,38 @@ def calibration(effect: np.ndarray, measured: np.ndarray, rng: np.random.Generat
     """How far effects tell what was measured.
 
     Args:
-        effect, measured: float64 (elements,).
+        effect, measured: float64 (measurements,).
         rng: for the bootstrap.
 
     Returns:
-        `n_elements`; `pearson` and `spearman`, each with the ends of its 95 % interval, the percentiles of correlations
-        of `RESAMPLES` resamples of elements (Efron, Ann. Stat. 7:1, 1979); `slope` and `intercept` of the straight line
-        of least squares from effect to measured; and the calibration curve: of up to `BINS` bins of equally many
-        elements by effect `bin_n`, and the means `bin_effect` and `bin_measured`. Correlations and the line are NaN of
-        fewer than `FEWEST` elements, and where all effects or measurements are equal.
+        `n_measured`; `pearson` and `spearman`, each with the ends of its 95 % interval, the percentiles of correlations
+        of `RESAMPLES` resamples (Efron, Ann. Stat. 7:1, 1979); `slope` and `intercept` of the straight line of least
+        squares from effect to measured; and the calibration curve: of up to `BINS` bins of equally many measurements by
+        effect `bin_n`, and the means `bin_effect` and `bin_measured`. Correlations and the line are NaN of fewer than
+        `FEWEST` measurements, and where all effects or all measurements are equal.
     """
     n = len(effect)
     order = np.argsort(effect, kind="stable")
     bins = [of_bin for of_bin in np.array_split(order, min(BINS, n)) if len(of_bin)]
     found: dict[str, object] = {
-        "n_elements": n,
+        "n_measured": n,
         "bin_n": [len(of_bin) for of_bin in bins],
         "bin_effect": [float(effect[of_bin].mean()) for of_bin in bins],
         "bin_measured": [float(measured[of_bin].mean()) for of_bin in bins],
     }
-    drawn = rng.integers(n, size=(RESAMPLES, n))
-    ranks = scipy.stats.rankdata(np.stack([effect[drawn], measured[drawn]]), axis=2)
-    for name, pair, resampled in (
-        ("pearson", (effect, measured), (effect[drawn], measured[drawn])),
-        ("spearman", (scipy.stats.rankdata(effect), scipy.stats.rankdata(measured)), (ranks[0], ranks[1])),
-    ):
-        found[name] = float(_correlations(pair[0][None], pair[1][None])[0]) if n >= FEWEST else np.nan
-        some = _correlations(*resampled)
+    pairs = {"pearson": (effect, measured), "spearman": tuple(map(scipy.stats.rankdata, (effect, measured)))}
+    resampled: dict[str, list[np.ndarray]] = {name: [] for name in pairs}
+    at_once = max(1, NUMBERS // n)
+    for first in range(0, RESAMPLES, at_once):
+        drawn = rng.integers(n, size=(min(at_once, RESAMPLES - first), n))
+        x, y = effect[drawn], measured[drawn]
+        resampled["pearson"].append(_correlations(x, y))
+        resampled["spearman"].append(_correlations(scipy.stats.rankdata(x, axis=1), scipy.stats.rankdata(y, axis=1)))
+    for name, (x, y) in pairs.items():
+        some = np.concatenate(resampled[name])
         known = some[~np.isnan(some)] if n >= FEWEST else np.array([])
         low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+        found[name] = float(_correlations(x[None], y[None])[0]) if n >= FEWEST else np.nan
         found |= {f"{name}_ci_low": low, f"{name}_ci_high": high}
     spread = effect.std()
     slope = found["pearson"] * measured.std() / spread if spread > 0 else np.nan

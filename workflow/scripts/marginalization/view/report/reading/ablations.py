@@ -53,7 +53,7 @@ def measured(screen: Screen) -> list[dict[str, Any]]:
     on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
     of = [f"{column} in {file}" for file, column in zip(shown["file"], shown["column"], strict=True)]
     numbers = [name for name in MEASURED.names if name.startswith(("pearson", "spearman", "slope"))]
-    values = {"on": on.tolist(), "of": of, "n": shown["n_elements"].tolist()}
+    values = {"on": on.tolist(), "of": of, "n": shown["n_measured"].tolist()}
     values |= {name: rounded(shown[name]) for name in numbers}
     values["curve"] = [_curve(*bins) for bins in zip(shown["bin_effect"], shown["bin_measured"], strict=True)]
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
