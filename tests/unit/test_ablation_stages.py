@@ -17,6 +17,8 @@ from marginalization.config.sections.substitutions import Ablations
 from marginalization.design.instances import read_instances, replacements
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
+from marginalization.jobs import ablations as ablation_jobs
+from marginalization.jobs import pieces
 from marginalization.sequences.onehot import one_hot_encode
 from marginalization.stages.ablations import ablate, ablations, instances
 from marginalization.stages.screen import probe
@@ -337,3 +339,32 @@ def test_the_record_tells_how_it_went(lab, tmp_path):
     found = json.loads(record.read_text())
     assert found["marginals"] == len(read_instances(Config.of(config)).table) * 8
     assert not Path(f"{HERE}/unfinished_ablations").exists()
+
+
+def test_a_job_that_is_stopped_goes_on_with_the_same_bytes(lab, tmp_path, monkeypatch):
+    config = config_of(tmp_path, {"shuffles": 2, "elsewhere": 3})
+    run_all(config)
+    (part,) = Path(f"{HERE}/ablation_outputs").rglob("*.parquet")
+    whole = part.read_bytes()
+    part.unlink()
+    monkeypatch.setattr(pieces, "SECONDS", 0)
+    seen, every = [], ablation_jobs.loci
+
+    def broken(table, length):
+        for row, locus in every(table, length):
+            seen.append(row.instance_id)
+            if len(seen) == 12:
+                raise RuntimeError("the machine died")
+            yield row, locus
+
+    monkeypatch.setattr(ablation_jobs, "loci", broken)
+    with pytest.raises(AssertionError, match="the machine died"):
+        run_all(config)
+    kept = list(Path(f"{HERE}/unfinished_ablations").rglob("*.safetensors"))
+    assert len(kept) == 10  # the first locus is looked at to open the session
+    del seen[:]
+    seen += [None] * 12
+    run_all(config)
+    assert part.read_bytes() == whole
+    assert len(seen) == 12 + 1 + len(read_instances(Config.of(config)).table) - 10
+    assert not list(Path(f"{HERE}/unfinished_ablations").rglob("*.safetensors"))
