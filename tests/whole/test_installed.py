@@ -1,6 +1,9 @@
 """The package without a clone: from its wheel, in an environment of its own; and the workflow from GitHub beside it."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -31,6 +34,17 @@ def test_the_wheel_holds_the_whole_workflow(clone, wheel):
     tracked = git("-C", clone, "ls-files", "workflow", "envs", "config", "Snakefile").split()
     core = ("workflow/scripts/marginalization", "workflow/scripts/snakemake_logger", "config/generate.py")
     assert names == {name for name in tracked if not name.startswith(core)}
+
+
+def test_the_source_archive_makes_the_same_wheel(clone, wheel, tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", tmp_path, "--target"]
+    subprocess.run([*build, "sdist"], cwd=clone, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(archive, tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    subprocess.run([*build, "wheel"], cwd=unpacked, check=True, capture_output=True)
+    names = [set(zipfile.ZipFile(of).namelist()) for of in (wheel, tmp_path / wheel.name)]
+    assert names[0] == names[1]
 
 
 def test_the_demo_runs_from_the_wheel(installed, tmp_path):
