@@ -100,7 +100,7 @@ FULL = {
     },
     "backgrounds": {
         "length": 100,
-        "loci": {"file": "loci.bed", "genome": "genome.fa", "summits": True},
+        "loci": {"file": "loci.bed", "genome": "genome.fa", "summits": True, "columns": {"signal": 7}},
         "transform": "local_dinucleotide_shuffle",
         "bin_size": 20,
         "copies": 2,
@@ -136,6 +136,7 @@ OTHERS = {  # the keys that exclude those of FULL
 NAMED = {
     *("models", "groups", "readouts", "models.factory.kwargs", "attributions.kwargs"),
     "readouts.table.targets.where",
+    "backgrounds.loci.columns",
 }
 """Where the keys are names that the person chooses."""
 

@@ -127,6 +127,7 @@ ABLATIONS = (
     else []
 )
 CLUSTERS = [RESULTS.table("clusters")] if SCREEN.elements.motifs else []
+CONTEXT = list(map(RESULTS.table, ["context", "loci"])) if SCREEN.has_context else []
 MEASURED = [RESULTS.table("measured")] if SCREEN.measured else []
 DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []
 

@@ -1,6 +1,6 @@
 # Reads: effects/ and profile_sums/ of all shards.
 # Writes: summary.parquet, profiles.parquet, cooperativity.parquet, pairs_summary.parquet, differential.parquet,
-# provenance.json.
+# context.parquet, loci.parquet, provenance.json.
 
 
 rule merge:
@@ -66,6 +66,31 @@ rule differential:
         code=CODE,
     script:
         "../scripts/differential.py"
+
+
+rule context:
+    input:
+        lab_files(checks.background_files(SCREEN)),
+        summary=MERGED[0],
+        effects=EFFECTS,
+        probes=PROBES,
+        elements=RESULTS.table("elements"),
+        backgrounds=RESULTS.table("backgrounds"),
+    output:
+        context=RESULTS.table("context"),
+        loci=RESULTS.table("loci"),
+    log:
+        RESULTS.log("context"),
+    benchmark:
+        RESULTS.benchmark("context")
+    conda:
+        "../../envs/marginalization.yaml"
+    params:
+        files=INPUT_FILES,
+        loci=config["backgrounds"].get("loci"),
+        code=CODE,
+    script:
+        "../scripts/context.py"
 
 
 rule provenance:

@@ -17,6 +17,7 @@ rule report:
         ABLATIONS,
         CLUSTERS,
         MEASURED,
+        CONTEXT,
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),

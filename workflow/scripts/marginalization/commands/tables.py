@@ -140,6 +140,15 @@ def _print_ablations(console: Console, title: str, rows: pd.DataFrame, arguments
     print_table(console, columns | {"95 % interval": intervals(rows, "difference"), "q": numbers(rows["q_value"])})
 
 
+def _print_dependences(console: Console, rows: pd.DataFrame) -> None:
+    """How the effects of an element go with what is known of each locus."""
+    columns: dict[str, Sequence[str]] = {name: rows[name].astype("str") for name in [*KEYS, "strand", "start"]}
+    columns |= {"over": rows["covariate"].astype("str"), "loci": numbers(rows["n_loci"])}
+    columns |= {"rank correlation": numbers(rows["spearman"]), "95 % interval": intervals(rows, "spearman")}
+    columns |= {"where lowest": numbers(rows["effect_lowest"]), "where highest": numbers(rows["effect_highest"])}
+    print_table(console, columns | {"q": numbers(rows["q_value"])})
+
+
 def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
     """What a table is of, and how many of its elements (rows: all of their placements) are significant."""
     n, level = rows["element_id"].nunique(), config.elements.level
@@ -208,6 +217,9 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
+    if len(depends := read_beside(results, "context", element_id=element_id)):
+        console.print("Over loci, effects go with:")
+        _print_dependences(console, depends)
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     tables = [(results.table("summary"), "")]
     if config.keep_effects == "all":

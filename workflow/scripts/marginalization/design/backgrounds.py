@@ -13,7 +13,7 @@ from ..config.sections import Config
 from ..config.sections.backgrounds import LOCAL, Loci
 from ..errors import InputError
 from ..inputs.genome import Genome
-from ..inputs.intervals import locations, overlaps, places, read_intervals, require_summits
+from ..inputs.intervals import centred, locations, overlaps, places, read_intervals, read_numbers, require_summits
 from ..inputs.text import fasta_records
 from ..sequences.letters import DNA, UNKNOWN, gc_fraction, named_generator, reverse_complement, unknown_letters
 from ..sequences.shuffle import dinucleotide_shuffle, local_dinucleotide_shuffle, shuffle
@@ -35,7 +35,7 @@ def select_backgrounds(config: Config) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Returns:
         The backgrounds, in file order: name (unique), chrom, start, end (Int64; 0-based, half-open), strand (these
-        four null when not genomic) and sequence (upper-case, `length` letters).
+        four null when not genomic) and sequence (upper-case, `length` letters); and float64 the `columns` of loci.
         How many candidates were read, how many were dropped for each reason (one that could be dropped for several
         counts for the first), and how many were kept.
 
@@ -66,7 +66,7 @@ def select_backgrounds(config: Config) -> tuple[pd.DataFrame, dict[str, int]]:
     if table.empty:
         reasons = ", ".join(f"{reason} {count}" for reason, count in counts.items() if count or reason == "kept")
         raise InputError(f"no background is left ({reasons}); loosen the `backgrounds` section of the config")
-    return table[COLUMNS], counts
+    return table[[*COLUMNS, *(spec.loci.columns if spec.loci else [])]], counts
 
 
 def transform_backgrounds(
@@ -150,9 +150,7 @@ def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFra
         genome.check_chromosomes(table["chrom"], table["where"])
         if loci.summits:
             require_summits(path, table, "drop the row, or set `summits: false` to centre on midpoints")
-            table = _regions(table, table["summit"], length)
-        else:
-            table = _regions(table, _midpoints(table), length)
+        table = centred(table, length, loci.summits)
         if spec.past_end == "error":
             genome.check_ends(table, table["where"], "set `past_end: drop` to drop such regions")
         table = _keep(table, ~genome.outside(table), counts, "past_chromosome_end")
@@ -168,6 +166,8 @@ def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFra
         if spec.match_gc is not None:
             targets = _target_gc(spec.match_gc, genome, length)
             table = _keep(table, _match_gc(table, targets, config.seed), counts, "unmatched_gc")
+    if loci.columns:
+        table = table.join(read_numbers(path, loci.columns, set(table["line"])), on="line")
     reverse = table["strand"] == "-"
     table["sequence"] = table["sequence"].mask(reverse, table["sequence"].map(reverse_complement))
     return table.astype({"start": "Int64", "end": "Int64"})
@@ -239,16 +239,6 @@ def _known(table: pd.DataFrame, max_unknown: int | None) -> np.ndarray:
     return np.array([sequence.count(UNKNOWN) <= max_unknown for sequence in table["sequence"]], dtype=bool)
 
 
-def _midpoints(intervals: pd.DataFrame) -> pd.Series:
-    return (intervals["start"] + intervals["end"]) // 2
-
-
-def _regions(intervals: pd.DataFrame, centres: pd.Series, length: int) -> pd.DataFrame:
-    """The intervals replaced by regions of `length` bases around `centres`."""
-    starts = centres - length // 2
-    return intervals.assign(start=starts, end=starts + length)
-
-
 def _target_gc(path: str, genome: Genome, length: int) -> pd.Series:
     """GC contents to match, by location: of the regions of `length` bases centred on the intervals of a BED file.
 
@@ -257,7 +247,7 @@ def _target_gc(path: str, genome: Genome, length: int) -> pd.Series:
     table = read_intervals(path)
     where = places(path, table)
     genome.check_chromosomes(table["chrom"], where)
-    table = _regions(table, _midpoints(table), length)
+    table = centred(table, length)
     inside = ~genome.outside(table)
     table, where = table[inside], where[inside]
     gc = [gc_fraction(sequence) for sequence in genome.sequences(table, where)]

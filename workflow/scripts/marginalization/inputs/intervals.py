@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from sys import intern
 from typing import Literal, NamedTuple, get_args
@@ -125,6 +125,35 @@ def locations(intervals: pd.DataFrame) -> pd.Series:
     return intervals["chrom"] + ":" + start + "-" + end + "(" + intervals["strand"] + ")"
 
 
+def centred(intervals: pd.DataFrame, length: int, summits: bool = False) -> pd.DataFrame:
+    """The intervals replaced by regions of `length` bases around their midpoints, or their summits."""
+    middles = intervals["summit"] if summits else (intervals["start"] + intervals["end"]) // 2
+    starts = middles - length // 2
+    return intervals.assign(start=starts, end=starts + length)
+
+
+def read_numbers(path: str | Path, columns: Mapping[str, int], lines: Collection[int]) -> pd.DataFrame:
+    """Numbers beside the intervals of a file.
+
+    Args:
+        path: the file, one that `read_intervals` can read.
+        columns: which columns to read, counted from 1, by the names that they get.
+        lines: the intervals' `line`.
+
+    Returns:
+        float64 columns by their names, indexed by line; NaN for "." and an empty field.
+
+    Raises:
+        InputError: a column that the file does not have, or the first field that is no number.
+    """
+    rows: dict[int, list[float]] = {}
+    for number, line in numbered_lines(Path(path)):
+        if number in lines:
+            fields = line.split("\t")
+            rows[number] = [_number(fields, name, column, f"{path}, line {number}") for name, column in columns.items()]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns), dtype=np.float64)
+
+
 def require_summits(path: str | Path, intervals: pd.DataFrame, remedy: str) -> None:
     """Raise an InputError for the first of `intervals` that has no summit."""
     missing = (intervals["summit"] == NO_SUMMIT).to_numpy()
@@ -189,6 +218,18 @@ def _whole(text: str, column: str, where: str) -> int:
             "put '#' before a header line"
         )
     return int(text)
+
+
+def _number(fields: list[str], name: str, column: int, where: str) -> float:
+    """A field, from column 1, that holds a number or nothing."""
+    if column > len(fields):
+        raise InputError(f"{where}: there is no column {column} for '{name}'; there are {len(fields)}")
+    text = fields[column - 1].strip()
+    if text in ("", "."):
+        return float("nan")
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"{where}: '{text}' in column {column} ('{name}') is no number; write '.' for none")
+    return float(text)
 
 
 def _strand(text: str, where: str) -> str:

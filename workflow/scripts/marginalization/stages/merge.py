@@ -12,18 +12,21 @@ import pandas as pd
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
+from ..design.backgrounds import COLUMNS, select_backgrounds
 from ..design.placement import placed_table
 from ..jobs.provenance import devices, facts, wall_seconds
+from ..merging.context import merge_context
 from ..merging.cooperativity import merge_pairs
 from ..merging.differential import merge_differential
 from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
 from ..statistics.families import Families, families
-from ..store.files import read_facts, write_json
+from ..store.files import read_facts, write_json, write_table
+from ..store.other_schemas import CONTEXT, LOCI
 from ..store.paths import model_of
 from ..store.reading import read_table
-from ..store.schemas import CONTROL_PAIRS, ELEMENTS, PAIRS
+from ..store.schemas import BACKGROUNDS, CONTROL_PAIRS, ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
 from .job import as_job
 
@@ -97,6 +100,30 @@ def differential(snakemake: Any) -> None:
             snakemake.output[0],
             facts(snakemake.config, snakemake.params.files, effects),
         )
+
+
+def context(snakemake: Any) -> None:
+    """Compare the effects of significant elements with what is known of each locus."""
+    with as_job(snakemake):
+        config, effects = Config.of(snakemake.config), snakemake.input.effects
+        placed = placed_table(read_table(snakemake.input.elements, ELEMENTS), config.placement, config.length)
+        selected, _ = select_backgrounds(config)
+        known = selected.loc[selected.index.repeat(config.backgrounds.copies)].drop(columns=COLUMNS)
+        backgrounds = read_table(snakemake.input.backgrounds, BACKGROUNDS, ["background_id", "name", "gc"])
+        known = known.set_axis(backgrounds.index).assign(gc=backgrounds["gc"])
+        table = merge_context(
+            snakemake.input.summary,
+            parts_of(snakemake, config, effects, placed),
+            placed,
+            known,
+            config.backgrounds.copies,
+            readouts_of(config),
+        )
+        made_from = facts(snakemake.config, snakemake.params.files, effects)
+        write_table(table, snakemake.output.context, CONTEXT, made_from)
+        loci = backgrounds[["background_id", "name"]].join(known)
+        loci = loci.melt(["background_id", "name"], var_name="covariate")
+        write_table(loci, snakemake.output.loci, LOCI, made_from)
 
 
 def provenance(snakemake: Any) -> None:

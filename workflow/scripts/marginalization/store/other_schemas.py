@@ -1,4 +1,4 @@
-"""The schemas of the Parquet tables of ablations, and of measurements."""
+"""The schemas of the Parquet tables of ablations, measurements, clusters and loci."""
 
 from __future__ import annotations
 
@@ -113,5 +113,33 @@ CLUSTERS = pa.schema(
         ("n_significant", pa.int64()),
         ("significant", pa.bool_()),
         ("members", pa.list_(pa.string())),
+    ]
+)
+LOCI = pa.schema(
+    [
+        ("background_id", pa.int64()),
+        ("name", pa.string()),
+        ("covariate", NAME),
+        ("value", pa.float64()),
+    ]
+)
+CONTEXT = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("element_id", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("name", pa.string()),
+        ("covariate", NAME),
+        ("n_loci", pa.int64()),
+        ("spearman", pa.float64()),
+        ("spearman_ci_low", pa.float64()),
+        ("spearman_ci_high", pa.float64()),
+        ("effect_lowest", pa.float64()),
+        ("effect_highest", pa.float64()),
+        ("p_value", pa.float64()),
+        ("q_value", pa.float64()),
     ]
 )

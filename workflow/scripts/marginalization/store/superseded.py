@@ -22,6 +22,8 @@ TABLES = [
     "attributions",
     "clusters",
     "measured",
+    "context",
+    "loci",
     "instances",
     "ablations",
     "ablations_summary",

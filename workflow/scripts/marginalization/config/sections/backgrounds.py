@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from .keys import key, one_of, optional, section
+from .keys import Bounds, Name, key, one_of, optional, section
 
 LOCAL = "local_dinucleotide_shuffle"
 """The transform that has a `bin_size`."""
@@ -17,6 +17,12 @@ class Loci:
     file: str = key("BED or narrowPeak.")
     genome: str = key("FASTA file with the genome.")
     summits: bool = key("Centre on the summits of a narrowPeak file.", False)
+    columns: dict[Name, Annotated[int, Bounds(minimum=4)]] = key(
+        "Columns of the file with numbers that effects are compared with, counted from 1, by names of your own.",
+        {},
+        without="none",
+        more="Such as `{signal: 7}` of a narrowPeak; see [Loci](#loci).",
+    )
 
 
 @section

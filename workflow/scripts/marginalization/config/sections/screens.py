@@ -205,6 +205,13 @@ class Config:
         return "effects" if self.keep_effects == "all" else "statistics"
 
     @property
+    def has_context(self) -> bool:
+        """Whether effects are compared with what is known of each locus: of loci as they are, or with `columns`."""
+        spec = self.backgrounds
+        told = spec.loci is not None and (spec.transform == "none" or bool(spec.loci.columns))
+        return told and self.keep_effects == "all"
+
+    @property
     def length(self) -> int:
         assert self.backgrounds.length is not None  # in a resolved config
         return self.backgrounds.length

@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from .element_charts import attributions, backgrounds, change, controls, profile, scan, spacing, targets
+from .element_charts import attributions, backgrounds, change, controls, loci, profile, scan, spacing, targets
 from .marks import Layers
 from .screen_charts import against, composition, heat_map, quantiles, ranked, rates, spread
 
@@ -28,6 +28,7 @@ CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
     for chart in (
         ranked,
         backgrounds,
+        loci,
         controls,
         profile,
         change,
@@ -49,7 +50,7 @@ def specification(name: str, data: dict[str, list[dict[str, Any]]] | None = None
     """A chart in Vega-Lite, with its data if they are given."""
     chart = CHARTS[name]().configure(font="system-ui, sans-serif", background="transparent")
     spec = chart.configure_view(strokeWidth=0).configure_legend(orient="top").to_dict(validate=False)
-    if chart.width == "container":
+    if getattr(chart, "width", None) == "container":
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["description"] = (CHARTS[name].__doc__ or "").partition("\n")[0].partition(" Data:")[0]
     return spec if data is None else {**spec, "datasets": data}

@@ -19,14 +19,15 @@ from ...store.schemas import MOTIFS
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import short
-from .reading.ablations import ablations, measured
 from .reading.amounts import rounded
 from .reading.details import attributions, details, profiles, scan
-from .reading.differential import comparisons
-from .reading.pairs import arrangements, pair_verdicts
 from .reading.quality import quality
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import clusters_of, motif_classes
+from .reading.tables.ablations import ablations, measured
+from .reading.tables.differential import comparisons
+from .reading.tables.loci import dependences, loci
+from .reading.tables.pairs import arrangements, pair_verdicts
 from .reading.views import NUMBERS, ViewRows
 
 HEAT_MAP_ROWS = 40
@@ -52,6 +53,8 @@ def gather(results: Results) -> dict[str, Any]:
         "arrangements": arrangements(screen),
         "ablations": ablations(screen),
         "measured": measured(screen),
+        "loci": loci(screen),
+        "dependences": dependences(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
         "quality": quality(screen, provenance),

@@ -22,6 +22,22 @@ def backgrounds() -> Layers:
     return alt.layer(diagonal("before", "after"), points).properties(width="container", height=240)
 
 
+def loci() -> alt.FacetChart:
+    """Effect against what is known of each locus. Data: `loci` (covariate, value, effect, strand, locus)."""
+    points = (
+        alt.Chart(alt.NamedData("loci"))
+        .mark_circle(size=36, opacity=0.75)
+        .encode(
+            x=alt.X("value:Q", title=None, scale=alt.Scale(zero=False)),
+            y=alt.Y("effect:Q", title="effect", scale=alt.Scale(zero=False)),
+            color=strand(),
+            tooltip=["locus:N", number("value"), number("effect"), "strand:N"],
+        )
+        .properties(width=130, height=130)
+    )
+    return points.facet(facet=alt.Facet("covariate:N", title=None, sort=None), columns=2).resolve_scale(x="independent")
+
+
 def controls() -> Layers:
     """An element's mean effect and its controls'.
 

@@ -37,6 +37,16 @@ const data = {
     const ends = all.length ? [Math.min(...all), Math.max(...all)] : [];
     return { backgrounds: points, diagonal: ends.map((x) => ({ before: x, after: x })) };
   },
+  loci(view, element) {
+    if (CONTENTS.loci === null) return { loci: [] };
+    const known = Object.entries({ ...CONTENTS.loci.values, before: details.before[view] || [] });
+    const points = strandsOf(view, element).flatMap(({ strand }) =>
+      (details.effect?.[`${view}/${element}/${strand}`] || []).flatMap((effect, i) =>
+        known.map(([covariate, values]) => ({ covariate, value: values[i], effect, strand, locus: CONTENTS.loci.names[i] })),
+      ),
+    );
+    return { loci: points.filter((point) => (point.value ?? null) !== null) };
+  },
   controls(view, element) {
     const own = strandsOf(view, element);
     const ticks = own.flatMap(({ strand }) =>
@@ -147,7 +157,8 @@ async function draw(box) {
   const [ink, line] = night ? ["#e6edf3", "#3d444d"] : ["#1b1f24", "#d0d7de"];
   const axis = { labelFontSize: 12, titleFontSize: 12, labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line };
   const legend = { labelColor: ink, titleColor: ink, labelFontSize: 12, symbolBaseFillColor: ink };
-  const config = { ...spec.config, axis, text: { color: ink }, legend: { ...spec.config.legend, ...legend } };
+  const header = { labelColor: ink, titleColor: ink };
+  const config = { ...spec.config, axis, header, text: { color: ink }, legend: { ...spec.config.legend, ...legend } };
   const result = await vegaEmbed(box, { ...spec, config }, { actions: false, renderer: "svg", logLevel: 1 });
   drawn.set(box, result);
   result.view.addEventListener("click", (event, item) => {
@@ -209,6 +220,7 @@ function open(index, view) {
 const ELEMENT_CHARTS = [
   ["controls", "Against its controls", "own"],
   ["backgrounds", "In each background", "backgrounds"],
+  ["loci", "By what is known of each locus", "loci"],
   ["profile", "Mean profile", "profile"],
   ["change", "Change of the mean profile", "profile"],
   ["scan", "Along the background", "scan"],

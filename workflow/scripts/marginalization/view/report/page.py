@@ -43,6 +43,7 @@ def render(contents: dict[str, Any]) -> str:
         arrangements=contents["arrangements"],
         ablations=contents["ablations"],
         measured=contents["measured"],
+        dependences=contents["dependences"],
         comparisons=contents["comparisons"],
         short=short,
         number=lambda value: "" if value is None else f"{value:,.4g}",

@@ -23,17 +23,18 @@ def details(screen: Screen) -> dict[str, Any]:
     places = screen.places[screen.places["element"] < screen.shown.amounts.detailed]
     places = _with_sequences(screen, places)
     by_readout = dict(list(places.groupby(["model", "readout"])))
-    keys, values = ["target", *PLACED], ["background_id", "before", "after"]
-    found = [
+    keys, values = ["target", *PLACED], ["background_id", "before", "after", "effect"]
+    tables = [
         _joined(rows.to_pandas(), by_readout[model, readout], keys)[[*values, "view", "element", "strand"]]
         for model, readout, rows in read_effects(screen.results, detailed, [*keys, *values], MOST_BACKGROUNDS)
         if (model, readout) in by_readout
     ]
-    if not found:  # of groups of models there are none
+    if not tables:  # of groups of models there are none
         return {"before": {}, "after": {}, "controls": _cells(screen.controls, "effect_mean")}
-    rows = pd.concat(found).sort_values("background_id", kind="stable")
+    rows = pd.concat(tables).sort_values("background_id", kind="stable")
     before = {int(view): rounded(of.drop_duplicates("background_id")["before"]) for view, of in rows.groupby("view")}
-    return {"before": before, "after": _cells(rows, "after"), "controls": _cells(screen.controls, "effect_mean")}
+    found = {"before": before, "after": _cells(rows, "after"), "controls": _cells(screen.controls, "effect_mean")}
+    return found | ({"effect": _cells(rows, "effect")} if screen.config.has_context else {})
 
 
 def _joined(rows: pd.DataFrame, places: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

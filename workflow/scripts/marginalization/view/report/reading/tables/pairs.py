@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ....store.reading import read_table
-from ....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
-from .amounts import rounded
-from .screens import Screen
+from .....store.reading import read_table
+from .....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
+from ..amounts import rounded
+from ..screens import Screen
 
 MOST_PAIRS = 200
 """Pairs of motifs shown, on all views: those of the smallest pair_p, or without controls those that do most."""

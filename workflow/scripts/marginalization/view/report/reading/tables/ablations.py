@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ....store.other_schemas import ABLATIONS_SUMMARY, MEASURED
-from ....store.reading import read_table
-from .amounts import rounded
-from .screens import Screen
+from .....store.other_schemas import ABLATIONS_SUMMARY, MEASURED
+from .....store.reading import read_table
+from ..amounts import rounded
+from ..screens import Screen
 
 MOST_NAMES = 200
 """Names shown, on all views: those of the smallest q, and of equal ones those whose difference is largest."""

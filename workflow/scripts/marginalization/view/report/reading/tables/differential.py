@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .amounts import rounded
-from .screens import Screen
+from ..amounts import rounded
+from ..screens import Screen
 
 SIDES = ["first", "second", "model", "readout", "target"]
 

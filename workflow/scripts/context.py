@@ -1,0 +1,3 @@
+from marginalization.stages.merge import context
+
+context(snakemake)
