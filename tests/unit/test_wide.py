@@ -218,6 +218,10 @@ def test_a_job_that_is_too_large_unforeseen_says_so(tmp_path, caplog, rows, told
             {"elements": {**MINIMAL["elements"], "pairs": [{"first": "x", "second": "y", "distances": [0]}]}},
             "there is elements.pairs, which",
         ),
+        (
+            {"backgrounds": {"length": 12, "loci": {"file": "x.bed", "genome": "x.fa", "columns": {"signal": 7}}}},
+            "there is backgrounds.loci.columns, which",
+        ),
     ],
 )
 def test_what_needs_effects_of_each_background_is_refused(sections, told):

@@ -63,7 +63,9 @@ def _check_kept(config: Config) -> None:
     """Raise an InputError for the first thing that needs effects of each background where they are not kept."""
     if config.keep_effects == "all":
         return
+    loci = config.backgrounds.loci
     for place, given, takes in (
+        ("backgrounds.loci.columns", loci and loci.columns, "which effects are compared with background by background"),
         ("groups", config.groups, "whose predictions are averaged background by background"),
         ("compare", config.compare, "which compares them background by background"),
         ("elements.pairs", config.elements.pairs, "which are compared with their parts background by background"),
