@@ -27,7 +27,7 @@ from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.inference.attribution import OneReadout, draw_references
 from marginalization.inference.prediction import predict
-from marginalization.jobs import attributions
+from marginalization.jobs import attributions, running
 from marginalization.jobs.attributions import run_attributions
 from marginalization.jobs.shard import read_shard
 from marginalization.merging.means import merge_attributions
@@ -209,7 +209,8 @@ SHARDS = [
 def shards(request, monkeypatch):
     """Shards, and calls and row groups of different sizes."""
     monkeypatch.setattr(attributions, "CALL_NUMBERS", [2**25, 48 * 3 * 2, 1][request.param])
-    monkeypatch.setattr(attributions, "ROW_GROUP_NUMBERS", [2**22, 100, 1][request.param])
+    monkeypatch.setattr(running, "ROW_GROUP_NUMBERS", [2**22, 100, 1][request.param])
+    monkeypatch.setattr(running, "FEWEST_NUMBERS", [2**14, 1, 1][request.param])
     return SHARDS[request.param]
 
 

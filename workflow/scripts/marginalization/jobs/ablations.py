@@ -33,11 +33,8 @@ from ..store.other_schemas import ABLATION_OUTPUTS, INSTANCES
 from ..store.paths import job_labels
 from ..store.reading import read_table
 from .pieces import discard
-from .running import Kept, Outputs, run_rows
+from .running import Kept, Outputs, rows_together, run_rows
 from .shard import list_column, meaningless, within
-
-ROW_GROUP_NUMBERS = 2**22
-"""About how many numbers the instances of a row group have: what is held of them until they are written."""
 
 
 def read_instances_of(job: str, path: str) -> pd.DataFrame:
@@ -80,7 +77,6 @@ def run_ablations(
     assert spec
     scales = {readout: of.scale for readout, of in readouts_of(config).items()}
     each = n_constructs(spec)
-    n_numbers = sum(len(targets[readout]) for readout in paths) * (1 + each)
     with ExitStack() as stack:
         writers = {}
         for readout, path in paths.items():
@@ -101,7 +97,7 @@ def run_ablations(
                     write_group(writer, _rows(ids, targets[readout][t], kept[readout][:, :, t].float().numpy()))
 
         computed = stack.enter_context(_Loci(model, name, config, instances, list(paths), device))
-        group = max(1, ROW_GROUP_NUMBERS // n_numbers)
+        group = rows_together(1 + each, sum(len(targets[readout]) for readout in paths))
         ran = run_rows(len(instances), each, computed.after, keep, write, group, pieces, facts["model"])
     discard(pieces)
     return ran

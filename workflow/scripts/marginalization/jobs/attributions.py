@@ -24,14 +24,11 @@ from ..sequences.constructs import Placement, constructs
 from ..sequences.letters import DNA
 from ..sequences.onehot import as_motif, one_hot_encode
 from ..store.schemas import ATTRIBUTION_SUMS
-from .running import Outputs
+from .running import Outputs, rows_together
 from .shard import RowGroups, Shard, Sink, check_finite, list_column, run_shard
 
 CALL_NUMBERS = 2**25
 """About how many numbers a call of the function takes or gives."""
-
-ROW_GROUP_NUMBERS = 2**22
-"""About how many numbers the placements of a row group have: what is held of them until they are written."""
 
 NOTHING: Placement = (torch.zeros(1, len(DNA), 0, dtype=torch.int8), 0)
 """What is substituted into the backgrounds as they are."""
@@ -128,7 +125,7 @@ def run_attributions(
     assert config.attributions
     summed, window = Summed(model, shard, config, device, list(paths)), config.attributions.window
     sinks = [AttributionSums(shard, readout, path, window) for readout, path in paths.items()]
-    group = max(1, ROW_GROUP_NUMBERS // (sum(len(sink.targets) for sink in sinks) * 2 * (window + 2)))
+    group = rows_together(2 * (window + 2), sum(len(sink.targets) for sink in sinks))
     with evaluating(model, device):
         ran = run_shard(sinks, group, lambda: summed.sums([None]), summed.after, pieces, facts)
     summed.attributor.log_warnings()

@@ -22,6 +22,12 @@ logger = logging.getLogger(__name__)
 Outputs = dict[Key, torch.Tensor]
 """What a model, or a function of it, gives for some rows: by its key, (rows, ...)."""
 
+ROW_GROUP_NUMBERS = 2**22
+"""About how many numbers the rows of a group have, which are held until they are written."""
+
+FEWEST_NUMBERS = 2**14
+"""At least so many are of each target, or the file of a wide readout would be little more than row groups' headers."""
+
 Kept = dict[str, torch.Tensor]
 """What is kept of it."""
 
@@ -72,6 +78,16 @@ def run_rows(
             write(kept, done)
             done += row_count(kept)
     return clock.record(model, each)
+
+
+def rows_together(numbers: int, n_targets: int) -> int:
+    """How many rows make a group, of which a row group of each target is written.
+
+    Args:
+        numbers: of a row on one target.
+        n_targets: of all readouts.
+    """
+    return max(1, ROW_GROUP_NUMBERS // (numbers * n_targets), FEWEST_NUMBERS // numbers)
 
 
 class Clock:
