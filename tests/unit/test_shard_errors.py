@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from marginalization.config.sections import Readout
+from marginalization.config.sections import Config, Readout
 from marginalization.errors import InputError
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
@@ -14,8 +14,8 @@ from marginalization.merging.summary import merge_effects
 from marginalization.sequences.letters import identifier
 from marginalization.statistics.families import families
 from marginalization.store.paths import Results
-from marginalization.store.superseded import TABLES, set_parts_aside, set_tables_aside
-from screens import run_screen, screen_of, typed
+from marginalization.store.superseded import set_parts_aside, set_tables_aside
+from screens import resolved, run_screen, screen_of, typed
 
 LETTERS = ["A" * 12, "ACCCCACCCCAA", "A" * 12]
 READOUTS = {"activity": {"output": 2}, "counts": {"profile": {"logits": 0, "counts": 1}}}
@@ -168,14 +168,17 @@ def test_files_of_an_earlier_plan_are_set_aside(screen, tmp_path, caplog):
     assert pq.read_table(moved).num_rows > 0
 
 
-@pytest.mark.parametrize("table", TABLES)
+FURTHER = Config.of(resolved()).further_tables
+
+
+@pytest.mark.parametrize("table", FURTHER)
 def test_a_table_of_an_earlier_config_is_set_aside(tmp_path, table):
     """Also where nothing was before, so that there is no folder to move it to yet."""
-    paths = {name: tmp_path / f"{name}.parquet" for name in TABLES}
+    paths = {name: tmp_path / f"{name}.parquet" for name in FURTHER}
     for path in paths.values():
         path.write_text(path.name)
     earlier = paths.pop(table)
     for _ in range(2):
-        set_tables_aside(Results(tmp_path), [tmp_path / "summary.parquet", *paths.values()])
+        set_tables_aside(Results(tmp_path), FURTHER, [tmp_path / "summary.parquet", *paths.values()])
         assert sorted(tmp_path.iterdir()) == sorted([*paths.values(), tmp_path / "superseded"])
         assert (tmp_path / "superseded" / earlier.name).read_text() == earlier.name

@@ -53,6 +53,15 @@ def test_the_numbers_are_known(ablated):
     assert over["n_instances"].tolist() == [10] * 4
 
 
+def test_without_the_section_what_was_of_it_is_set_aside(ablated, tmp_path):
+    folder = shutil.copytree(ablated[0], tmp_path / "lab")
+    assert "ablate" not in jobs(run(folder, make_config()))
+    results = folder / "results/known"
+    left = {path.relative_to(results).parts[0] for path in results.rglob("*.parquet")}
+    assert not {"ablations.parquet", "ablations_summary.parquet", "instances.parquet", "ablation_outputs"} & left
+    assert len(list((results / "superseded" / "ablation_outputs").rglob("*.parquet"))) > 0
+
+
 def test_what_does_not_fit_is_told_before_any_job(ablated):
     done = snakemake(ablated[0], with_ablations(elsewhere=50))
     assert done.returncode == 1

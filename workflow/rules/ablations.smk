@@ -9,7 +9,7 @@ rule instances:
     input:
         lab_files(ablation_files(SCREEN)),
     output:
-        ABLATIONS[2],
+        RESULTS.table("instances"),
     log:
         RESULTS.log("instances"),
     conda:
@@ -25,7 +25,7 @@ rule ablate:
     input:
         lambda wildcards: ancient(lab_files(MODEL_FILES[wildcards.model])),
         ancient(lab_files(ablation_files(SCREEN))),
-        instances=ancient(ABLATIONS[2]),
+        instances=ancient(RESULTS.table("instances")),
         probe=ancient(RESULTS.probe("{model}")),
     output:
         outputs=parts("ablation_outputs", READOUTS, EACH),
@@ -47,9 +47,10 @@ rule ablations:
     input:
         outputs=parts("ablation_outputs", READOUTS, PLAN.ablation_jobs),
         probes=PROBES,
-        instances=ABLATIONS[2],
+        instances=RESULTS.table("instances"),
     output:
-        ABLATIONS[:2],
+        RESULTS.table("ablations"),
+        RESULTS.table("ablations_summary"),
     log:
         RESULTS.log("ablations"),
     benchmark:

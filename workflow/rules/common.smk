@@ -102,6 +102,11 @@ def records(rule, jobs):
     return [RESULTS.record(rule, model, job) for model in jobs for job in jobs[model]]
 
 
+def if_given(name):
+    """A table that not every screen gives, for the rule that makes it beside others."""
+    return [TABLES[name]] if name in TABLES else []
+
+
 EACH = {"{model}": ["{job}"]}  # job of a rule
 CODE = code_digest()
 GPUS = 0 if SCREEN.compute.device == "cpu" else 1
@@ -112,24 +117,11 @@ INPUT_FILES = sorted(OF_INPUTS.union(*MODEL_FILES.values()))
 
 PROBES = [RESULTS.probe(model) for model in SCREEN.models]
 EFFECTS = parts(SCREEN.effects_dataset, READOUTS, PLAN.jobs)
-MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
-ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
-CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
-ARRANGEMENTS = [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []
-COOPERATIVITY = (
-    list(map(RESULTS.table, ["cooperativity", "pairs_summary"]))
-    if CONTROL_PAIRS
-    else []
-)
-ABLATIONS = (
-    list(map(RESULTS.table, ["ablations", "ablations_summary", "instances"]))
-    if SCREEN.elements.ablations
-    else []
-)
-CLUSTERS = [RESULTS.table("clusters")] if SCREEN.elements.motifs else []
-CONTEXT = list(map(RESULTS.table, ["context", "loci"])) if SCREEN.has_context else []
-MEASURED = [RESULTS.table("measured")] if SCREEN.measured else []
-DIFFERENTIAL = [RESULTS.table("differential")] if SCREEN.compare else []
+SUMMARY = RESULTS.table("summary")
+# The tables that not every screen gives, and this one does.
+TABLES = {
+    name: RESULTS.table(name) for name, given in SCREEN.further_tables.items() if given
+}
 
 
 wildcard_constraints:

@@ -4,10 +4,10 @@
 
 rule clusters:
     input:
-        summary=MERGED[0],
+        summary=SUMMARY,
         motifs=RESULTS.table("motifs"),
     output:
-        CLUSTERS,
+        RESULTS.table("clusters"),
     log:
         RESULTS.log("clusters"),
     conda:
@@ -21,7 +21,7 @@ rule clusters:
 rule measured:
     input:
         lab_files(checks.measured_files(SCREEN)),
-        summary=MERGED[0],
+        summary=SUMMARY,
         elements=RESULTS.table("elements"),
         motifs=RESULTS.table("motifs"),
         annotations=RESULTS.table("annotations"),

@@ -27,8 +27,8 @@ rule elements:
         motifs=RESULTS.table("motifs"),
         annotations=RESULTS.table("annotations"),
         pairs=RESULTS.table("pairs"),
-        control_pairs=CONTROL_PAIRS,
-        arrangements=ARRANGEMENTS,
+        control_pairs=if_given("control_pairs"),
+        arrangements=if_given("arrangements"),
     log:
         RESULTS.log("elements"),
     conda:

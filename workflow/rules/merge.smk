@@ -11,7 +11,8 @@ rule merge:
         elements=RESULTS.table("elements"),
         backgrounds=RESULTS.table("backgrounds"),
     output:
-        MERGED,
+        SUMMARY,
+        if_given("profiles"),
     log:
         RESULTS.log("merge"),
     benchmark:
@@ -71,7 +72,7 @@ rule differential:
 rule context:
     input:
         lab_files(checks.background_files(SCREEN)),
-        summary=MERGED[0],
+        summary=SUMMARY,
         effects=EFFECTS,
         probes=PROBES,
         elements=RESULTS.table("elements"),
@@ -95,7 +96,7 @@ rule context:
 
 rule provenance:
     input:
-        MERGED,
+        SUMMARY,
         backgrounds=RESULTS.table("backgrounds"),
         annotations=RESULTS.table("annotations"),
     output:

@@ -4,20 +4,12 @@
 
 rule report:
     input:
-        MERGED,
+        SUMMARY,
         RESULTS.provenance,
         RESULTS.table("elements"),
         RESULTS.table("motifs"),
         RESULTS.table("backgrounds"),
-        CONTROL_PAIRS,
-        ARRANGEMENTS,
-        COOPERATIVITY,
-        DIFFERENTIAL,
-        ATTRIBUTIONS,
-        ABLATIONS,
-        CLUSTERS,
-        MEASURED,
-        CONTEXT,
+        TABLES.values(),
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),

@@ -12,24 +12,6 @@ from .paths import RULES, Results
 
 logger = logging.getLogger(__name__)
 
-TABLES = [
-    "profiles",
-    "cooperativity",
-    "pairs_summary",
-    "control_pairs",
-    "arrangements",
-    "differential",
-    "attributions",
-    "clusters",
-    "measured",
-    "context",
-    "loci",
-    "instances",
-    "ablations",
-    "ablations_summary",
-]
-"""Tables that not every config gives."""
-
 
 def set_parts_aside(results: Results, dataset: str, parts: Iterable[str | os.PathLike]) -> None:
     """Move parts that are not of this plan to `superseded`, in the same subfolders.
@@ -47,9 +29,9 @@ def set_parts_aside(results: Results, dataset: str, parts: Iterable[str | os.Pat
     shutil.rmtree(results.unfinished(RULES[dataset]), ignore_errors=True)
 
 
-def set_tables_aside(results: Results, tables: Iterable[str | os.PathLike]) -> None:
-    """The same for tables, of which this plan gives those at the paths."""
-    _move(results, filter(Path.exists, map(results.table, TABLES)), tables)
+def set_tables_aside(results: Results, names: Iterable[str], tables: Iterable[str | os.PathLike]) -> None:
+    """The same for tables of these names, of which this plan gives those at the paths."""
+    _move(results, filter(Path.exists, map(results.table, names)), tables)
 
 
 def _move(results: Results, found: Iterable[Path], known: Iterable[str | os.PathLike]) -> None:

@@ -205,6 +205,22 @@ class Config:
         return "effects" if self.keep_effects == "all" else "statistics"
 
     @property
+    def further_tables(self) -> dict[str, bool]:
+        """The tables that not every screen gives, and whether this one does."""
+        elements = self.elements
+        return {
+            "profiles": any(readout.profile and readout.profile.keep for readout in self.readouts.values()),
+            **dict.fromkeys(["control_pairs", "cooperativity", "pairs_summary"], bool(elements.pairs)),
+            "arrangements": bool(elements.arrangements),
+            "differential": bool(self.compare),
+            "attributions": self.attributions is not None,
+            **dict.fromkeys(["instances", "ablations", "ablations_summary"], elements.ablations is not None),
+            "clusters": bool(elements.motifs),
+            **dict.fromkeys(["context", "loci"], self.has_context),
+            "measured": bool(self.measured),
+        }
+
+    @property
     def has_context(self) -> bool:
         """Whether effects are compared with what is known of each locus: of loci as they are, or with `columns`."""
         spec = self.backgrounds
