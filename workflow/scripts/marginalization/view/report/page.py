@@ -19,6 +19,10 @@ from .figures import MOST_VIEWS, ranked, short
 from .logos import letter_outlines
 
 
+SCRIPTS = ("rows", "data", "draw", "logos", "element", "table", "quality", "ready")
+"""The files of web/script, in the order in which they make one module: each may use names of those before it."""
+
+
 def write_report(results: Results) -> dict[str, Any]:
     """Write the report of a screen's results; returns what it shows."""
     contents = gather(results)
@@ -30,11 +34,12 @@ def write_report(results: Results) -> dict[str, Any]:
 def render(contents: dict[str, Any]) -> str:
     """The page as HTML."""
     tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
-    here = files(__package__)
+    here = files(__package__) / "web"
     cards = range(len(contents["views"]))[:MOST_VIEWS]
     shown = {**contents, "ranked": [ranked(contents, i) for i in cards]}
-    template = jinja2.Template((here / "page.html").read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
-    return template.render(
+    parts = {part.name: part.read_text(encoding="utf-8") for part in here.iterdir() if part.name.endswith(".html")}
+    environment = jinja2.Environment(loader=jinja2.DictLoader(parts), autoescape=True, trim_blocks=True)
+    return environment.get_template("page.html").render(
         facts=contents["facts"],
         views=contents["views"],
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
@@ -54,7 +59,7 @@ def render(contents: dict[str, Any]) -> str:
         table_script=_in_script(json.dumps((tables / "dt_bundle.js").read_text(encoding="utf-8"))),
         table_style=(tables / "dt_bundle.css").read_text(encoding="utf-8"),
         style=(here / "page.css").read_text(encoding="utf-8"),
-        script=(here / "page.js").read_text(encoding="utf-8"),
+        script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
     )
 
 

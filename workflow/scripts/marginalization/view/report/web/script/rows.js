@@ -1,0 +1,26 @@
+// The page's behaviour. CONTENTS (see contents.py), CHARTS (Vega-Lite without data), LETTERS (outlines) are given.
+const { facts, views, elements, effects, details, scan, profiles, attributions, heatMap, quality } = CONTENTS;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const byId = (id) => document.getElementById(id);
+const short = (name) => {
+  const [first, ...others] = name.split(";");
+  return others.length ? `${first} (+${others.length})` : first;
+};
+const escaped = (text) => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+const number = (x) => (x === null || x === undefined ? "" : Number(x.toPrecision(3)).toString());
+
+// Columns to rows, once: rows[view] has the rows of an element by its number. Of many views not every element is there.
+const rows = views.map(() => new Map());
+effects.view.forEach((view, i) => {
+  const row = { i };
+  for (const [name, column] of Object.entries(effects)) row[name] = column[i];
+  if (!rows[view].has(row.element)) rows[view].set(row.element, []);
+  rows[view].get(row.element).push(row);
+});
+const distance = (view, row) => Math.abs(row.effect - views[view].neutral);
+const strandsOf = (view, element) => rows[view].get(element) ?? [];
+const strongest = (view, element) =>
+  strandsOf(view, element).reduce((a, b) => (distance(view, b) > distance(view, a) ? b : a));
+const isSignificant = (view, element) => strandsOf(view, element).some((row) => row.significant === true);
+const verdictOf = (significant) =>
+  facts.level === null ? "no controls" : significant ? "significant" : "not significant";
