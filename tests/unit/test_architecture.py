@@ -29,6 +29,7 @@ ORDER = [
     "merging",
     "view",
     "view.report.reading",
+    "view.report.overview",
     "view.report",
     "commands",
     "stages",

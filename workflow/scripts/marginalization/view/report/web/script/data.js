@@ -1,6 +1,21 @@
 // Charts: their data, by name and for a view (and an element).
 const data = {
-  ranked: (view) => CONTENTS.ranked[view],
+  volcano(view) {
+    const points = [...rows[view].keys()].slice(0, MOST_POINTS).flatMap((element) => {
+      const row = strongest(view, element);
+      const acts = elements[element].kind === "motif" ? "significant motif" : "significant annotation";
+      const shown = row.significant ? acts : "not significant";
+      return row.q === null ? [] : [{ ...row, sure: sure(row.q), name: short(elements[element].name), shown }];
+    });
+    const floor = views[view].floor;
+    const title = floor && `${signed(floor[0])} to ${signed(floor[1])}`;
+    return {
+      elements: points,
+      labels: CONTENTS.labels[view],
+      floor: floor ? [{ low: floor[0], high: floor[1], title }] : [],
+      level: [{ sure: sure(facts.level) }],
+    };
+  },
   backgrounds(view, element) {
     const before = details.before[view] || [];
     const points = strandsOf(view, element).flatMap(({ strand }) =>
@@ -83,6 +98,8 @@ const data = {
   }),
   rates: () => ({ rates: quality.rates }),
 };
+const MOST_POINTS = 2000; // of a chart of elements, the strongest
+const sure = (q) => -Math.log10(Math.max(q, 1e-300));
 const MOST_ROWS = 40; // of a chart with a row for each target
 const MOST_LINES = 8; // of a chart of profiles
 // The views of the same readout, whose effects have one scale.

@@ -2,9 +2,11 @@
 const drawn = new Map();
 async function draw(box) {
   const { chart, view, element } = box.dataset;
-  const spec = structuredClone(CHARTS[chart]);
+  // Effects are told with their unit.
+  const named = (key, value) =>
+    key === "title" && value?.startsWith?.("mean effect") ? value.replace("mean effect", `mean effect (${views[view || 0].unit})`) : value;
+  const spec = JSON.parse(JSON.stringify(CHARTS[chart]), named);
   spec.datasets = data[chart](Number(view || 0), Number(element || 0));
-  if (chart === "ranked") spec.layer[2].encoding.y.title = `mean effect (${views[view].unit})`;
   if (chart === "against") {
     spec.encoding.x.title = `mean effect on ${views[byId("first").value].label}`;
     spec.encoding.y.title = `mean effect on ${views[byId("second").value].label}`;
