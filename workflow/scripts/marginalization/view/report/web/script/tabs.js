@@ -25,8 +25,9 @@ choose(tabs[0]);
 const about = document.createElement("div");
 Object.assign(about, { id: "about", role: "tooltip", hidden: true });
 document.body.append(about);
-function tell(event) {
-  const header = event.target.closest?.("th[data-about]");
+let header = null;
+function tell(of) {
+  header = of;
   about.hidden = !header;
   if (!header) return;
   about.textContent = header.dataset.about;
@@ -35,9 +36,10 @@ function tell(event) {
   about.style.left = `${Math.max(8, Math.min(left, innerWidth - about.offsetWidth - 8))}px`;
   (header.querySelector("[role='button']") ?? header).setAttribute("aria-describedby", "about");
 }
-for (const header of document.querySelectorAll("th[data-about]"))
-  if (!header.querySelector("[tabindex]") && !header.hasAttribute("tabindex")) header.tabIndex = 0;
-for (const type of ["mouseover", "focusin"]) document.addEventListener(type, tell);
-for (const type of ["mouseout", "focusout", "scroll"]) document.addEventListener(type, () => (about.hidden = true), true);
-document.addEventListener("keydown", ({ key }) => key === "Escape" && (about.hidden = true));
+for (const each of document.querySelectorAll("th[data-about]"))
+  if (!each.querySelector("[tabindex]") && !each.hasAttribute("tabindex")) each.tabIndex = 0;
+for (const type of ["mouseover", "focusin"]) document.addEventListener(type, ({ target }) => tell(target.closest?.("th[data-about]")));
+for (const type of ["mouseout", "focusout"]) document.addEventListener(type, () => tell(null));
+document.addEventListener("scroll", () => tell(header), true);
+document.addEventListener("keydown", ({ key }) => key === "Escape" && tell(null));
 
