@@ -21,6 +21,7 @@ from marginalization.design.plan import Plan, make_plan
 from marginalization.jobs.effects import run_effects
 from marginalization.jobs.shard import read_shard
 from marginalization.merging.cooperativity import merge_pairs
+from marginalization.merging.derived.clusters import merge_clusters
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
@@ -28,6 +29,8 @@ from marginalization.models.readouts import Profile
 from marginalization.probing.probe import load_readout_model, probe
 from marginalization.statistics.families import families
 from marginalization.store.files import write_json, write_table
+from marginalization.store.other_schemas import CLUSTERS
+from marginalization.store.reading import read_table
 from marginalization.store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
 from snakemake.utils import validate
 from torch import nn
@@ -212,4 +215,15 @@ def finish(config: dict, run: Run, folder: Path) -> Path:
         "wall_seconds": {model: dict.fromkeys(jobs, 1.0) for model, jobs in run.plan.jobs.items()},
     }
     write_json(provenance, results / "provenance.json")
+    return results
+
+
+def cluster(config: dict, results: Path) -> Path:
+    """Gather the like motifs of a finished screen in clusters, as the workflow does; the folder of its results."""
+    readouts = readouts_of(Config.of(config))
+    neutral = {name: readout.scale.neutral for name, readout in readouts.items()}
+    motifs = read_table(results / "motifs.parquet", MOTIFS)
+    if len(motifs):
+        table = merge_clusters(str(results / "summary.parquet"), motifs, neutral)
+        write_table(table, results / "clusters.parquet", CLUSTERS, {})
     return results

@@ -29,7 +29,7 @@ from marginalization.view.report.page import render, write_report
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from screens import finish, run_screen, screen_of
+from screens import cluster, finish, run_screen, screen_of
 
 LENGTH, WIDTH = 40, 10
 PAINT = "performance.getEntriesByType('paint').find((entry) => entry.name === 'first-contentful-paint')?.startTime"
@@ -57,7 +57,7 @@ def make_screen(folder, n_targets, n_elements, n_backgrounds):
     models = {"linear": {"factory": f"{Path(__file__).absolute()}:Linear", "kwargs": {"targets": n_targets}}}
     readouts = {"all": {"output": 0}}
     config = screen_of(folder, motifs, backgrounds, {"shuffles": 2}, models=models, readouts=readouts)
-    return finish(config, run_screen(config, folder), folder)
+    return cluster(config, finish(config, run_screen(config, folder), folder))
 
 
 def measured(function, *arguments):

@@ -30,6 +30,7 @@ ORDER = [
     "view",
     "view.report.reading",
     "view.report.reading.tables",
+    "view.report.overview",
     "view.report",
     "commands",
     "stages",

@@ -14,6 +14,7 @@ from marginalization.commands import cli
 from marginalization.commands.cli import main
 from marginalization.errors import InputError
 from marginalization.store.files import write_table
+from marginalization.store.other_schemas import CLUSTERS
 from marginalization.store.paths import Results
 from marginalization.store.schemas import ANNOTATIONS, MOTIFS, SUMMARY
 from marginalization.view import results
@@ -178,6 +179,33 @@ def test_a_screen_of_many_targets_says_how_to_choose(folds, capsys):
     assert len(tables_of(out)) == 6
     assert out.splitlines()[-1] == "6 more; choose with --model and --readout and --target"
     assert "more; choose" not in printed(capsys, "summary", folds, "--model", "both")
+
+
+def test_like_motifs_are_listed_once(folds, tmp_path, capsys):
+    """With the sentence that the report has, and how many more there are."""
+    copy = copy_of(folds, tmp_path / "copy")
+    ids = pd.read_parquet(copy / "motifs.parquet").drop_duplicates("element_id").set_index("name")["element_id"]
+    rows = rows_of(copy, model="both", target="best")
+    best = one_each(rows, "distance").set_index("element_id")
+    alike = [name for name in ids.index if ids[name] in best.index[:3]]
+    others = [name for name in ids.index if name not in alike]
+    groups = [alike, *([name] for name in others)]
+    key = {"model": "both", "readout": "peak", "target": "best"}
+    table = [
+        {
+            **{**key, "cluster": i, "motif": names[0], "element_id": ids[names[0]], "strand": "+", "start": 1},
+            **{"direction": "raises", "effect_mean": 1.0, "effect_ci_low": 0.5, "effect_ci_high": 1.5},
+            **{"element_q": 0.1, "n_motifs": len(names), "n_significant": int(i == 0), "significant": i == 0},
+            **{"members": names, "member_ids": [ids[name] for name in names]},
+        }
+        for i, names in enumerate(groups)
+    ]
+    write_table(pd.DataFrame(table), copy / "clusters.parquet", CLUSTERS, {})
+    out = printed(capsys, "summary", copy, "--model", "both", "--target", "best")
+    ((sentence, found),) = tables_of(out).items()
+    assert sentence == (f"Raise: {alike[0]}. 1 of 3 clusters of like motifs acts; this screen could find a single one.")
+    assert found["effect"].tolist() == text(best["effect_mean"].iloc[[0, 3, 4]])
+    assert found["more alike"].tolist() == ["2", "", ""]
 
 
 def test_a_screen_without_controls(plain, capsys):

@@ -83,6 +83,7 @@ def test_each_cluster_has_its_best_motif(jaspar, tmp_path, controls):
     assert found["target"].tolist() == ["a"] * 5 + ["b"] * 5
     gata = found[found["members"].map(lambda names: "GATA1" in names)].iloc[0]
     assert gata["members"] == ["GATA1", "GATA4", "GATA3"]
+    assert gata["member_ids"] == [f"{NAMES.index(name):016x}" for name in gata["members"]]
     assert gata["n_motifs"] == 3
     write_table(found, tmp_path / "clusters.parquet", CLUSTERS, {})
     directions = found.set_index(["target", "motif"])["direction"]

@@ -15,7 +15,7 @@ from marginalization.view import results as reading
 from marginalization.view.report import contents, figures, page
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.views import against_uniform
-from screens import finish, run_screen, screen_of
+from screens import cluster, finish, run_screen, screen_of
 from torch import nn
 
 MOTIFS = ["ACGT", "TTGA", "CCATG", "GGC"]
@@ -45,7 +45,7 @@ def finished(folder, motifs=MOTIFS, letters=LETTERS, controls=CONTROLS, models=N
     folder.mkdir(exist_ok=True)
     sections |= {"models": models or {"toy": model()}, "readouts": readouts or {"all": {"output": 0}}}
     config = screen_of(folder, motifs, letters, controls, **sections)
-    return finish(config, run_screen(config, folder), folder)
+    return cluster(config, finish(config, run_screen(config, folder), folder))
 
 
 def shown_on(html):
@@ -177,7 +177,9 @@ def test_of_many_targets_each_shows_its_strongest(many, summary, monkeypatch):
     cells = {(cell["name"], cell["view"]) for cell in found["heatMap"]}
     assert len(cells) == len(found["heatMap"]) == 5 * 30
     assert all(cell["effect"] is not None for cell in found["heatMap"])
-    assert all(data for name, _, data in figures.figures(found) if name.startswith("ranked"))
+    drawn = [data for name, _, data in figures.figures(found) if name.startswith("found")]
+    assert len(drawn) == figures.MOST_VIEWS
+    assert all(data["found"] for data in drawn)
 
 
 def test_of_very_many_targets_those_are_shown_that_most_elements_move(many, summary, monkeypatch):

@@ -13,6 +13,7 @@ from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..errors import InputError
 from ..view.comparison import agreement, joined
+from ..view.findings import answer, findings, groups_of
 from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
 from ..view.results import (
     KEYS,
@@ -22,6 +23,7 @@ from ..view.results import (
     element_names,
     find_element,
     has_number_names,
+    read_annotations,
     read_beside,
     read_config,
     read_element,
@@ -36,13 +38,13 @@ from .options import Commands, add_keys, add_results, choices, chosen, positive
 
 MOST_TABLES = 6
 
-MOST_NAMED = 8
-"""Clusters of motifs that a sentence names."""
-
 
 def add_to(commands: Commands) -> None:
     about = "how many elements are significant, and the strongest"
-    more = "Each element is listed once, where its rank is best; rank is of each strand and start."
+    more = (
+        "Of a cluster of like motifs, and of the annotations of a name, the strongest is listed, where its rank is "
+        "best; rank is of each strand and start."
+    )
     summary = commands.add_parser("summary", help=about, description=f"For each target: {about}. {more}")
     summary.set_defaults(command=_summary)
     add_results(summary)
@@ -83,17 +85,23 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
     keys = chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
     columns += ["n_models", "n_models_agree", "control_z", "element_q", "n_stratum", "significant"]
+    kinds = [arguments.kind] if arguments.kind else KINDS
+    sites = read_annotations(results)[["name", "element_id"]]
     for key in keys[:MOST_TABLES]:
-        rows = read_summary(results, columns, **key, kind=arguments.kind or KINDS)
+        rows = read_summary(results, columns, **key, kind=kinds)
         if rows.empty:
             raise InputError(f"the screen has no elements of kind {arguments.kind}; leave out --kind")
         console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
-        if arguments.kind in (None, "motif"):
-            for line in _in_words(read_beside(results, "clusters", **key)):
-                console.print(line, soft_wrap=True)
+        neutral = readouts_of(config)[key["readout"]].scale.neutral
+        clusters = read_beside(results, "clusters", **key) if "motif" in kinds else pd.DataFrame()
+        found = findings(rows, clusters, sites if "annotation" in kinds else sites.head(0), neutral)
+        if len(found):
+            resolution = None if config.elements.level is None else resolution_in(config, rows)
+            console.print(answer(found, neutral, resolution), soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
-        print_table(console, _summary_columns(config, key["model"], strongest(rows).head(arguments.top)))
+        listed = _grouped(strongest(rows), groups_of(found)).head(arguments.top)
+        print_table(console, _summary_columns(config, key["model"], listed))
         if arguments.kind is None:
             for row in read_beside(results, "measured", **key).itertuples():
                 console.print(_against(row), soft_wrap=True)
@@ -102,19 +110,11 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
     _tell_of_more(console, keys, KEYS)
 
 
-def _in_words(clusters: pd.DataFrame) -> list[str]:
-    """Such as "Raise: CTCF, NRF1. Lower: REST.", of clusters of motifs that are significant, strongest first."""
-    if clusters.empty or not clusters["significant"].fillna(False).any():
-        return []
-    acting = clusters[clusters["significant"].fillna(False)]
-    acting = acting.loc[acting["effect_mean"].abs().sort_values(ascending=False, kind="stable").index]
-    said = []
-    for direction, verb in (("raises", "Raise"), ("lowers", "Lower")):
-        names = acting["motif"][acting["direction"].astype(str) == direction].tolist()
-        more = len(names) - MOST_NAMED
-        if names:
-            said.append(f"{verb}: {', '.join(names[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}.")
-    return [f"{' '.join(said)} {len(acting):,} of {len(clusters):,} clusters of like motifs act."]
+def _grouped(rows: pd.DataFrame, groups: dict[str, tuple[int, int]]) -> pd.DataFrame:
+    """Of elements in a cluster, or of a name, the first alone, with how many more there are: `alike`."""
+    own = [groups.get(element_id, (element_id, 1)) for element_id in rows["element_id"]]
+    rows = rows.assign(group=[group for group, _ in own], alike=[n - 1 for _, n in own])
+    return rows.drop_duplicates("group")
 
 
 def _against(row: Any) -> str:
@@ -175,6 +175,8 @@ def _title(config: Config, key: dict[str, str]) -> str:
 
 def _summary_columns(config: Config, model: str, rows: pd.DataFrame) -> dict[str, Sequence[str]]:
     columns = {"rank": numbers(rows["rank"]), **placed_columns(config, rows)}
+    if (rows["alike"] > 0).any():
+        columns["more alike"] = [f"{n:,}" if n else "" for n in rows["alike"]]
     columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
     if config.elements.level is not None:
         columns |= {"z": numbers(rows["control_z"]), "element_q": numbers(rows["element_q"])}

@@ -113,6 +113,7 @@ CLUSTERS = pa.schema(
         ("n_significant", pa.int64()),
         ("significant", pa.bool_()),
         ("members", pa.list_(pa.string())),
+        ("member_ids", pa.list_(pa.string())),
     ]
 )
 LOCI = pa.schema(

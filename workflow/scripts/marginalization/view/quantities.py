@@ -1,6 +1,23 @@
-"""Times and sizes as people read them."""
+"""Numbers, times and sizes as people read them."""
 
 from __future__ import annotations
+
+import math
+
+
+def number(x: float, digits: int = 3) -> str:
+    """So many significant digits, such as "1,560" and "0.0672"; with an exponent only what is under 0.0001, or huge."""
+    if not math.isfinite(x) or x == 0 or not 1e-4 <= abs(x) < 1e15:
+        return f"{x:.{digits}g}"
+    rounded = float(f"{x:.{digits}g}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    text = f"{rounded:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def signed(x: float, digits: int = 3) -> str:
+    """The same with its sign, such as "+1,560"."""
+    return f"{'+' if x > 0 else ''}{number(x, digits)}"
 
 
 def duration(seconds: float) -> str:

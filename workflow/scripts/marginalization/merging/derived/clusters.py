@@ -59,10 +59,11 @@ def merge_clusters(summary: str, motifs: pd.DataFrame, neutral: Mapping[str, flo
     counted = counts.agg(n_motifs=("element_id", "nunique"), n_significant=("acts", "nunique")).reset_index()
     best = rows.sort_values(["element_q", "rank"], kind="stable").drop_duplicates(by_cluster)
     table = counted.merge(best, on=by_cluster)
-    names = members.groupby("cluster")["motif"].agg(list)
+    names, ids = (members.groupby("cluster")[column].agg(list) for column in ("motif", "element_id"))
     lowers = table["effect_mean"] < table["readout"].map(neutral).astype(float)
     table = table.assign(
         members=table["cluster"].map(names),
+        member_ids=table["cluster"].map(ids),
         direction=np.where(lowers, "lowers", "raises"),
         significant=table["n_significant"] > 0 if rows["significant"].notna().any() else None,
     )

@@ -13,20 +13,22 @@ import altair as alt
 
 from .element_charts import attributions, backgrounds, change, controls, loci, profile, scan, spacing, targets
 from .marks import Layers
-from .screen_charts import against, composition, heat_map, quantiles, ranked, rates, spread
+from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, spread, volcano
 
 UNITS = {
-    "difference": "after - before",
-    "log2_fold_change": "log2 fold change",
-    "ratio": "after / before",
-    "log_odds": "log odds, after - before",
+    "difference": "change of {}, after - before",
+    "log2_fold_change": "log2 fold change of {}",
+    "ratio": "{}, after / before",
+    "log_odds": "change of the log odds of {}",
 }
+"""Of effects on a readout, by its scale."""
 
 
 CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
     chart.__name__: chart
     for chart in (
-        ranked,
+        volcano,
+        lollipop,
         backgrounds,
         loci,
         controls,

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...config.sections import Config
-from ...statistics.resolution import Resolution
 from ...store.paths import Results
-from ...store.reading import read_table
-from ...store.schemas import MOTIFS
+from ..quantities import signed
 from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
-from .figures import short
+from .figures import labelled, short
+from .overview.found import across, floor, found, resolution, sentence
+from .overview.lights import lights
+from .overview.matrix import heat_map, motif_rows
+from .reading.tables.ablations import ablations, measured
 from .reading.amounts import rounded
 from .reading.details import attributions, details, profiles, scan
-from .reading.quality import quality
-from .reading.screens import Screen, read_screen, scale_in
-from .reading.similarity import clusters_of, motif_classes
-from .reading.tables.ablations import ablations, measured
 from .reading.tables.differential import comparisons
-from .reading.tables.loci import dependences, loci
 from .reading.tables.pairs import arrangements, pair_verdicts
+from .reading.quality import quality, read_records
+from .reading.screens import Screen, read_screen, scale_in
+from .reading.similarity import motif_classes
+from .reading.tables.loci import dependences, loci
 from .reading.views import NUMBERS, ViewRows
 
-HEAT_MAP_ROWS = 40
-HEAT_MAP_VIEWS = 60
 MOST_PAIRS = 5000
 
 
@@ -39,7 +35,8 @@ def gather(results: Results) -> dict[str, Any]:
     """All that the page shows."""
     provenance = json.loads(results.provenance.read_text())
     screen = read_screen(results, Config.of(provenance["config"]))
-    return {
+    of_quality = quality(screen, provenance)
+    contents = {
         "facts": facts(screen, provenance),
         "views": views(screen),
         "elements": elements(screen),
@@ -57,8 +54,12 @@ def gather(results: Results) -> dict[str, Any]:
         "dependences": dependences(screen),
         "comparisons": comparisons(screen),
         "heatMap": heat_map(screen),
-        "quality": quality(screen, provenance),
+        "quality": of_quality,
+        "lights": lights(screen, of_quality, read_records(results, "screen")),
+        "findings": found(screen),
+        "across": across(screen) if len(screen.views) > 1 else "",
     }
+    return {**contents, "labels": labelled(contents)}
 
 
 def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -106,9 +107,11 @@ def views(screen: Screen) -> list[dict[str, Any]]:
             {
                 **dict(zip(KEYS, view, strict=True)),
                 "label": label,
-                "unit": UNITS[scale.name],
+                "unit": UNITS[scale.name].format(view[1]),
                 "neutral": scale.neutral,
                 "band": rounded(rows.band),
+                "floor": rounded(floor(screen, rows, scale.neutral)),
+                "answer": sentence(screen, rows, scale.neutral),
                 "verdict": _verdict(screen, rows),
             }
         )
@@ -124,22 +127,21 @@ def _labels(views: list[View]) -> list[str]:
 def _verdict(screen: Screen, rows: ViewRows) -> str:
     """The answer for one view in a sentence."""
     element_id, effect = rows.first
-    strongest = f"the strongest is {short(screen.shown.elements.loc[element_id, 'name'])} ({effect:+.3g})"
+    strongest = f"the strongest is {short(screen.shown.elements.loc[element_id, 'name'])} ({signed(effect)})"
     controls = screen.config.elements.controls
     if controls is None:
         n = sum(n for n, _ in rows.counts.values())
         return f"{n:,} elements, without controls to judge them by; {strongest}."
     parts = [f"{found:,} of {n:,} {kind} sequences" for kind, (n, found) in rows.counts.items() if n]
     verdict = f"{' and '.join(parts)} do more than their shuffles (element_q < {controls.level:g})"
-    resolved = Resolution(*rows.judged, asdict(controls))
-    if not rows.significant and (limits := resolved.limits()):
+    if not rows.significant and (resolved := resolution(screen, rows)) and (limits := resolved.limits()):
         verdict = f"{verdict}; {limits}" if resolved.possible else limits.capitalize()
     return f"{verdict}; {strongest}."
 
 
 def elements(screen: Screen) -> list[dict[str, Any]]:
     """The elements shown, with the matrix and the class of the first motif that each is."""
-    motifs = _motifs(screen, screen.shown.elements.index.tolist())
+    motifs = motif_rows(screen, screen.shown.elements.index.tolist())
     classes = motif_classes(motifs["name"].tolist(), screen.config)
     found = []
     for element_id, row in screen.shown.elements.iterrows():
@@ -157,13 +159,6 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _motifs(screen: Screen, element_ids: list[str]) -> pd.DataFrame:
-    """The first motif that each element is, by its element_id."""
-    rows = ("element_id", lambda ids: pc.is_in(ids, pa.array(element_ids)))
-    table = read_table(screen.results.table("motifs"), MOTIFS, rows=rows)
-    return table.drop_duplicates("element_id").set_index("element_id")
 
 
 def effects(screen: Screen) -> dict[str, list[Any]]:
@@ -197,31 +192,3 @@ def pairs(screen: Screen) -> list[dict[str, Any]]:
     columns = {**{name: name for name in ("view", "pair", "distance", "orientation")}, **columns}
     values = {name: rounded(table[column]) for name, column in columns.items()}
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-
-
-def heat_map(screen: Screen) -> list[dict[str, Any]]:
-    """The strongest elements on views, those of like motifs together, each column over its largest effect.
-
-    Of many views those on which most elements are significant.
-    """
-    everywhere = screen.shown.elements.iloc[: screen.shown.amounts.everywhere]
-    names = everywhere["name"].drop_duplicates().head(HEAT_MAP_ROWS)  # of sites that share a name the strongest
-    some = names.index.tolist()
-    views = sorted(np.argsort([-view.significant for view in screen.views], kind="stable")[:HEAT_MAP_VIEWS])
-    rows = screen.places.sort_values("rank", kind="stable").drop_duplicates(["view", "element"])
-    rows = rows[rows["element_id"].isin(some) & rows["view"].isin(views)]
-    neutral = np.array([scale_in(screen.config, readout).neutral for _, readout, _ in screen.shown.views])
-    rows = rows.assign(distance=rows["effect_mean"] - neutral[rows["view"]])
-    wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
-    wide = wide / wide.abs().max()
-    clusters = clusters_of(some, _motifs(screen, some)["matrix"], wide.fillna(0).to_numpy())
-    cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
-    cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in clusters], views]))
-    values = {"value": "value", "effect": "effect_mean", "q": "element_q"}
-    columns = {
-        "name": [short(names[element_id]) for element_id, _ in cells.index],
-        "view": [int(view) for _, view in cells.index],
-        **{name: rounded(cells[column]) for name, column in values.items()},
-        "group": [first and short(names[first]) for _, first in clusters for _ in views],
-    }
-    return [dict(zip(columns, cell, strict=True)) for cell in zip(*columns.values(), strict=True)]

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import altair as alt
 
-from .marks import BLUE, GREEN, GREY, ORANGE, SHAPES, SIDES, STRANDS, VERMILION, Layers, diagonal, number, strand, zero
+from .marks import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SHAPES,
+    SIDES,
+    STRANDS,
+    VERMILION,
+    Layers,
+    diagonal,
+    effect,
+    number,
+    strand,
+    zero,
+)
 
 
 def backgrounds() -> Layers:
@@ -47,12 +62,12 @@ def controls() -> Layers:
     ticks = (
         alt.Chart(alt.NamedData("controls"))
         .mark_tick(color=GREY, thickness=2)
-        .encode(x=alt.X("effect:Q", title="mean effect; grey: of its controls"), y=y, tooltip=[number("effect")])
+        .encode(x=alt.X("effect:Q", title="mean effect; grey: of its controls"), y=y, tooltip=[effect("effect")])
     )
     own = alt.Chart(alt.NamedData("own"))
     interval = own.mark_rule(strokeWidth=2, color=BLUE).encode(x="low:Q", x2="high:Q", y=y)
     mean = own.mark_circle(size=90, color=BLUE, opacity=1).encode(
-        x="effect:Q", y=y, tooltip=[number("effect"), number("low"), number("high")]
+        x="effect:Q", y=y, tooltip=[effect("effect"), effect("low"), effect("high")]
     )
     return alt.layer(ticks, interval, mean).properties(width="container", height=alt.Step(42))
 
@@ -82,7 +97,7 @@ def targets() -> Layers:
         yOffset=offset,
         color=strand(),
         shape=alt.Shape("verdict:N", scale=SHAPES, title=None),
-        tooltip=["view:N", "strand:N", number("effect"), number("z"), number("q"), "verdict:N"],
+        tooltip=["view:N", "strand:N", effect("effect"), number("z"), number("q"), "verdict:N"],
     )
     return alt.layer(zero("x"), interval, mean).properties(width="container", height=alt.Step(15))
 
@@ -96,7 +111,7 @@ def scan() -> Layers:
     line = base.mark_line(point={"size": 20}).encode(
         y=alt.Y("effect:Q", title="mean effect, 95 % interval"),
         color=strand(),
-        tooltip=["start:Q", "strand:N", number("effect")],
+        tooltip=["start:Q", "strand:N", effect("effect")],
     )
     return alt.layer(zero(), band, line).properties(width="container", height=220)
 
@@ -113,7 +128,7 @@ def spacing() -> Layers:
     band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
     line = base.mark_line(point={"size": 22}).encode(
         y=alt.Y("value:Q", title="cooperativity, 95 % interval"),
-        tooltip=["distance:Q", "orientation:N", number("value"), number("q")],
+        tooltip=["distance:Q", "orientation:N", effect("value"), number("q")],
     )
     return alt.layer(zero(), band, line).properties(width="container", height=260)
 
@@ -122,7 +137,7 @@ def attributions() -> Layers:
     """Mean attributions around the element. Data: `attributions` (position, before, after)."""
     base = alt.Chart(alt.NamedData("attributions")).encode(
         x=alt.X("position:Q", title="position in the background (bp)", scale=alt.Scale(zero=False)),
-        tooltip=["position:Q", number("before"), number("after")],
+        tooltip=["position:Q", effect("before"), effect("after")],
     )
     after = base.mark_bar(width=4, color=BLUE).encode(
         y=alt.Y("after:Q", title="mean attribution; grey: before"),

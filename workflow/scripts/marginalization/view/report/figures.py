@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,19 +15,22 @@ import vl_convert
 
 from ...store.files import whole_file
 from ...store.paths import Results
+from ..quantities import signed
 from .charts import specification
-from .marks import NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT
+from .labels import WIDTHS, labels
+from .marks import MOTIF, NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, SITE
 
 WIDTH = 640
-MOST_RANKED = 1000
 MOST_VIEWS = 12
 """Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MOST_PAIRS = 4
 LONGEST_NAME = 150
 """Letters of a file's name, of which file systems take 255 bytes."""
-LABELS = 8
-APART = 0.05
-"""The least distance of labelled effects, as a share of their range."""
+MANY_LABELS = 6
+"""Names in a chart of a screen of more views than `MOST_VIEWS`."""
+MOST_FOUND = 40
+FEW = 12
+"""Rows of what acts, and of what does not where nothing does."""
 
 
 def write_figures(contents: dict[str, Any], results: Results) -> None:
@@ -58,9 +63,11 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     """What each figure is of, in words, its chart and its data."""
     views = contents["views"]
     pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
-    for i, view in enumerate(views[:MOST_VIEWS]):
+    for i, (view, rows) in enumerate(zip(views[:MOST_VIEWS], strongest_rows(contents), strict=False)):
         of_view = [view["model"], view["readout"], view["target"]]
-        yield ["ranked", *of_view], "ranked", ranked(contents, i)
+        yield ["found", *of_view], "lollipop", lollipop(contents, i)
+        if view["band"]:
+            yield ["volcano", *of_view], "volcano", volcano(contents, i, rows)
         yield ["null", *of_view], "quantiles", quantiles(contents, i)
         if contents["scan"]:
             strongest = contents["elements"][0]["name"]
@@ -72,32 +79,86 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     yield ["backgrounds-gc"], "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
 
 
-def ranked(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
-    """The data of the chart `ranked`: each of the strongest elements on the strand where it does most."""
-    effects, here = contents["effects"], contents["views"][view]
-    best: dict[int, dict[str, Any]] = {}
-    significant: set[int] = set()
-    for i in (i for i, of in enumerate(effects["view"]) if of == view and effects["element"][i] < MOST_RANKED):
-        row = {name: effects[name][i] for name in ("element", "effect", "low", "high", "q")}
-        if effects["significant"][i]:
-            significant.add(row["element"])
-        known = best.get(row["element"])
-        if known is None or abs(row["effect"] - here["neutral"]) > abs(known["effect"] - here["neutral"]):
-            best[row["element"]] = row
-    rows = sorted(best.values(), key=lambda row: row["effect"])
-    for position, row in enumerate(rows, 1):
-        verdict = SIGNIFICANT if row["element"] in significant else NOT_SIGNIFICANT
-        name = short(contents["elements"][row["element"]]["name"])
-        row |= {"position": position, "name": name, "verdict": verdict if here["band"] else NO_CONTROLS}
-    _label(rows, "left")
-    _label(rows[::-1], "right")
-    band = here["band"]
-    title = band and f"middle 95 % of controls: {band[0]:.3g} to {band[1]:.3g}"
+def strongest_rows(contents: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
+    """Of each view the row of effects of each element, by its number, on the strand where it does most."""
+    effects, views = contents["effects"], contents["views"]
+    names = ["element", "effect", "low", "high", "q", "significant"]
+    best: list[dict[int, dict[str, Any]]] = [{} for _ in views]
+    columns = [effects[name] for name in ("view", *names)]
+    for view, *values in zip(*columns, strict=True):
+        row, neutral = dict(zip(names, values, strict=True)), views[view]["neutral"]
+        known = best[view].get(row["element"])
+        if known is None or abs(row["effect"] - neutral) > abs(known["effect"] - neutral):
+            best[view][row["element"]] = row
+    return best
+
+
+def labelled(contents: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Of each view the names in its chart `volcano`: those of what acts."""
+    many = len(contents["views"]) > MOST_VIEWS
+    found = []
+    for rows, acting in zip(strongest_rows(contents), contents["findings"], strict=True):
+        points = {i: {**row, "sure": sure(row["q"])} for i, row in rows.items() if row["q"] is not None}
+        named: dict[int, dict[str, Any]] = {}
+        for finding in acting:
+            best = finding["members"][0] if finding["significant"] and finding["members"] else None
+            if best in points:
+                named.setdefault(best, {**points[best], "label": finding["factor"]})
+        some = list(named.values())[: MANY_LABELS if many else None]
+        widths = WIDTHS[2:3] if many else WIDTHS
+        found.append(labels(list(points.values()), "effect", "sure", some, widths))
+    return found
+
+
+def sure(q: float) -> float:
+    """-log10 of a q, as charts have it."""
+    return round(-math.log10(max(q, 1e-300)), 3)
+
+
+def volcano(contents: dict[str, Any], view: int, rows: dict[int, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `volcano`: rows are `strongest_rows` of the view. No points without controls."""
+    points = []
+    for i, row in rows.items():
+        if row["q"] is not None:
+            element = contents["elements"][i]
+            acts = MOTIF if element["kind"] == "motif" else SITE
+            name = short(element["name"])
+            points.append(
+                {**row, "sure": sure(row["q"]), "name": name, "shown": acts if row["significant"] else NOT_SIGNIFICANT}
+            )
+    level = contents["facts"]["level"]
     return {
-        "elements": rows,
-        "band": [{"low": band[0], "high": band[1], "title": title}] if band else [],
-        "neutral": [{"value": here["neutral"]}],
+        "elements": points,
+        "labels": contents["labels"][view],
+        "floor": _floor(contents["views"][view]),
+        "level": [] if level is None else [{"sure": sure(level)}],
     }
+
+
+def lollipop(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `lollipop`: what acts, or where nothing does what is first of what was found."""
+    neutral = contents["views"][view]["neutral"]
+    found = contents["findings"][view]
+    acting = [row for row in found if row["significant"]] or found[:FEW]
+    rows, names = [], Counter[str]()
+    for row in acting[:MOST_FOUND]:
+        more = f", {row['n']:,} sites" if row["kind"] == "annotation" else f" and {row['n'] - 1:,} alike"
+        name = row["factor"] + (more if row["n"] > 1 else "")
+        names[name] += 1
+        verdict = NO_CONTROLS if row["significant"] is None else SIGNIFICANT if row["significant"] else NOT_SIGNIFICANT
+        name = f"{name} {names[name]}" if names[name] > 1 else name
+        values = {key: row[key] for key in ("effect", "low", "high", "q")}
+        rows.append({**values, "name": name, "neutral": neutral, "verdict": verdict})
+    return {"found": rows, "floor": _floor(contents["views"][view]), "neutral": [{"value": neutral}]}
+
+
+def _floor(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """The range of effects that nothing significant is within, with words on it; nothing without controls."""
+    if not view["floor"]:
+        return []
+    low, high = view["floor"]
+    what = "middle 95 % of controls" if view["floor"] == view["band"] else "under the floor"
+    return [{"low": low, "high": high, "title": f"{what}: {signed(low)} to {signed(high)}"}]
 
 
 def quantiles(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
@@ -136,19 +197,6 @@ def short(name: str) -> str:
 def _slug(words: list[str]) -> str:
     """Words as a file's name."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(words))[:LONGEST_NAME]
-
-
-def _label(rows: list[dict[str, Any]], side: str) -> None:
-    """Give the outermost rows, first to last, a label where there is room and the name is not labelled yet."""
-    room = APART * abs(rows[-1]["effect"] - rows[0]["effect"])
-    last: float | None = None
-    named: set[str] = set()
-    for row in rows[: len(rows) // 2]:
-        far = last is None or abs(row["effect"] - last) > room
-        if row["verdict"] != NOT_SIGNIFICANT and far and row["name"] not in named and len(named) < LABELS:
-            row[f"label_{side}"] = row["name"]
-            last = row["effect"]
-            named.add(row["name"])
 
 
 def _sized(spec: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,22 @@ STRANDS = alt.Scale(domain=["+", "-"], range=[BLUE, ORANGE])
 SIDES = alt.Scale(domain=["before", "after"], range=[GREY, BLUE])
 SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS = "significant", "not significant", "no controls"
 VERDICTS = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=[BLUE, GREY, GREY])
+MOTIF, SITE = "significant motif", "significant annotation"
+KINDS = alt.Scale(domain=[MOTIF, SITE, NOT_SIGNIFICANT], range=[BLUE, ORANGE, GREY])
+KIND_SHAPES = alt.Scale(domain=[MOTIF, SITE, NOT_SIGNIFICANT], range=["circle", "diamond", "circle"])
 SHAPES = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=["diamond", "circle", "circle"])
 
 Layers = alt.LayerChart | alt.FacetChart
 """The type of what `alt.layer` gives: here always the first."""
+
+
+PLAIN = ",~r"
+"""How numbers of axes are written: 1,500, not 1.5e+3."""
+
+
+def effect(field: str) -> alt.Tooltip:
+    """An effect with its sign, as people read it."""
+    return alt.Tooltip(f"{field}:Q", format="+,.3~r")
 
 
 def number(field: str) -> alt.Tooltip:

@@ -13,10 +13,14 @@ import vl_convert
 
 from ...store.files import whole_file
 from ...store.paths import Results
+from ..quantities import number
 from .charts import CHARTS, specification
 from .contents import gather
-from .figures import MOST_VIEWS, ranked, short
+from .figures import MOST_VIEWS, short
 from .logos import letter_outlines
+
+SCRIPTS = ("rows", "data", "draw", "logos", "marks", "findings", "element", "table", "tabs", "quality", "ready")
+"""The files of web/script, in the order in which they make one module: each may use names of those before it."""
 
 
 def write_report(results: Results) -> dict[str, Any]:
@@ -30,13 +34,16 @@ def write_report(results: Results) -> dict[str, Any]:
 def render(contents: dict[str, Any]) -> str:
     """The page as HTML."""
     tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
-    here = files(__package__)
-    cards = range(len(contents["views"]))[:MOST_VIEWS]
-    shown = {**contents, "ranked": [ranked(contents, i) for i in cards]}
-    template = jinja2.Template((here / "page.html").read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
-    return template.render(
+    here = files(__package__) / "web"
+    parts = {part.name: part.read_text(encoding="utf-8") for part in here.iterdir() if part.name.endswith(".html")}
+    environment = jinja2.Environment(loader=jinja2.DictLoader(parts), autoescape=True, trim_blocks=True)
+    return environment.get_template("page.html").render(
         facts=contents["facts"],
         views=contents["views"],
+        lights=contents["lights"],
+        across=contents["across"],
+        screened=screened(contents),
+        tabs=tabs(contents),
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
         pair_verdicts=contents["pairVerdicts"],
@@ -46,17 +53,43 @@ def render(contents: dict[str, Any]) -> str:
         dependences=contents["dependences"],
         comparisons=contents["comparisons"],
         short=short,
-        number=lambda value: "" if value is None else f"{value:,.4g}",
+        number=lambda value: "" if value is None else number(value, 4),
         most_cards=MOST_VIEWS,
-        contents=_in_script(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
+        contents=_in_script(json.dumps(contents, separators=(",", ":"), allow_nan=False)),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
         letters=_in_script(json.dumps(letter_outlines())),
         vega=_in_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
         table_script=_in_script(json.dumps((tables / "dt_bundle.js").read_text(encoding="utf-8"))),
         table_style=(tables / "dt_bundle.css").read_text(encoding="utf-8"),
         style=(here / "page.css").read_text(encoding="utf-8"),
-        script=(here / "page.js").read_text(encoding="utf-8"),
+        script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
     )
+
+
+def screened(contents: dict[str, Any]) -> str:
+    """What was screened, in one line."""
+    facts = contents["facts"]
+    kinds = {"motif": facts["n_motifs"], "annotation": facts["n_annotations"], "control": facts["n_controls"]}
+    counts = [f"{n:,} {kind}{'s' if n > 1 else ''}" for kind, n in kinds.items() if n]
+    models, n_views = len(facts["models"]), facts["n_views"]
+    strands = {"both": "on both strands", "+": "on the forward strand", "-": "on the reverse strand"}[facts["strands"]]
+    return (
+        f"{', '.join(counts)}: {facts['n_elements']:,} distinct sequences in {facts['n_backgrounds']:,} "
+        f"background{'s' if facts['n_backgrounds'] > 1 else ''} of {facts['length']:,} bp, {strands}, by {models:,} "
+        f"model{'s' if models > 1 else ''}, {n_views:,} target{'s' if n_views > 1 else ''}"
+    )
+
+
+def tabs(contents: dict[str, Any]) -> list[tuple[str, str]]:
+    """The name and the label of each table that there is something for."""
+    kinds = {element["kind"] for element in contents["elements"]}
+    there = {
+        "motifs": ("Motifs", "motif" in kinds or not kinds),
+        "annotations": ("Annotations", "annotation" in kinds),
+        "pairs": ("Pairs", bool(contents["pairs"])),
+        "ablations": ("Ablations", bool(contents["ablations"]["judged"])),
+    }
+    return [(name, label) for name, (label, is_there) in there.items() if is_there]
 
 
 def _in_script(text: str) -> str:

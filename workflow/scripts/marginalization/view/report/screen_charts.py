@@ -4,39 +4,81 @@ from __future__ import annotations
 
 import altair as alt
 
-from .marks import BLUE, GREEN, GREY, ORANGE, VERDICTS, Layers, diagonal, number, zero
+from .labels import FONT, HEIGHT
+from .marks import (
+    BLUE,
+    GREEN,
+    GREY,
+    KIND_SHAPES,
+    KINDS,
+    ORANGE,
+    PLAIN,
+    VERDICTS,
+    Layers,
+    diagonal,
+    effect,
+    number,
+    zero,
+)
 
 
-def ranked() -> Layers:
-    """Elements by their effect, with the range of the controls behind them.
+def volcano() -> Layers:
+    """Effects against how sure they are, with the range that nothing significant leaves, and the level of q.
 
-    Data: `elements` (position, effect, low, high, q, name, element, verdict, and label_left or label_right where there
-    is room for one), `band` (low, high and title, of the middle 95 % of controls; no rows without any), `neutral`.
+    Data: `elements` (effect, sure, low, high, q, name, element, shown), where `sure` is -log10 of q; `labels` as
+    `labels.labels` gives them; `floor` (low, high, title; no rows without any), `level` (sure).
     """
-    band = (
-        alt.Chart(alt.NamedData("band"))
+    floor = (
+        alt.Chart(alt.NamedData("floor"))
         .mark_rect(color=GREY, opacity=0.25)
-        .encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=[alt.Tooltip("title:N", title="grey band")])
+        .encode(x=alt.X("low:Q"), x2="high:Q", tooltip=[alt.Tooltip("title:N", title="grey band")])
     )
-    base = alt.Chart(alt.NamedData("elements"))
-    x = alt.X("position:Q", title="elements, by their effect", axis=alt.Axis(grid=False, tickMinStep=1))
-    points = base.mark_circle(size=34, opacity=0.9).encode(
-        x=x,
-        y=alt.Y("effect:Q", title="mean effect"),
-        color=alt.Color("verdict:N", scale=VERDICTS, legend=alt.Legend(title=None, values=VERDICTS.domain[:2])),
-        tooltip=["name:N", number("effect"), number("low"), number("high"), number("q"), "verdict:N"],
+    level = alt.Chart(alt.NamedData("level")).mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="sure:Q")
+    x = alt.X("effect:Q", title="mean effect", axis=alt.Axis(format=PLAIN, tickCount=8))
+    y = alt.Y("sure:Q", title="how sure: -log10 of q")
+    points = (
+        alt.Chart(alt.NamedData("elements"))
+        .mark_point(size=34, filled=True, opacity=0.8)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("shown:N", scale=KINDS, legend=alt.Legend(title=None)),
+            shape=alt.Shape("shown:N", scale=KIND_SHAPES, legend=alt.Legend(title=None)),
+            tooltip=["name:N", effect("effect"), effect("low"), effect("high"), number("q"), "shown:N"],
+        )
     )
-    labels = [
-        base.transform_filter(f"isValid(datum.label_{side})")
-        .mark_text(align="left" if dx > 0 else "right", dx=dx, dy=-7, fontSize=11, limit=220)
-        .encode(x=x, y="effect:Q", text=f"label_{side}:N")
-        for side, dx in (("left", 8), ("right", -8))
-    ]
-    return alt.layer(band, zero(), points, *labels).properties(width="container", height=340)
+    labels = (
+        alt.Chart(alt.NamedData("labels"))
+        .transform_filter("datum.least <= width && width < datum.most")
+        .mark_text(fontSize=FONT, dx=_of("dx"), dy=_of("dy"), align=_of("align"), baseline="middle")
+        .encode(x="x:Q", y="y:Q", text="label:N")
+    )
+    return alt.layer(floor, level, points, labels).properties(width="container", height=HEIGHT)
+
+
+def lollipop() -> Layers:
+    """What acts, a row each: its effect with its interval, before the range of the controls.
+
+    Data: `found` (name, effect, low, high, q, verdict), sorted as it is to be shown; `floor`, `neutral`.
+    """
+    floor = alt.Chart(alt.NamedData("floor")).mark_rect(color=GREY, opacity=0.25).encode(x=alt.X("low:Q"), x2="high:Q")
+    base = alt.Chart(alt.NamedData("found"))
+    y = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=220))
+    color = alt.Color("verdict:N", scale=VERDICTS, legend=None)
+    tooltip = ["name:N", effect("effect"), effect("low"), effect("high"), number("q"), "verdict:N"]
+    stem = base.mark_rule(strokeWidth=1.5, opacity=0.45).encode(x="neutral:Q", x2="effect:Q", y=y, color=color)
+    interval = base.mark_rule(strokeWidth=2.5).encode(x="low:Q", x2="high:Q", y=y, color=color)
+    mean = base.mark_circle(size=60, opacity=1).encode(
+        x=alt.X("effect:Q", title="mean effect, 95 % interval", axis=alt.Axis(format=PLAIN, tickCount=8)),
+        y=y,
+        color=color,
+        tooltip=tooltip,
+    )
+    return alt.layer(floor, zero("x"), stem, interval, mean).properties(width="container", height=alt.Step(18))
 
 
 def heat_map() -> alt.Chart:
-    """Effects of elements on views, in units of the controls' spread where there are controls.
+    """Effects of what acts on each target, in units of what is large there.
 
     Data: `cells` (name, view, value, effect, q, group), sorted as they are to be shown.
     """
@@ -44,16 +86,17 @@ def heat_map() -> alt.Chart:
         alt.Chart(alt.NamedData("cells"))
         .mark_rect()
         .encode(
-            x=alt.X("view:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, labelLimit=220)),
-            y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
+            x=alt.X("name:N", title=None, sort=None, axis=alt.Axis(labelAngle=-45, labelLimit=140, labelOverlap=False)),
+            y=alt.Y("view:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
             color=alt.Color(
                 "value:Q",
-                title="effect / largest of its column",
-                scale=alt.Scale(scheme="blueorange", domain=[-1, 1], reverse=True),
+                title="effect / what is large on its target",
+                scale=alt.Scale(scheme="blueorange", domain=[-1, 1], reverse=True, clamp=True),
+                legend=alt.Legend(gradientLength=200, titleLimit=260),
             ),
-            tooltip=["name:N", "view:N", number("effect"), number("q"), alt.Tooltip("group:N", title="like")],
+            tooltip=["name:N", "view:N", effect("effect"), number("q"), alt.Tooltip("group:N", title="like")],
         )
-        .properties(width=alt.Step(34), height=alt.Step(13))
+        .properties(width="container", height=alt.Step(22))
     )
 
 
@@ -70,7 +113,7 @@ def against() -> alt.Chart:
                 title="significant in",
                 scale=alt.Scale(domain=["both", "first", "second", "neither"], range=[BLUE, GREEN, ORANGE, GREY]),
             ),
-            tooltip=["name:N", number("a"), number("b"), "verdict:N"],
+            tooltip=["name:N", effect("a"), effect("b"), "verdict:N"],
         )
         .properties(width="container", height=340)
     )
@@ -129,3 +172,8 @@ def rates() -> alt.Chart:
         )
         .properties(width="container", height=alt.Step(22))
     )
+
+
+def _of(field: str) -> alt.ExprRef:
+    """What a mark takes from its own row."""
+    return alt.ExprRef(f"datum.{field}")

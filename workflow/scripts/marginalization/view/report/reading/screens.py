@@ -5,6 +5,7 @@ That is read twice, a view at a time: to find the strongest elements, and to kee
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ import pyarrow.compute as pc
 from ....config.checks import readouts_of
 from ....config.sections import Config
 from ....statistics.scales import Scale
+from ....store.other_schemas import CLUSTERS
 from ....store.paths import Results
 from ....store.reading import read_table
 from ....store.schemas import ELEMENTS
-from ...results import KEYS, by_view
+from ...results import KEYS, View, by_view, read_annotations
 from .amounts import MOST_ELEMENTS, MOST_VIEWS, amounts
 from .views import COLUMNS, PLACED, Shown, ViewRows, view_rows
 
@@ -46,10 +48,25 @@ class Screen(NamedTuple):
 def read_screen(results: Results, config: Config) -> Screen:
     """What is shown of a screen."""
     shown = _shown(results)
+    clusters = _clusters_by_view(results, set(shown.views))
     rows_by_view = by_view(results.table("summary"), COLUMNS, set(shown.views).__contains__)
-    views = [view_rows(rows, shown) for _, rows in rows_by_view]
+    views = [
+        view_rows(rows, shown, next(clusters), scale_in(config, readout).neutral)
+        for (_, readout, _), rows in rows_by_view
+    ]
     tables = [_together([getattr(view, name) for view in views], shown) for name in ("places", "scan", "controls")]
     return Screen(results, config, shown, views, *tables)
+
+
+def _clusters_by_view(results: Results, views: set[View]) -> Iterator[pd.DataFrame]:
+    """The rows of clusters.parquet on one view after another; none of a screen without motifs."""
+    path = results.table("clusters")
+    if not path.is_file():
+        yield from (pd.DataFrame() for _ in views)
+        return
+    columns = [name for name in CLUSTERS.names if name not in ("model", "readout", "target", "members")]
+    for _, rows in by_view(path, columns, views.__contains__):
+        yield rows.to_pandas()
 
 
 def _together(tables: list[pa.Table], shown: Shown) -> pd.DataFrame:
@@ -93,6 +110,7 @@ def _shown(results: Results) -> Shown:
         number=number,
         parent=parent,
         kind=elements["kind"].to_numpy(dtype=object),
+        sites=read_annotations(results)[["name", "element_id"]].drop_duplicates(),
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...findings import OF_BEST, findings
 from ...results import KINDS, PLACED, View
 from .amounts import MOST_CONTROLS, Amounts, rounded
 
@@ -22,8 +23,11 @@ NUMBERS = {
     "agree": "n_models_agree",
     "n_models": "n_models",
 }
-COLUMNS = [*PLACED, "rank", "p_value", "control_p", "n_stratum", *NUMBERS.values()]
+COLUMNS = [*PLACED, "rank", "p_value", "control_p", "element_p", "n_stratum", *NUMBERS.values()]
 """Of the summary."""
+
+FEWEST = 20
+"""P-values that tell how they are spread."""
 
 TESTS = {"control_p": "against controls", "p_value": "over backgrounds"}
 
@@ -40,6 +44,7 @@ class Shown(NamedTuple):
         number: int64 (ids,): the place of each among those shown; -1 for others.
         parent: int64 (ids,): of controls of detailed elements, the place of that element; -1 for others.
         kind: (ids,) of str.
+        sites: the columns name and element_id of annotations.parquet.
     """
 
     views: list[View]
@@ -50,6 +55,7 @@ class Shown(NamedTuple):
     number: np.ndarray
     parent: np.ndarray
     kind: np.ndarray
+    sites: pd.DataFrame
 
     @property
     def detailed(self) -> list[str]:
@@ -68,6 +74,8 @@ class ViewRows(NamedTuple):
         places: rows of each element and strand at the start of the best rank, with the element's number.
         scan: the same at every start, of the first elements.
         controls: effect_mean of controls of detailed elements, placed as these, with the number of the element.
+        findings: of all elements, as `findings.findings` gives them.
+        rest: `over_a_half` of its elements.
     """
 
     band: list[float] | None
@@ -78,14 +86,23 @@ class ViewRows(NamedTuple):
     places: pa.Table
     scan: pa.Table
     controls: pa.Table
+    findings: pd.DataFrame
+    rest: float | None
 
     @property
     def significant(self) -> int:
         return sum(n for _, n in self.counts.values())
 
 
-def view_rows(rows: pa.Table, shown: Shown) -> ViewRows:
-    """What is kept of a view, from `COLUMNS` of its rows."""
+def view_rows(rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: float) -> ViewRows:
+    """What is kept of a view, from `COLUMNS` of its rows.
+
+    Args:
+        rows: of the view.
+        shown: what of the screen is shown.
+        clusters: rows of clusters.parquet on the view.
+        neutral: the effect of what changes nothing.
+    """
     ids = shown.ids.get_indexer(rows["element_id"].to_pandas())
     kind, number = shown.kind[ids], shown.number[ids]
     rank, effect = (rows[name].to_numpy().astype(np.float64) for name in ("rank", "effect_mean"))
@@ -115,7 +132,21 @@ def view_rows(rows: pa.Table, shown: Shown) -> ViewRows:
         places=_taken(rows, places, number[places]),
         scan=_taken(rows, scanned := own[number[own] < shown.amounts.scanned], number[scanned]),
         controls=_controls(rows, shown.parent[ids], minus, places[number[places] < shown.amounts.detailed], number),
+        findings=findings(_of_sites(rows, ranked, ids, shown), clusters, shown.sites, neutral),
+        rest=over_a_half(rows.take(pa.array(ranked[np.unique(ids[ranked], return_index=True)[1]]))),
     )
+
+
+def over_a_half(rows: pa.Table) -> float | None:
+    """Of the p-values of elements that are not significant, the share over a half; None of fewer than `FEWEST`."""
+    rest = rows["element_p"].filter(pc.invert(rows["significant"].fill_null(True))).drop_null().to_numpy()
+    return float(np.mean(rest > 0.5)) if len(rest) >= FEWEST else None
+
+
+def _of_sites(rows: pa.Table, ranked: np.ndarray, ids: np.ndarray, shown: Shown) -> pd.DataFrame:
+    """The rows of elements that annotations are."""
+    own = ranked[np.isin(ids[ranked], shown.ids.get_indexer(shown.sites["element_id"].unique()))]
+    return rows.select([*OF_BEST, "rank", "significant"]).take(pa.array(own)).to_pandas()
 
 
 def _counts(rows: pa.Table, ids: np.ndarray, ranked: np.ndarray, shown: Shown) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,159 @@
+"""What a screen found on one view, as a person would say it.
+
+A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences; all of them make
+a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..statistics.resolution import Resolution
+
+PLACED = ["element_id", "strand", "start"]
+OF_BEST = [*PLACED, "effect_mean", "effect_ci_low", "effect_ci_high", "element_q"]
+COLUMNS = ["kind", "name", *OF_BEST, "direction", "n", "n_significant", "significant", "members"]
+
+MOST_NAMED = 8
+"""Findings of a direction that a sentence names."""
+STRONGEST = 3
+"""Of those without a verdict."""
+
+NAMES_OF = {
+    "motif": ("motifs", "motif"),
+    "cluster": ("clusters of like motifs", "cluster of like motifs"),
+    "annotation": ("names", "name"),
+}
+"""Many, and one."""
+
+_JASPAR_ID = re.compile(r"^MA\d{4}\.\d+\s+")
+
+
+def factor(name: str) -> str:
+    """What a person calls a motif: the first of its names, without JASPAR's number of its matrix."""
+    first = name.split(";")[0]
+    return _JASPAR_ID.sub("", first)
+
+
+def findings(rows: pd.DataFrame, clusters: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """The findings of a view, columns `COLUMNS`: clusters of like motifs, then names of annotations.
+
+    Effect, interval and q are those of the best member: the smallest q, and of equal ones the best rank. `members` has
+    the element_ids of all, the best first; `significant` is missing where there is no verdict.
+
+    Args:
+        rows: of annotations at least, with `OF_BEST`, rank and significant.
+        clusters: rows of clusters.parquet on the view; none where there are no motifs.
+        sites: the columns name and element_id of annotations.parquet.
+        neutral: the effect of what changes nothing.
+    """
+    found = [_of_clusters(clusters)] if len(clusters) else []
+    if len(sites):
+        found.append(_of_names(rows, sites, neutral))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
+
+
+def _of_clusters(clusters: pd.DataFrame) -> pd.DataFrame:
+    # What 0.6.0 wrote has no ids.
+    ids = clusters["member_ids"] if "member_ids" in clusters else clusters["element_id"].map(lambda best: [best])
+    best = [[best, *(i for i in own if i != best)] for best, own in zip(clusters["element_id"], ids, strict=True)]
+    table = clusters.rename(columns={"motif": "name", "n_motifs": "n"}).assign(kind="motif", members=best)
+    return table[COLUMNS].astype({"direction": str, "strand": str, "significant": object})
+
+
+def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """The names of annotations, those of the smallest q first."""
+    order = rows.sort_values(["element_q", "rank"], kind="stable").drop_duplicates("element_id")
+    own = order[[*OF_BEST, "significant"]].merge(sites.drop_duplicates(), on="element_id")
+    judged = own["significant"].notna()
+    own = own.assign(acts=own["significant"].fillna(False).astype(bool), judged=judged)
+    groups = own.groupby("name", sort=False)
+    table = groups[OF_BEST].first()
+    table["direction"] = np.where(table["effect_mean"] < neutral, "lowers", "raises")
+    table["n"], table["n_significant"] = groups.size(), groups["acts"].sum()
+    verdicts = groups["judged"].any()
+    table["significant"] = (table["n_significant"] > 0).astype(object).where(verdicts, None)
+    table["members"] = groups["element_id"].agg(list)
+    return table.reset_index().assign(kind="annotation")[COLUMNS].astype({"strand": str})
+
+
+def acts(found: pd.DataFrame) -> pd.Series:
+    """Which findings are significant; none where there is no verdict."""
+    return found["significant"].eq(True).astype(bool)
+
+
+def in_order(found: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """Findings as a sentence has them: those that raise and then those that lower, each the strongest first."""
+    size = (found["effect_mean"] - neutral).abs()
+    keys = found.assign(lowers=found["direction"] == "lowers", size=-size)
+    return found.loc[keys.sort_values(["lowers", "size"], kind="stable").index]
+
+
+def answer(found: pd.DataFrame, neutral: float, resolution: Resolution | None) -> str:
+    """Such as "Raise: CTCF, NRF1. Lower: REST. 4 of 277 clusters of like motifs act; this screen could find one alone."
+
+    Args:
+        found: of a view.
+        neutral: the effect of what changes nothing.
+        resolution: of its verdicts; None without controls.
+    """
+    parts = []
+    for kind in ("motif", "annotation"):
+        own = in_order(found[found["kind"] == kind], neutral)
+        if len(own):
+            acting = own if resolution is None else own[acts(own)]
+            named = _named(acting, kind, STRONGEST if resolution is None else MOST_NAMED)
+            parts += [*([named] if named else []), _counted(own, kind, resolution)]
+    return " ".join(parts) or "Nothing but arrangements was screened."
+
+
+def _named(acting: pd.DataFrame, kind: str, most: int) -> str:
+    """Such as "Raise: CTCF, NRF1. Lower: REST." of motifs, and "Of annotations CTCF, NRF1 raise, REST lowers."."""
+    said = []
+    for direction, verb in (("raises", "Raise"), ("lowers", "Lower")):
+        names = list(dict.fromkeys(acting["name"][acting["direction"] == direction].map(factor)))
+        more = f" and {len(names) - most:,} more" if len(names) > most else ""
+        if names:
+            some = ", ".join(names[:most]) + more
+            said.append(
+                f"{verb}: {some}." if kind == "motif" else f"{some} {verb.lower() if len(names) > 1 else direction}"
+            )
+    return " ".join(said) if kind == "motif" else f"Of annotations {', '.join(said)}." if said else ""
+
+
+def _counted(own: pd.DataFrame, kind: str, resolution: Resolution | None) -> str:
+    """How many act, of how many, and how many could have been found."""
+    n = len(own)
+    plural, one = NAMES_OF[kind if kind == "annotation" else "cluster" if (own["n"] > 1).any() else "motif"]
+    what = one if n == 1 else plural
+    if resolution is None:
+        return f"{n:,} {what}, without controls to judge by."
+    acting = int(acts(own).sum())
+    if n == 1:
+        counted = f"The one {what} {'acts' if acting else 'does no more than its shuffles'}"
+    else:
+        few = f"{acting:,} of {n:,}" if acting else f"None of {n:,}"
+        counted = f"{few} {what} {'act' if acting > 1 else 'acts'}"
+    return f"{counted}; {could(resolution)}." if kind == "motif" or not acting else f"{counted}."
+
+
+def could(resolution: Resolution) -> str:
+    """What a screen was able to find, in words."""
+    if resolution.together == 1:
+        return "this screen could find a single one"
+    if resolution.possible:
+        return f"this screen could find {resolution.together:,} or more sequences that act together, not fewer"
+    return f"this screen could find none: set controls.shuffles to {resolution.shuffles:,} or more"
+
+
+def groups_of(found: pd.DataFrame) -> dict[Any, tuple[int, int]]:
+    """By element_id, the number of its finding, and how many members that has; a motif's before a name's."""
+    known: dict[Any, tuple[int, int]] = {}
+    for number, members in enumerate(found["members"]):
+        for element_id in members:
+            known.setdefault(element_id, (number, len(members)))
+    return known

@@ -1,0 +1,133 @@
+// Charts: their data, by name and for a view (and an element).
+const data = {
+  volcano(view) {
+    const points = [...rows[view].keys()].slice(0, MOST_POINTS).flatMap((element) => {
+      const row = strongest(view, element);
+      const acts = elements[element].kind === "motif" ? "significant motif" : "significant annotation";
+      const shown = row.significant ? acts : "not significant";
+      return row.q === null ? [] : [{ ...row, sure: sure(row.q), name: short(elements[element].name), shown }];
+    });
+    const floor = views[view].floor;
+    const title = floor && `${signed(floor[0])} to ${signed(floor[1])}`;
+    return {
+      elements: points,
+      labels: CONTENTS.labels[view],
+      floor: floor ? [{ low: floor[0], high: floor[1], title }] : [],
+      level: [{ sure: sure(facts.level) }],
+    };
+  },
+  backgrounds(view, element) {
+    const before = details.before[view] || [];
+    const points = strandsOf(view, element).flatMap(({ strand }) =>
+      (details.after[`${view}/${element}/${strand}`] || []).map((after, i) => ({ before: before[i], after, strand })),
+    );
+    const all = points.map((point) => point.before);
+    const ends = all.length ? [Math.min(...all), Math.max(...all)] : [];
+    return { backgrounds: points, diagonal: ends.map((x) => ({ before: x, after: x })) };
+  },
+  loci(view, element) {
+    if (CONTENTS.loci === null) return { loci: [] };
+    const known = Object.entries({ ...CONTENTS.loci.values, before: details.before[view] || [] });
+    const points = strandsOf(view, element).flatMap(({ strand }) =>
+      (details.effect?.[`${view}/${element}/${strand}`] || []).flatMap((effect, i) =>
+        known.map(([covariate, values]) => ({ covariate, value: values[i], effect, strand, locus: CONTENTS.loci.names[i] })),
+      ),
+    );
+    return { loci: points.filter((point) => (point.value ?? null) !== null) };
+  },
+  controls(view, element) {
+    const own = strandsOf(view, element);
+    const ticks = own.flatMap(({ strand }) =>
+      (details.controls[`${view}/${element}/${strand}`] || []).map((effect) => ({ effect, strand })),
+    );
+    return { own, controls: ticks };
+  },
+  profile(view, element) {
+    const points = profilePoints(view, element, (before, after) => ({ before, after }));
+    return { profile: points.flatMap(({ before, after, ...at }) => [
+      { ...at, side: "before", value: before },
+      { ...at, side: "after", value: after },
+    ]) };
+  },
+  change: (view, element) => ({
+    profile: profilePoints(view, element, (before, after) => ({ value: after - before })),
+  }),
+  targets(view, element) {
+    const known = alike(view).filter((j) => rows[j].has(element));
+    const size = (j) => (j === view ? Infinity : distance(j, strongest(j, element)));
+    const most = new Set([...known].sort((a, b) => size(b) - size(a)).slice(0, MOST_ROWS));
+    const points = known.filter((j) => most.has(j)).flatMap((j) =>
+      strandsOf(j, element).map((row) => ({ ...row, view: views[j].label, verdict: verdictOf(row.significant) })),
+    );
+    return { targets: points, neutral: neutral(view) };
+  },
+  scan(view, element) {
+    const points = [];
+    if (scan)
+      scan.view.forEach((v, i) => {
+        if (v === view && scan.element[i] === element)
+          points.push(Object.fromEntries(Object.entries(scan).map(([name, column]) => [name, column[i]])));
+      });
+    return { scan: points, neutral: neutral(view) };
+  },
+  attributions(view, element) {
+    const found = attributions?.[`${view}/${element}`];
+    const points = found?.after.map((after, k) => ({ position: found.first + k, before: found.before[k], after }));
+    return { attributions: points ?? [] };
+  },
+  spacing() {
+    const [pair, view] = [byId("pair").value, Number(byId("pair-view").value)];
+    return { pairs: CONTENTS.pairs.filter((row) => row.pair === pair && row.view === view), neutral: neutral(view) };
+  },
+  heat_map() {
+    return { cells: heatMap.map((cell) => ({ ...cell, view: views[cell.view].label })) };
+  },
+  against() {
+    const [first, second] = [byId("first"), byId("second")].map((choice) => Number(choice.value));
+    const points = [...rows[first].keys()].filter((i) => rows[second].has(i)).map((i) => {
+      const [a, b] = [isSignificant(first, i), isSignificant(second, i)];
+      const verdict = a && b ? "both" : a ? "first" : b ? "second" : "neither";
+      const [{ effect: x }, { effect: y }] = [strongest(first, i), strongest(second, i)];
+      return { a: x, b: y, name: short(elements[i].name), verdict, element: i };
+    });
+    return { pairs: points };
+  },
+  quantiles(view) {
+    const points = quality.quantiles
+      .filter((test) => test.view === view)
+      .flatMap(({ test, expected, observed }) => expected.map((x, i) => ({ test, expected: x, observed: observed[i] })));
+    const most = Math.max(0, ...points.map((point) => point.expected));
+    return { quantiles: points, diagonal: [0, most].map((x) => ({ expected: x, observed: x })) };
+  },
+  composition: () => ({ composition: quality.gc.map((gc) => ({ gc })) }),
+  spread: (view) => ({
+    spread: alike(view)
+      .filter((j) => details.before[j])
+      .slice(0, MOST_ROWS)
+      .flatMap((j) => details.before[j].map((before) => ({ view: views[j].label, before }))),
+  }),
+  rates: () => ({ rates: quality.rates }),
+};
+const MOST_POINTS = 2000; // of a chart of elements, the strongest
+const sure = (q) => -Math.log10(Math.max(q, 1e-300));
+const MOST_ROWS = 40; // of a chart with a row for each target
+const MOST_LINES = 8; // of a chart of profiles
+// The views of the same readout, whose effects have one scale.
+const alike = (view) => views.map((_, j) => j).filter((j) => views[j].readout === views[view].readout);
+const neutral = (view) => [{ value: views[view].neutral }];
+// The targets of a profile readout are its strands: all are drawn together, and for other readouts those of the model.
+function profilePoints(view, element, values) {
+  const found = profiles === null ? [] : views.flatMap((other, j) => {
+    const after = profiles.after[`${j}/${element}`];
+    const fits = other.model === views[view].model && (!isProfile(view) || other.readout === views[view].readout);
+    return after && fits ? [[other.target, profiles.before[j], after]] : [];
+  });
+  return found.slice(0, MOST_LINES).flatMap(([target, before, after]) =>
+    after.values.map((value, k) => ({
+      position: after.first + k - after.centre,
+      target,
+      ...values(before.values[after.first + k - before.first], value),
+    })),
+  );
+}
+const isProfile = (view) => profiles !== null && view in profiles.before;

@@ -1,0 +1,52 @@
+// The element view.
+const dialog = byId("element");
+function open(index, view) {
+  const element = elements[index];
+  dialog.dataset.element = index;
+  byId("element-title").textContent = element.name.replaceAll(";", ", ");
+  const parts = [element.kind, element.class, element.family, `${element.sequence.length} bp`, element.source, element.id];
+  byId("element-facts").textContent = parts.filter(Boolean).join(" · ");
+  byId("element-logo").innerHTML = logo(element, `logo of ${short(element.name)}: ${element.sequence}`);
+  byId("element-view").value = view;
+  fill();
+  if (!dialog.open) dialog.showModal();
+  location.replace(`#${element.id}`);
+}
+const ELEMENT_CHARTS = [
+  ["controls", "Against its controls", "own"],
+  ["backgrounds", "In each background", "backgrounds"],
+  ["loci", "By what is known of each locus", "loci"],
+  ["profile", "Mean profile", "profile"],
+  ["change", "Change of the mean profile", "profile"],
+  ["scan", "Along the background", "scan"],
+  ["attributions", "Attributions", "attributions"],
+  ["targets", "On each target, by each model", "targets"],
+];
+function fill() {
+  const [index, view] = [Number(dialog.dataset.element), Number(byId("element-view").value)];
+  const element = elements[index];
+  byId("element-charts").innerHTML = "";
+  byId("element-missing").hidden = rows[view].has(index);
+  for (const [chart, title, rowsOf] of ELEMENT_CHARTS) {
+    if (!data[chart](view, index)[rowsOf].length) continue;
+    const card = document.createElement("article");
+    card.className = "card";
+    card.innerHTML = `<h3>${title}</h3><div class="chart"></div>`;
+    const box = card.lastElementChild;
+    Object.assign(box.dataset, { chart, view, element: index });
+    byId("element-charts").append(card);
+    draw(box);
+  }
+  const { model, readout, target } = views[view];
+  const where = `filters=[("element_id", "==", "${element.id}")]`;
+  byId("element-code").textContent =
+    `# At the command line: marginalization show ${facts.folder} ${element.id}\n` +
+    `import pandas as pd\n${facts.partitioning ? "import pyarrow as pa, pyarrow.dataset as ds\n" : ""}\n` +
+    `summary = pd.read_parquet("${facts.folder}/summary.parquet", ${where})\n` +
+    `summary[(summary.model == "${model}") & (summary.readout == "${readout}") & (summary.target == ${JSON.stringify(target)})]\n\n` +
+    (facts.kept
+      ? `effects = pd.read_parquet("${facts.folder}/effects", ${where}${facts.partitioning ? `, partitioning=${facts.partitioning}` : ""})  # a row for each background`
+      : "# The effects of each background were not kept (keep_effects: summary).");
+}
+byId("element-view").addEventListener("change", fill);
+dialog.addEventListener("close", () => history.replaceState(null, "", "#elements"));

@@ -1,0 +1,99 @@
+// What acts: a row for each cluster of like motifs and each name of annotations, effects on one axis.
+const FIRST = 12; // rows of a list before it is unfolded
+const INSTEAD = 5; // rows where nothing acts
+const KINDS = [
+  ["motif", "Motifs", (n) => `${n} like it`],
+  ["annotation", "Annotations, by name", (n) => `${n} more sites`],
+];
+const nameButton = (element, name) =>
+  element === undefined ? escaped(name) : `<button class="link" data-element="${element}">${escaped(name)}</button>`;
+const verdictMark = (row) => {
+  if (row.significant === null) return '<span class="verdict">no controls</span>';
+  const [sign, word] = row.significant ? ["✓", "significant"] : ["·", "not significant"];
+  return `<span class="verdict ${row.significant ? "acts" : ""}"><span aria-hidden="true">${sign}</span> ${word} <small>q ${number(row.q)}</small></span>`;
+};
+function members(view, row, words) {
+  const others = row.members.slice(1);
+  if (row.n < 2) return "";
+  const listed = others.map((i) => {
+    const own = rows[view].has(i) ? strongest(view, i) : null;
+    return `<li>${nameButton(i, elements[i].name.replaceAll(";", ", "))}${own ? ` <small>${signed(own.effect)}, q ${number(own.q) || "none"}</small>` : ""}</li>`;
+  });
+  const more = row.n - 1 - others.length;
+  return `<details><summary>${words((row.n - 1).toLocaleString("en-US"))}</summary><ul class="members">${listed.join("")}${more > 0 ? `<li>and ${more.toLocaleString("en-US")} more</li>` : ""}</ul></details>`;
+}
+function findingRow(view, row, words) {
+  const best = row.members[0];
+  const picture = best === undefined ? "" : logo(elements[best]);
+  const full = row.factor === row.name ? "" : `<small>${escaped(short(row.name))}</small>`;
+  return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full}</span>` +
+    `<span class="plot">${effectMark(view, row)}</span><span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>` +
+    `${verdictMark(row)}<span class="more">${members(view, row, words)}</span></li>`;
+}
+function findingList(view, [kind, title, words], every) {
+  const own = findings[view].filter((row) => row.kind === kind);
+  const acting = own.filter((row) => row.significant);
+  const listed = acting.length ? acting : own.slice(0, INSTEAD);
+  if (!listed.length) return "";
+  const some = every ? listed : listed.slice(0, FIRST);
+  const said = acting.length || facts.level === null ? "" : ": none acts; first of what was screened";
+  const all = listed.length > some.length ? `<button class="all" data-kind="${kind}">All ${listed.length}</button>` : "";
+  return `<h3>${title}${said}</h3><ol class="findings"><li class="finding axis-row" aria-hidden="true"><span class="plot">${axisMark(view)}</span><span class="number">${escaped(views[view].unit)}</span></li>${some.map((row) => findingRow(view, row, words)).join("")}</ol>${all}`;
+}
+const unfolded = new Set(); // kinds whose lists are shown to their end
+function showFindings() {
+  const view = Number(byId("overview-view")?.value ?? 0);
+  byId("answer").textContent = views[view].answer;
+  byId("findings").innerHTML = KINDS.map((kind) => findingList(view, kind, unfolded.has(kind[0]))).join("");
+  const floor = views[view].floor;
+  byId("findings-note").textContent = `${views[view].verdict}${floor ? ` Grey: within ${number(floor[0])} to ${number(floor[1])} nothing is significant.` : ""} Lines: 95 % intervals over backgrounds.`;
+  const volcano = document.querySelector('[data-chart="volcano"]');
+  if (volcano) volcano.dataset.view = view;
+  showOthers(view);
+}
+// The other views: those on which the same acts, and of each other what acts besides, or does not.
+const MOST_OTHERS = 12;
+const MOST_DIFFERENCES = 8;
+const actingOn = (view) => new Set(findings[view].filter((row) => row.significant).map((row) => `${row.factor} ${row.raises ? "raises" : "lowers"}`));
+function difference(view, other) {
+  if (facts.level === null) return views[other].answer;
+  const [here, there] = [actingOn(view), actingOn(other)];
+  const [more, less] = [[...there].filter((x) => !here.has(x)), [...here].filter((x) => !there.has(x))];
+  if (more.length + less.length > MOST_DIFFERENCES || (!there.size && here.size)) return views[other].answer;
+  if (!more.length && !less.length) return here.size ? "the same act, in the same direction." : views[other].answer;
+  return `${more.length ? `besides ${more.join(", ")}` : ""}${more.length && less.length ? "; " : ""}${less.length ? `not ${less.join(", not ")}` : ""}.`;
+}
+function showOthers(view) {
+  if (!byId("others")) return;
+  const same = new Map();
+  views.forEach((_, j) => {
+    if (j === view) return;
+    const words = difference(view, j);
+    if (same.has(words)) same.get(words).push(j);
+    else same.set(words, [j]);
+  });
+  const told = [...same].slice(0, MOST_OTHERS).map(([words, of]) => {
+    const links = of.slice(0, MOST_OTHERS).map((j) => `<button class="link" data-view="${j}">${escaped(views[j].label)}</button>`);
+    const more = of.length > MOST_OTHERS ? ` and ${(of.length - MOST_OTHERS).toLocaleString("en-US")} more` : "";
+    return `<li>${links.join(", ")}${more}: ${escaped(words)}</li>`;
+  });
+  const left = same.size - told.length;
+  byId("others").innerHTML = told.join("") + (left > 0 ? `<li>${left.toLocaleString("en-US")} other answers: choose above.</li>` : "");
+}
+byId("overview-view")?.addEventListener("change", () => {
+  showFindings();
+  document.querySelectorAll('[data-chart="volcano"]').forEach(draw);
+});
+byId("overview").addEventListener("click", ({ target }) => {
+  const { element, view, kind } = target.dataset;
+  if (element !== undefined) open(Number(element), Number(byId("overview-view")?.value ?? 0));
+  if (kind !== undefined) unfolded.add(kind);
+  if (kind !== undefined) showFindings();
+  if (target.matches("button[data-view]")) {
+    byId("overview-view").value = view;
+    byId("overview-view").dispatchEvent(new Event("change"));
+    byId("overview").scrollIntoView();
+  }
+});
+showFindings();
+

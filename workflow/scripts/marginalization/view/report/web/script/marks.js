@@ -1,0 +1,65 @@
+// Small pictures in rows: an effect with its interval before its controls, on one axis for the whole view; and profiles.
+const domains = new Map();
+function domain(view) {
+  if (!domains.has(view)) {
+    const { band, neutral } = views[view];
+    let [low, high] = [Math.min(neutral, ...(band ?? [])), Math.max(neutral, ...(band ?? []))];
+    const widen = (row) => {
+      low = Math.min(low, row.low ?? row.effect);
+      high = Math.max(high, row.high ?? row.effect);
+    };
+    rows[view].forEach((own) => own.forEach(widen));
+    findings[view].forEach(widen);
+    const margin = (high - low || 1) * 0.04;
+    domains.set(view, [low - margin, high + margin]);
+  }
+  return domains.get(view);
+}
+const at = (view, x) => {
+  const [low, high] = domain(view);
+  return `${(((x - low) / (high - low)) * 100).toFixed(2)}%`;
+};
+function effectMark(view, row, controls = []) {
+  const { floor, neutral } = views[view];
+  const [left, right] = floor ? floor.map((x) => parseFloat(at(view, x))) : [];
+  const verdict = row.significant ? "acts" : "";
+  const said = `${signed(row.effect)}${row.low === null ? "" : `, 95 % interval ${interval(row)}`}${floor ? `; controls ${number(floor[0])} to ${number(floor[1])}` : ""}`;
+  return `<svg class="effect ${verdict}" role="img" aria-label="${said}">` +
+    (floor ? `<rect class="band" x="${left}%" width="${(right - left).toFixed(2)}%" y="0" height="100%"/>` : "") +
+    `<line class="none" x1="${at(view, neutral)}" x2="${at(view, neutral)}" y1="0" y2="100%"/>` +
+    controls.map((x) => `<line class="control" x1="${at(view, x)}" x2="${at(view, x)}" y1="25%" y2="75%"/>`).join("") +
+    `<line class="stem" x1="${at(view, neutral)}" x2="${at(view, row.effect)}" y1="50%" y2="50%"/>` +
+    (row.low === null ? "" : `<line class="interval" x1="${at(view, row.low)}" x2="${at(view, row.high)}" y1="50%" y2="50%"/>`) +
+    `<circle cx="${at(view, row.effect)}" cy="50%" r="4"/></svg>`;
+}
+const TICKS = 6;
+function axisMark(view) {
+  const [low, high] = domain(view);
+  const rough = (high - low) / TICKS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const ticks = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k++) ticks.push(Number((k * step).toPrecision(6)));
+  return `<svg class="axis" aria-hidden="true">${ticks
+    .map((x) => `<text x="${at(view, x)}" y="12" text-anchor="middle">${number(x)}</text><line x1="${at(view, x)}" x2="${at(view, x)}" y1="16" y2="21"/>`)
+    .join("")}</svg>`;
+}
+// The mean profile around an element, grey before and blue after; of the view, or of a profile readout of its model.
+const [THUMB_WIDTH, THUMB_HEIGHT] = [110, 26];
+function profileView(view) {
+  if (profiles === null) return -1;
+  return isProfile(view) ? view : views.findIndex((other, j) => isProfile(j) && other.model === views[view].model);
+}
+function profileMark(view, element) {
+  const of = profileView(view);
+  const after = of < 0 ? undefined : profiles.after[`${of}/${element}`];
+  if (!after) return "";
+  const before = after.values.map((_, k) => profiles.before[of].values[after.first + k - profiles.before[of].first]);
+  const most = Math.max(...after.values, ...before);
+  const path = (values) => values
+    .map((y, k) => `${((k / (values.length - 1)) * THUMB_WIDTH).toFixed(1)},${(THUMB_HEIGHT - (y / (most || 1)) * THUMB_HEIGHT).toFixed(1)}`)
+    .filter((_, k) => k % 3 === 0)
+    .join(" ");
+  return `<svg class="profile" role="img" aria-label="Mean profile, before and after" width="${THUMB_WIDTH}" height="${THUMB_HEIGHT}"><polyline class="before" points="${path(before)}"/><polyline points="${path(after.values)}"/></svg>`;
+}
+

@@ -1,0 +1,45 @@
+// Tabs: by mouse, arrows, Home and End.
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+function choose(tab) {
+  for (const each of tabs) {
+    each.setAttribute("aria-selected", String(each === tab));
+    each.tabIndex = each === tab ? 0 : -1;
+  }
+  const panel = tab.getAttribute("aria-controls");
+  document.querySelectorAll('[role="tabpanel"]').forEach((each) => (each.hidden = each.id !== panel));
+  byId(panel).setAttribute("aria-labelledby", tab.id);
+  if (panel === "panel-elements") showKind(tab.id === "tab-annotations" ? "annotation" : "motif");
+}
+tabs.forEach((tab, i) => {
+  tab.addEventListener("click", () => choose(tab));
+  tab.addEventListener("keydown", ({ key }) => {
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[key];
+    if (to === undefined) return;
+    choose(tabs.at(to % tabs.length));
+    tabs.at(to % tabs.length).focus();
+  });
+});
+choose(tabs[0]);
+
+// What a column means, over its header: by mouse and by keyboard; Escape hides it.
+const about = document.createElement("div");
+Object.assign(about, { id: "about", role: "tooltip", hidden: true });
+document.body.append(about);
+let header = null;
+function tell(of) {
+  header = of;
+  about.hidden = !header;
+  if (!header) return;
+  about.textContent = header.dataset.about;
+  const { left, bottom } = header.getBoundingClientRect();
+  about.style.top = `${bottom + 4}px`;
+  about.style.left = `${Math.max(8, Math.min(left, innerWidth - about.offsetWidth - 8))}px`;
+  (header.querySelector("[role='button']") ?? header).setAttribute("aria-describedby", "about");
+}
+for (const each of document.querySelectorAll("th[data-about]"))
+  if (!each.querySelector("[tabindex]") && !each.hasAttribute("tabindex")) each.tabIndex = 0;
+for (const type of ["mouseover", "focusin"]) document.addEventListener(type, ({ target }) => tell(target.closest?.("th[data-about]")));
+for (const type of ["mouseout", "focusout"]) document.addEventListener(type, () => tell(null));
+document.addEventListener("scroll", () => tell(header), true);
+document.addEventListener("keydown", ({ key }) => key === "Escape" && tell(null));
+
