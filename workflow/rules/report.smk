@@ -16,12 +16,14 @@ rule report:
         ATTRIBUTIONS,
         ABLATIONS,
         CLUSTERS,
+        MAPS,
         MEASURED,
         EFFECTS,
         PROBES,
         records("screen", PLAN.jobs),
         records("attribute", PLAN.attribution_jobs),
         records("ablate", PLAN.ablation_jobs),
+        records("mutate", MAP_JOBS),
     output:
         page=report(
             RESULTS.report,

@@ -72,20 +72,23 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
         paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
         controls: whether to place the controls among the elements too.
     """
-    elements_label, backgrounds_label = job_labels(job)
-    probe = json.loads(Path(paths.probe).read_text())
-    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
-    largest = config.shards.backgrounds
-    first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
-    elements = read_table(paths.elements, ELEMENTS, rows=("element_id", within(elements_label)))
+    elements = read_table(paths.elements, ELEMENTS, rows=("element_id", within(job_labels(job)[0])))
     length = config.length
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config.placement, length - int(widest))
     elements = elements if controls else motifs_and_annotations(elements)
+    return shard_of(config, model, job, paths, list(place(elements, placement, length)))
+
+
+def shard_of(config: Config, model: str, job: str, paths: Any, placed: list[Placed]) -> Shard:
+    """What a job computes of elements in place; the other arguments are as for `read_shard`."""
+    probe = json.loads(Path(paths.probe).read_text())
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
+    first, end = background_ranges(len(backgrounds), config.shards.backgrounds)[job_labels(job)[1]]
     names = backgrounds["name"].tolist()
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
-        placed=list(place(elements, placement, length)),
+        placed=placed,
         args=[arg[first:end] for arg in load_inputs(config.models[model], model, len(backgrounds), names)],
         targets=probe["targets"],
         positions=probe["profile_length"],

@@ -25,6 +25,8 @@ TABLES = [
     "instances",
     "ablations",
     "ablations_summary",
+    "maps",
+    "maps_summary",
 ]
 """Tables that not every config gives."""
 
