@@ -13,6 +13,7 @@ from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..errors import InputError
 from ..view.comparison import agreement, joined
+from ..view.maps import read_in, read_in_all
 from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
 from ..view.results import (
     KEYS,
@@ -89,7 +90,8 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
             raise InputError(f"the screen has no elements of kind {arguments.kind}; leave out --kind")
         console.print(_headline(config, key, rows, f"{arguments.kind or 'element'}s"), soft_wrap=True)
         if arguments.kind in (None, "motif"):
-            for line in _in_words(read_beside(results, "clusters", **key)):
+            mapped = read_in_all(read_beside(results, "maps_summary", **key))
+            for line in (*_in_words(read_beside(results, "clusters", **key)), *mapped):
                 console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
@@ -208,6 +210,8 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
+    for row in read_beside(results, "maps_summary", element_id=element_id).itertuples():
+        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.\n", soft_wrap=True)
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     tables = [(results.table("summary"), "")]
     if config.keep_effects == "all":

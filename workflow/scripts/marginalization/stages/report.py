@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..config.sections import Config
 from ..store.superseded import set_parts_aside, set_tables_aside
 from ..view.report.figures import write_figures
 from ..view.report.page import write_report
@@ -14,8 +15,14 @@ def report(snakemake: Any) -> None:
     """Write the report of the screen, and its figures for papers."""
     with as_job(snakemake) as (results, _):
         # Here, because it is the report alone that is written again when the config gives a table less.
-        if "attributions" not in snakemake.config:
-            set_parts_aside(results, "attribution_sums", [])
+        config = Config.of(snakemake.config)
+        for section, dataset in (
+            (config.attributions, "attribution_sums"),
+            (config.elements.ablations, "ablation_outputs"),
+            (config.elements.maps, "map_outputs"),
+        ):
+            if section is None:
+                set_parts_aside(results, dataset, [])
         set_tables_aside(results, snakemake.input)
         contents = write_report(results)
         results.figures.mkdir(parents=True, exist_ok=True)

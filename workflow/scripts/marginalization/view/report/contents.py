@@ -21,7 +21,7 @@ from .charts import UNITS
 from .figures import short
 from .reading.ablations import ablations, measured
 from .reading.amounts import rounded
-from .reading.details import attributions, details, profiles, scan
+from .reading.details import attributions, details, maps, profiles, scan
 from .reading.differential import comparisons
 from .reading.pairs import arrangements, pair_verdicts
 from .reading.quality import quality
@@ -47,6 +47,7 @@ def gather(results: Results) -> dict[str, Any]:
         "scan": scan(screen),
         "profiles": profiles(screen),
         "attributions": attributions(screen),
+        "maps": maps(screen),
         "pairs": pairs(screen),
         "pairVerdicts": pair_verdicts(screen),
         "arrangements": arrangements(screen),
