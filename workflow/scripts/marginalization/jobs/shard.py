@@ -162,6 +162,12 @@ class Sink(ABC):
     def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
         """The row groups of some placements, from what was kept of the backgrounds and of these."""
 
+    def tables(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> Iterator[pa.Table]:
+        """The same with their keys, as they are written."""
+        for order, columns in self.rows(before, after, placed):
+            keys = key_columns(placed, [self.targets[i] for i in order], self.rows_each)
+            yield pa.table({**keys, **columns}).select(self.schema.names)
+
 
 def run_shard(
     sinks: Sequence[Sink],
@@ -205,9 +211,8 @@ def run_shard(
         def write(after: Kept, done: int) -> None:
             placed = shard.placed[done : done + row_count(after)]
             for sink, writer in writers.items():
-                for order, columns in sink.rows(before[sink], after[str(sink)], placed):
-                    keys = key_columns(placed, [sink.targets[i] for i in order], sink.rows_each)
-                    write_group(writer, pa.table({**keys, **columns}).select(sink.schema.names))
+                for table in sink.tables(before[sink], after[str(sink)], placed):
+                    write_group(writer, table)
 
         n, each = len(shard.placed), len(shard.backgrounds)
         ran = run_rows(n, each, outputs_after, keep, write, group, pieces, facts["model"])

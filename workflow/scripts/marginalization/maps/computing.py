@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,26 @@ from ..jobs.shard import RowGroups, Shard, list_column
 from ..models.readouts import ReadoutModel
 from ..sequences.letters import UNKNOWN, reverse_complement
 from ..store.other_schemas import MAP_OUTPUTS
-from .chosen import AS_IT_IS, Change
+from .chosen import AS_IT_IS, PLACE, Change
 
 
 @dataclass(frozen=True, eq=False)
 class Changes(Effects):
-    """A readout before and after, (placements, backgrounds, targets), of the targets on which something is mapped.
+    """A readout before and after, (placements, backgrounds, targets), of elements where they are mapped.
 
     Fields:
-        used: which of the readout's targets these are.
+        mapped: by target the `PLACE` of each of these elements.
         sequences: of the elements, as written, by element_id.
     """
 
     schema = MAP_OUTPUTS
-    used: list[int]
+    mapped: dict[str, set[tuple[str, str, int]]]
     sequences: dict[str, str]
+
+    @property
+    def used(self) -> list[int]:
+        """Which of the readout's targets something is mapped on."""
+        return [i for i, target in enumerate(self.shard.targets[self.readout]) if target in self.mapped]
 
     @property
     def rows_each(self) -> int:
@@ -42,7 +48,14 @@ class Changes(Effects):
 
     @property
     def targets(self) -> list[str]:
-        return [super(Changes, self).targets[i] for i in self.used]
+        return [self.shard.targets[self.readout][i] for i in self.used]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        rows = sum(
+            (p.element_id, p.strand, p.start) in places for places in self.mapped.values() for p in self.shard.placed
+        )
+        return {**super().facts, "rows": rows, "effects": rows * len(self.shard.backgrounds)}
 
     def reduce(self, y: torch.Tensor, placed: Sequence[Placed | None]) -> torch.Tensor:
         return super().reduce(y[..., self.used], placed)
@@ -62,6 +75,14 @@ class Changes(Effects):
                     "after": list_column(np.ascontiguousarray(y)),
                 },
             )
+
+    def tables(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> Iterator[pa.Table]:
+        for table in super().tables(before, after, placed):
+            places = zip(*(table[name].to_pylist() for name in PLACE), strict=True)
+            keys = zip(table["target"].to_pylist(), places, strict=True)
+            kept = table.filter(pa.array([place in self.mapped[target] for target, place in keys], pa.bool_()))
+            if len(kept):
+                yield kept
 
 
 def run_maps(
@@ -91,11 +112,11 @@ def run_maps(
         InputError: a readout is NaN or infinite, or outside the domain of its scale.
         StoppedError: as `run_shard`.
     """
-    mapped = chosen.groupby("readout")["target"].agg(set).to_dict()
-    sinks = []
-    for name, readout in readouts_of(config).items():
-        used = [i for i, target in enumerate(shard.targets[name]) if target in mapped.get(name, ())]
-        sinks.append(Changes(shard, name, paths[name], readout.scale, used, sequences))
+    mapped: dict[str, dict[str, set[Any]]] = {name: defaultdict(set) for name in paths}
+    for row in chosen[["readout", "target", *PLACE]].itertuples(index=False):
+        mapped[row[0]][row[1]].add(tuple(row[2:]))
+    scales = {name: readout.scale for name, readout in readouts_of(config).items()}
+    sinks = [Changes(shard, name, path, scales[name], mapped[name], sequences) for name, path in paths.items()]
     return run_sinks(sinks, model, config, device, pieces, facts)
 
 
