@@ -89,3 +89,21 @@ class Tower(nn.Module):
         for convolution in self.dilated:
             h = h + convolution(h).relu()
         return self.profile(h)[:, :, 20:-20], self.counts(h[:, :, 25:-25].mean(-1))
+
+
+class Words(nn.Module):
+    """For each of some words the sum over positions of 4 ** (letters of it that stand there, less its length): (n, 2).
+
+    The second is taken negative: that word lowers.
+    """
+
+    words = ("GATTACAT", "CCTGAGTC")
+
+    def __init__(self):
+        super().__init__()
+        kernels = torch.tensor([[[float(x == letter) for x in word] for letter in "ACGT"] for word in self.words])
+        self.register_buffer("kernels", kernels)
+
+    def forward(self, X):
+        matches = nn.functional.conv1d(X, self.kernels.to(X.dtype))
+        return (4.0 ** (matches - 8)).sum(dim=-1) * torch.tensor([1.0, -1.0], dtype=X.dtype, device=X.device)

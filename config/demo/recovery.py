@@ -3,7 +3,7 @@
 `genome.py` planted sites of four factors, `train.py` taught a model what they do, and the screen asked that model
 about a whole motif database and about the planted sites. As `train.py` simulates the signal of any sequence, the truth
 is known of every one of them: the mean difference of the simulated log counts of the screen's backgrounds with and
-without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Four questions follow:
+without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Five questions follow:
 
 1. Is each factor's own matrix significant, with the right sign, and near the top?
 2. Are the significant motifs those that act? *Precision* is the share of significant motifs that change the simulated
@@ -11,6 +11,7 @@ without it. (So a GATA motif counts as what it is, though GATA1's matrix was pla
    weakest factor's site does. Those between are neither missed nor wrong.
 3. Is each planted site, substituted by itself, significant, in its factor's direction?
 4. Are the planted sites needed where they are? Replaced in their own loci, they should take away what they add.
+5. What does the model read in the motifs that act? Whatever they are called, the matrices that were planted.
 
     python config/demo/recovery.py results/demo [--truth config/demo/data/truth.tsv]
 
@@ -106,7 +107,7 @@ def share(part: pd.Series) -> str:
 
 
 def report(results: Path, truth: pd.DataFrame) -> str:
-    """The answers to the four questions, as text."""
+    """The answers to the five questions, as text."""
     elements = read_elements(results)
     motifs = pd.read_parquet(results / "motifs.parquet", columns=["name", "element_id"])
     sites = pd.read_parquet(results / "annotations.parquet", columns=["name", "element_id"])
@@ -119,6 +120,8 @@ def report(results: Path, truth: pd.DataFrame) -> str:
     by_size = motifs.groupby(pd.cut(size, BINS, right=False), observed=False)["significant"].agg(["size", "sum"])
     by_size.columns = ["motifs", "significant"]
     measured = pd.read_parquet(results / "measured.parquet", filters=filters).iloc[0]
+    read = pd.read_parquet(results / "maps_summary.parquet", filters=filters)
+    planted = read["closest"].str.split().str[0].isin(truth["matrix_id"]) & (read["reads"] != "unclear")
     return "\n".join(
         [
             factor_table(truth, motifs, sites, ablated).to_string(index=False, float_format="{:.2f}".format),
@@ -129,6 +132,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
             f"precision of significant motifs: {share((size >= CHANGED)[motifs['significant']])}",
             f"recall of motifs that act: {share(motifs['significant'][size >= ACTS])}",
             f"recall of planted sites: {share(sites['significant'])}",
+            f"mapped motifs in which a planted matrix is read: {share(planted)}",
             f"correlation of {measured['n_measured']} planted sites' effects with what each adds: "
             f"{measured['pearson']:.3f}, of ranks {measured['spearman']:.3f}",
         ]
@@ -136,7 +140,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
 
 
 def main(results: Path, truth: Path) -> None:
-    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary", "measured")
+    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary", "measured", "maps_summary")
     needed = [truth, *(results / f"{name}.parquet" for name in tables)]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:

@@ -27,6 +27,7 @@ ORDER = [
     "jobs",
     "merging.derived",
     "merging",
+    "maps",
     "view",
     "view.report.reading",
     "view.report.reading.tables",

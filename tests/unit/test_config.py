@@ -89,6 +89,7 @@ FULL = {
             "elsewhere": 4,
             "within": None,
         },
+        "maps": {"most": 3},
         "controls": {
             "shuffles": 20,
             "kind": "dinucleotide",

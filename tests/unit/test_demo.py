@@ -216,6 +216,13 @@ def screen(tmp_path: Path) -> Path:
         "annotations": [{"name": "NRF1" if name == "third" else "CTCF", "element_id": name} for name in names[5:]],
         "backgrounds": [{"sequence": "AT" * 200}, {"sequence": "CA" * 200}],
         "measured": [{**keys, "n_measured": 3, "pearson": 0.98765, "spearman": 0.5}],
+        "maps_summary": [
+            {**keys, "closest": closest, "reads": reads}
+            for closest, reads in (
+                *(("MA0139.2 CTCF", "itself"), ("MA0139.2 CTCF", "another"), ("MA0506.3 NRF1", "unclear")),
+                *(("MA0035.5 GATA1", "itself"), (None, "unclear")),
+            )
+        ],
         "ablations_summary": [
             {**keys, "name": "CTCF", "effect_mean": -0.95, "significant": True},
             {**keys, "name": "NRF1", "effect_mean": 0.04, "significant": False},
@@ -264,7 +271,8 @@ def test_recovery_prints_verdicts_against_the_simulation(recovery, screen: Path,
     assert lines[13] == "recall of motifs that act: 0.750 (3 of 4)"
     assert lines[14] == "recall of planted sites: 0.667 (2 of 3)"
     told = "correlation of 3 planted sites' effects with what each adds: 0.988, of ranks 0.500"
-    assert lines[15] == told
+    assert lines[15] == "mapped motifs in which a planted matrix is read: 0.400 (2 of 5)"
+    assert lines[16] == told
 
 
 def test_recovery_names_the_missing_files(recovery, tmp_path: Path):

@@ -35,6 +35,7 @@ from marginalization.config.stale import check_reads
 from marginalization.config.text import check_text
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
+from marginalization.maps.plan import map_jobs
 from marginalization.store.checksums import check_all
 from marginalization.store.paths import JOB, MODEL, Results
 from marginalization.view.outlook import outlook
@@ -56,6 +57,7 @@ try:
         check_reads(WHERE, SCREEN.models, SCREEN.effects_dataset)
         check_all(WHERE)
     PLAN = make_plan(config)
+    MAP_JOBS = map_jobs(PLAN, SCREEN)
     MODEL_FILES = {model: checks.model_files(SCREEN, model) for model in SCREEN.models}
 except InputError as error:
     raise WorkflowError(str(error)) from None

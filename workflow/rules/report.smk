@@ -15,6 +15,7 @@ rule report:
         records("screen", PLAN.jobs),
         records("attribute", PLAN.attribution_jobs),
         records("ablate", PLAN.ablation_jobs),
+        records("mutate", MAP_JOBS),
     output:
         page=report(
             RESULTS.report,

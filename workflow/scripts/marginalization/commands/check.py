@@ -20,6 +20,7 @@ from ..config.text import check_text
 from ..design.placement import strands
 from ..design.plan import Plan, make_plan, measured_rate
 from ..errors import InputError
+from ..maps.plan import map_jobs
 from ..store.checksums import check_all
 from ..store.paths import Results
 from ..view.disk import for_targets
@@ -101,6 +102,7 @@ def describe(checked: Checked) -> dict[str, str]:
     done = plan.done(results)
     of_attributions = f", {plan.n_attribution_jobs:,} of attributions" if plan.attribution_jobs else ""
     of_ablations = f", {plan.n_ablation_jobs:,} of ablations" if plan.ablation_jobs else ""
+    of_maps = f", {len(map_jobs(plan, config)):,} of maps" if config.elements.maps else ""
     ablations = {"ablations": f"{plan.n_ablations:,} of {plan.n_instances:,} instances"} if plan.ablation_jobs else {}
     return {
         "models": ", ".join(config.models) if len(config.models) <= 10 else f"{len(config.models):,}",
@@ -109,7 +111,7 @@ def describe(checked: Checked) -> dict[str, str]:
         "backgrounds": f"{plan.n_backgrounds:,} of {config.length:,} bases",
         "marginals": f"{plan.n_marginals:,}",
         **ablations,
-        "jobs": f"{plan.n_jobs:,} of marginals{of_attributions}{of_ablations}; {len(done):,} of them done",
+        "jobs": f"{plan.n_jobs:,} of marginals{of_attributions}{of_ablations}{of_maps}; {len(done):,} of them done",
         "verdicts": plan.verdicts or "none: the screen has no elements.controls",
         "time": _time(checked, 1 - len(done) / plan.n_jobs),
         "disk": _disk(checked),

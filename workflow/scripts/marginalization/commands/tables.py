@@ -14,6 +14,7 @@ from ..config.sections import Config
 from ..errors import InputError
 from ..view.comparison import agreement, joined
 from ..view.findings import answer, findings, groups_of
+from ..view.maps import read_in, read_in_all
 from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
 from ..view.results import (
     KEYS,
@@ -98,6 +99,9 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if len(found):
             resolution = None if config.elements.level is None else resolution_in(config, rows)
             console.print(answer(found, neutral, resolution), soft_wrap=True)
+        if "motif" in kinds:
+            for line in read_in_all(read_beside(results, "maps_summary", **key)):
+                console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         listed = _grouped(strongest(rows), groups_of(found)).head(arguments.top)
@@ -219,6 +223,8 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
+    for row in read_beside(results, "maps_summary", element_id=element_id).itertuples():
+        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.\n", soft_wrap=True)
     if len(depends := read_beside(results, "context", element_id=element_id)):
         console.print("Over loci, effects go with:")
         _print_dependences(console, depends)

@@ -251,6 +251,16 @@ def expand_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) and re.match("~[a-z0-9_.-]*/", value) else value
 
 
+def check_maps(config: Config) -> None:
+    """Raise an InputError where maps are asked for of a screen in which no motif can be significant."""
+    if config.elements.maps and not (config.elements.motifs and config.elements.controls):
+        missing = "controls" if config.elements.motifs else "motifs"
+        raise InputError(
+            f"config: elements.maps: what is mapped are the motifs that are significant, and there is no "
+            f"elements.{missing}; give it, or leave out maps"
+        )
+
+
 def require_file(path: str, place: str) -> str:
     """`path`, or an InputError that says where in the config it is, and what is there or near it instead."""
     try:

@@ -10,7 +10,7 @@ import yaml
 from ..errors import InputError
 from .ablations import check_ablations
 from .attributions import check_attributions, require_tangermeme
-from .checks import check_config, expand_home
+from .checks import check_config, check_maps, expand_home
 from .models import check_models, complete, require_modules
 from .sections import Config
 from .sections.backgrounds import LOCAL
@@ -41,6 +41,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     check_targets(resolved)
     check_attributions(resolved)
     check_ablations(resolved)
+    check_maps(resolved)
     if jobs_here:
         require_tangermeme(resolved)
         require_modules(resolved)

@@ -152,7 +152,20 @@ def run_effects(
         for key, path in paths.items()
     ]
     _tell_rows(sinks, shard, config)
-    group = max(1, ROW_GROUP_ROWS // max(len(sink.targets) * sink.width for sink in sinks))
+    return run_sinks(sinks, model, config, device, pieces, facts)
+
+
+def run_sinks(
+    sinks: Sequence[Effects | ProfileSums],
+    model: ReadoutModel,
+    config: Config,
+    device: torch.device,
+    pieces: Path,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Compute a shard, whose are the sinks, and write their files; all else is as for `run_effects`."""
+    shard = sinks[0].shard
+    group = max(1, ROW_GROUP_ROWS // max(1, *(len(sink.targets) * sink.width for sink in sinks)))
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
     placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
     # By the whole shard, so that an attempt that goes on computes in the same way as one that began.

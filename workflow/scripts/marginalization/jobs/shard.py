@@ -72,20 +72,23 @@ def read_shard(config: Config, model: str, job: str, paths: Any, controls: bool 
         paths: with the attributes `probe`, `elements` and `backgrounds`: the files to read.
         controls: whether to place the controls among the elements too.
     """
-    elements_label, backgrounds_label = job_labels(job)
-    probe = json.loads(Path(paths.probe).read_text())
-    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
-    largest = config.shards.backgrounds
-    first, end = background_ranges(len(backgrounds), largest)[backgrounds_label]
-    elements = read_table(paths.elements, ELEMENTS, rows=("element_id", within(elements_label)))
+    elements = read_table(paths.elements, ELEMENTS, rows=("element_id", within(job_labels(job)[0])))
     length = config.length
     widest = read_table(paths.elements, ELEMENTS, columns=["width"])["width"].max()
     placement = written_out(config.placement, length - int(widest))
     elements = elements if controls else motifs_and_annotations(elements)
+    return shard_of(config, model, job, paths, list(place(elements, placement, length)))
+
+
+def shard_of(config: Config, model: str, job: str, paths: Any, placed: list[Placed]) -> Shard:
+    """What a job computes of elements in place; the other arguments are as for `read_shard`."""
+    probe = json.loads(Path(paths.probe).read_text())
+    backgrounds = read_table(paths.backgrounds, BACKGROUNDS)
+    first, end = background_ranges(len(backgrounds), config.shards.backgrounds)[job_labels(job)[1]]
     names = backgrounds["name"].tolist()
     return Shard(
         backgrounds=backgrounds.iloc[first:end],
-        placed=list(place(elements, placement, length)),
+        placed=placed,
         args=[arg[first:end] for arg in load_inputs(config.models[model], model, len(backgrounds), names)],
         targets=probe["targets"],
         positions=probe["profile_length"],
@@ -159,6 +162,12 @@ class Sink(ABC):
     def rows(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> RowGroups:
         """The row groups of some placements, from what was kept of the backgrounds and of these."""
 
+    def tables(self, before: torch.Tensor, after: torch.Tensor, placed: list[Placed]) -> Iterator[pa.Table]:
+        """The same with their keys, as they are written."""
+        for order, columns in self.rows(before, after, placed):
+            keys = key_columns(placed, [self.targets[i] for i in order], self.rows_each)
+            yield pa.table({**keys, **columns}).select(self.schema.names)
+
 
 def run_shard(
     sinks: Sequence[Sink],
@@ -202,9 +211,8 @@ def run_shard(
         def write(after: Kept, done: int) -> None:
             placed = shard.placed[done : done + row_count(after)]
             for sink, writer in writers.items():
-                for order, columns in sink.rows(before[sink], after[str(sink)], placed):
-                    keys = key_columns(placed, [sink.targets[i] for i in order], sink.rows_each)
-                    write_group(writer, pa.table({**keys, **columns}).select(sink.schema.names))
+                for table in sink.tables(before[sink], after[str(sink)], placed):
+                    write_group(writer, table)
 
         n, each = len(shard.placed), len(shard.backgrounds)
         ran = run_rows(n, each, outputs_after, keep, write, group, pieces, facts["model"])

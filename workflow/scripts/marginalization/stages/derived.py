@@ -1,28 +1,43 @@
-"""The jobs of derived.smk: what follows from the summary alone."""
+"""The jobs of derived.smk: what follows from the summary, and the maps of the motifs that it finds."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..jobs.provenance import facts
+from ..jobs.shard import shard_of
+from ..maps.chosen import acting_motifs, chosen_motifs, of_model, place_changes
+from ..maps.computing import run_maps
+from ..maps.tables import merge_maps
 from ..merging.derived.clusters import merge_clusters
 from ..merging.derived.measured import compare_with_measured
 from ..store.files import write_table
-from ..store.other_schemas import CLUSTERS, MEASURED
+from ..store.other_schemas import CLUSTERS, MAPS, MAPS_SUMMARY, MEASURED
 from ..store.reading import read_table
 from ..store.schemas import ANNOTATIONS, ELEMENTS, MOTIFS
+from ..store.superseded import set_parts_aside
 from .job import as_job
+from .shards import Loaded, Run, run_job
 
 
 def clusters(snakemake: Any) -> None:
     """Gather like motifs in clusters, each with its best motif."""
     with as_job(snakemake):
         config, inputs = Config.of(snakemake.config), snakemake.input
-        neutral = {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
-        table = merge_clusters(inputs.summary, read_table(inputs.motifs, MOTIFS), neutral)
+        table = merge_clusters(inputs.summary, read_table(inputs.motifs, MOTIFS), _neutral(config))
         write_table(table, snakemake.output[0], CLUSTERS, facts(snakemake.config))
+
+
+def _neutral(config: Config) -> dict[str, float]:
+    """Of each readout the effect of what changes nothing."""
+    return {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
 
 
 def measured(snakemake: Any) -> None:
@@ -38,3 +53,41 @@ def measured(snakemake: Any) -> None:
             config.seed,
         )
         write_table(table, snakemake.output[0], MEASURED, facts(snakemake.config, snakemake.params.files))
+
+
+def mutate(snakemake: Any) -> None:
+    """Change each base of the motifs that are mapped, by one model."""
+
+    def prepared(of: Loaded) -> Run:
+        inputs, config = snakemake.input, of.config
+        _, chosen, sequences = _chosen(config, inputs)
+        own = of_model(chosen, of.name, config.groups)
+        shard = shard_of(config, of.name, of.job, inputs, place_changes(own, sequences))
+        paths = dict(zip(readouts_of(config), snakemake.output.outputs, strict=True))
+        return partial(run_maps, of.model, shard, own, sequences, config, paths)
+
+    run_job(snakemake, "mutate", prepared)
+
+
+def maps(snakemake: Any) -> None:
+    """Tell what each base of the mapped motifs does, and what the models read in them."""
+    with as_job(snakemake) as (results, _):
+        config, inputs, outputs = Config.of(snakemake.config), snakemake.input, snakemake.input.outputs
+        set_parts_aside(results, "map_outputs", outputs)
+        acting, chosen, sequences = _chosen(config, inputs)
+        motifs = read_table(inputs.motifs, MOTIFS)
+        tables = merge_maps(chosen, acting, outputs, motifs, sequences, readouts_of(config), config.groups)
+        made_from = facts(snakemake.config, snakemake.params.files, outputs)
+        for table, path, schema in zip(tables, snakemake.output, (MAPS, MAPS_SUMMARY), strict=True):
+            write_table(table, path, schema, made_from)
+
+
+def _chosen(config: Config, inputs: Any) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """The motifs that act, those of them that are mapped, and the sequences of these by element_id."""
+    assert config.elements.maps
+    clusters = read_table(inputs.clusters, CLUSTERS, rows=("significant", lambda found: pc.fill_null(found, False)))
+    acting = acting_motifs(clusters, _neutral(config))
+    chosen = chosen_motifs(acting, config.elements.maps.most)
+    wanted = "element_id", lambda ids: pc.is_in(ids, pa.array(chosen["element_id"].unique(), pa.string()))
+    elements = read_table(inputs.elements, ELEMENTS, ["element_id", "sequence"], wanted)
+    return acting, chosen, dict(zip(elements["element_id"], elements["sequence"], strict=True))

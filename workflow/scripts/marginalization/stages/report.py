@@ -16,8 +16,12 @@ def report(snakemake: Any) -> None:
     with as_job(snakemake) as (results, _):
         config = Config.of(snakemake.config)
         # Here, because it is the report alone that is written again when the config gives a table less.
-        for dataset, of in (("attribution_sums", config.attributions), ("ablation_outputs", config.elements.ablations)):
-            if of is None:
+        for section, dataset in (
+            (config.attributions, "attribution_sums"),
+            (config.elements.ablations, "ablation_outputs"),
+            (config.elements.maps, "map_outputs"),
+        ):
+            if section is None:
                 set_parts_aside(results, dataset, [])
         set_tables_aside(results, config.further_tables, snakemake.input)
         contents = write_report(results)

@@ -1,10 +1,10 @@
-"""The schemas of the Parquet tables of ablations, measurements, clusters and loci."""
+"""The schemas of the Parquet tables of ablations, measurements, clusters, loci and maps."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from .schemas import NAME
+from .schemas import KEYS, NAME
 
 INSTANCES = pa.schema(
     [
@@ -142,5 +142,56 @@ CONTEXT = pa.schema(
         ("effect_highest", pa.float64()),
         ("p_value", pa.float64()),
         ("q_value", pa.float64()),
+    ]
+)
+MAP_OUTPUTS = pa.schema(
+    [
+        *KEYS,
+        ("position", pa.int64()),
+        ("base", NAME),
+        ("before", pa.list_(pa.float32())),
+        ("after", pa.list_(pa.float32())),
+    ]
+)
+"""A readout of each background as it is, and with the element, of which one base is changed.
+
+Of the element as it is the position is -1, and the base N.
+"""
+MAPS = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("element_id", pa.string()),
+        ("name", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("position", pa.int64()),
+        ("reference", NAME),
+        ("base", NAME),
+        ("n_backgrounds", pa.int64()),
+        ("effect_mean", pa.float64()),
+        ("effect_std", pa.float64()),
+    ]
+)
+MAPS_SUMMARY = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("element_id", pa.string()),
+        ("name", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("effect_mean", pa.float64()),
+        ("similarity", pa.float64()),
+        ("carried_start", pa.int64()),
+        ("carried_end", pa.int64()),
+        ("carried", pa.string()),
+        ("closest", pa.string()),
+        ("closest_similarity", pa.float64()),
+        ("closest_offset", pa.int64()),
+        ("closest_strand", NAME),
+        ("reads", NAME),
     ]
 )

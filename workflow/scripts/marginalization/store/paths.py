@@ -5,9 +5,10 @@
         provenance.json, report.html, figures/              for people
         effects/model=<model>/readout=<readout>/<job>.parquet      parts of the jobs of `screen`; so statistics/ in its
                                                             place, and profile_sums/; attribution_sums/ of the jobs
-                                                            of `attribute`, and ablation_outputs/ of `ablate`
-        unfinished/<model>/<job>/<n>.safetensors            pieces of a job of `screen`; so unfinished_attributions/
-                                                            and unfinished_ablations/
+                                                            of `attribute`, ablation_outputs/ of `ablate`, and
+                                                            map_outputs/ of `mutate`
+        unfinished/<model>/<job>/<n>.safetensors            pieces of a job of `screen`; so unfinished_attributions/,
+                                                            unfinished_ablations/ and unfinished_maps/
         models/<model>.json, rates/<model>.json             what the first look at a model found, and its rate
         jobs/<rule>/<model>/<job>.json                      how a job went
         logs/, benchmarks/                                  <rule>, <rule>/<model> or <rule>/<model>/<job>
@@ -32,10 +33,16 @@ RULES = {
     "profile_sums": "screen",
     "attribution_sums": "attribute",
     "ablation_outputs": "ablate",
+    "map_outputs": "mutate",
 }
 """The rule whose jobs write the parts of a dataset."""
 
-UNFINISHED = {"screen": "unfinished", "attribute": "unfinished_attributions", "ablate": "unfinished_ablations"}
+UNFINISHED = {
+    "screen": "unfinished",
+    "attribute": "unfinished_attributions",
+    "ablate": "unfinished_ablations",
+    "mutate": "unfinished_maps",
+}
 """Where the jobs of a rule keep their pieces."""
 
 MODEL = "[A-Za-z0-9._-]+"

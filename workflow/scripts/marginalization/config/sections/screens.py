@@ -216,6 +216,7 @@ class Config:
             "attributions": self.attributions is not None,
             **dict.fromkeys(["instances", "ablations", "ablations_summary"], elements.ablations is not None),
             "clusters": bool(elements.motifs),
+            **dict.fromkeys(["maps", "maps_summary"], elements.maps is not None),
             **dict.fromkeys(["context", "loci"], self.has_context),
             "measured": bool(self.measured),
         }

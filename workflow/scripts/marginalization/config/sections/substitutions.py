@@ -216,6 +216,19 @@ class Ablations:
 
 
 @section
+class Maps:
+    """Which bases of the significant motifs carry their effects."""
+
+    most: int = key(
+        "How many clusters of like motifs are mapped for each model and readout: those first that are the strongest on "
+        "some target.",
+        20,
+        more="Of each its best motif, where it is placed best, on the four targets at most where it acts most.",
+        minimum=1,
+    )
+
+
+@section
 class Elements:
     """What is substituted."""
 
@@ -227,6 +240,11 @@ class Elements:
     ablations: Ablations | None = optional(
         "Annotations that are ablated in their own loci: whether they are needed where they are.",
         more="See [Ablations](#ablations).",
+        without="none",
+    )
+    maps: Maps | None = optional(
+        "Maps of the significant motifs: what each single base of them does.",
+        more="See [Maps](#maps).",
         without="none",
     )
     controls: Controls | None = optional(

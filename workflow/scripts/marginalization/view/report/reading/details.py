@@ -1,4 +1,4 @@
-"""What the report shows of the strongest elements alone: each background, control, position, and attribution."""
+"""What the report shows of the strongest elements alone: each background, control, position, attribution, and base."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from ....store.other_schemas import MAPS, MAPS_SUMMARY
+from ....store.reading import read_table
+from ...maps import read_in
 from ...results import KEYS, read_effects
 from .amounts import MOST_BACKGROUNDS, room, rounded
 from .screens import Screen
@@ -111,6 +114,27 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
         }
         for row in table.itertuples()
     }
+
+
+def maps(screen: Screen) -> dict[str, Any]:
+    """Of mapped motifs that are shown, by view: what is lost with each base, and what is read in them, in words."""
+    if not screen.config.elements.maps:
+        return {}
+    keys = [*KEYS, "element_id"]
+    view = {of: i for i, of in enumerate(screen.shown.views)}
+    number = {element_id: i for i, element_id in enumerate(screen.shown.elements.index)}
+    changes = read_table(screen.results.table("maps"), MAPS).astype(dict.fromkeys(keys, str))
+    by_map = dict(list(changes.groupby(keys, sort=False)))
+    found = {}
+    for row in read_table(screen.results.table("maps_summary"), MAPS_SUMMARY).itertuples(index=False):
+        of = row.model, row.readout, row.target
+        if of not in view or row.element_id not in number:
+            continue
+        losses = -by_map[(*of, row.element_id)].groupby("position")["effect_mean"].mean()
+        width = len(screen.shown.elements.loc[row.element_id, "sequence"])
+        values = rounded(losses.reindex(range(width), fill_value=0))
+        found[f"{view[of]}/{number[row.element_id]}"] = {"losses": values, "said": read_in(row)}
+    return found
 
 
 def _rows_of(screen: Screen, path: Any, columns: list[str], views: list[int], most: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from .screens import Screen
 
 MOST_WARNINGS = 50
 
-OF_RULES = {"attribute": "attributions", "ablate": "ablations"}
+OF_RULES = {"attribute": "attributions", "ablate": "ablations", "mutate": "maps"}
 """What the jobs of other rules than `screen` are of."""
 
 

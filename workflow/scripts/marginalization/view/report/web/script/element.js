@@ -37,6 +37,7 @@ function fill() {
     byId("element-charts").append(card);
     draw(box);
   }
+  byId("element-map").innerHTML = mapOf(CONTENTS.maps[`${view}/${index}`], element);
   const { model, readout, target } = views[view];
   const where = `filters=[("element_id", "==", "${element.id}")]`;
   byId("element-code").textContent =

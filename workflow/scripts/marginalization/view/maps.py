@@ -1,0 +1,50 @@
+"""What models read in motifs, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+MOST_NAMED = 6
+"""Motifs in which another is read that a sentence names."""
+
+
+def read_in(row: Any) -> str:
+    """What is read in a motif, and which bases carry its effect, such as "reads GATA1 in it (similarity 0.95 ...)".
+
+    Args:
+        row: of maps_summary.parquet, with its columns as attributes.
+    """
+    own = "" if pd.isna(row.similarity) else f"{row.similarity:.2f}"
+    closest = "" if row.closest is None else f"{row.closest_similarity:.2f}"
+    if row.reads == "itself":
+        matrix = f"{own} to its matrix" if own else ""
+        other = f"{closest} to {row.closest}" if row.closest != row.name else ""
+        said = f"reads the motif itself (similarity {', '.join(filter(None, [matrix, other]))})"
+    elif row.reads == "another":
+        said = f"reads {row.closest} in it (similarity {closest}{f', {own} to its own matrix' if own else ''})"
+    else:
+        matrix = f"{own} to its matrix" if own else ""
+        most = f"at most {closest}, to {row.closest}" if closest else "to none"
+        said = f"reads something else in it (similarity {', '.join(filter(None, [matrix, most]))})"
+    if not row.carried:
+        return said
+    return f"{said}; {row.carried} (bases {int(row.carried_start) + 1} to {int(row.carried_end)}) carries it"
+
+
+def read_in_all(rows: pd.DataFrame) -> list[str]:
+    """What is read in the mapped motifs of a view, in a sentence; none without any."""
+    if rows.empty:
+        return []
+    rows = rows.loc[rows["effect_mean"].abs().sort_values(ascending=False, kind="stable").index]
+    kinds = rows["reads"].astype(str)
+    others = rows[kinds == "another"]
+    named = [f"{name} ({closest})" for name, closest in zip(others["name"], others["closest"], strict=True)]
+    more = len(named) - MOST_NAMED
+    listed = f": {', '.join(named[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}" if named else ""
+    read, unclear = (kinds == "itself").sum(), (kinds == "unclear").sum()
+    said = (
+        f"Of {len(rows)} mapped motifs {read} read as themselves, {unclear} as something else, {len(named)} as another"
+    )
+    return [f"{said}{listed}."]

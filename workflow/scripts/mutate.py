@@ -1,0 +1,3 @@
+from marginalization.stages.derived import mutate
+
+mutate(snakemake)
