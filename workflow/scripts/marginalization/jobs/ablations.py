@@ -102,7 +102,7 @@ def run_ablations(
 
         computed = stack.enter_context(_Loci(model, name, config, instances, list(paths), device))
         group = max(1, ROW_GROUP_NUMBERS // n_numbers)
-        ran = run_rows(len(instances), each, computed.after, keep, write, group, pieces, facts["model"])
+        ran = run_rows(np.arange(len(instances)), each, computed.after, keep, write, group, pieces, facts["model"])
     discard(pieces)
     return ran
 
