@@ -33,6 +33,7 @@ from marginalization.config.dependencies import code_digest
 from marginalization.config.resolving import resolve
 from marginalization.config.stale import check_reads
 from marginalization.config.text import check_text
+from marginalization.design.placement import several_starts
 from marginalization.design.plan import make_plan
 from marginalization.errors import InputError
 from marginalization.store.checksums import check_all
@@ -112,7 +113,15 @@ INPUT_FILES = sorted(OF_INPUTS.union(*MODEL_FILES.values()))
 
 PROBES = [RESULTS.probe(model) for model in SCREEN.models]
 EFFECTS = parts(SCREEN.effects_dataset, READOUTS, PLAN.jobs)
-MERGED = list(map(RESULTS.table, ["summary", *(["profiles"] if PROFILES else [])]))
+COPIES = any(entry.copies for entry in SCREEN.elements.arrangements)
+OF_SUMMARY = {
+    "profiles": PROFILES,
+    "scans": several_starts(SCREEN.placement),
+    "copies": COPIES,
+}
+MERGED = list(
+    map(RESULTS.table, ["summary", *(name for name in OF_SUMMARY if OF_SUMMARY[name])])
+)
 ATTRIBUTIONS = [RESULTS.table("attributions")] if SCREEN.attributions else []
 CONTROL_PAIRS = [RESULTS.table("control_pairs")] if SCREEN.elements.pairs else []
 ARRANGEMENTS = [RESULTS.table("arrangements")] if SCREEN.elements.arrangements else []

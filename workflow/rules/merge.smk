@@ -1,6 +1,6 @@
 # Reads: effects/ and profile_sums/ of all shards.
-# Writes: summary.parquet, profiles.parquet, cooperativity.parquet, pairs_summary.parquet, differential.parquet,
-# provenance.json.
+# Writes: summary.parquet, profiles.parquet, scans.parquet, copies.parquet, cooperativity.parquet, pairs_summary.parquet,
+# differential.parquet, provenance.json.
 
 
 rule merge:
@@ -9,6 +9,7 @@ rule merge:
         profiles=parts("profile_sums", PROFILES, PLAN.jobs),
         probes=PROBES,
         elements=RESULTS.table("elements"),
+        arrangements=ARRANGEMENTS if COPIES else [],
         backgrounds=RESULTS.table("backgrounds"),
     output:
         MERGED,

@@ -97,6 +97,8 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         if arguments.kind is None:
             for row in read_beside(results, "measured", **key).itertuples():
                 console.print(_against(row), soft_wrap=True)
+        if arguments.kind in (None, "arrangement") and len(copies := read_beside(results, "copies", **key)):
+            _print_copies(console, _title(config, key), copies, arguments.top)
         if arguments.kind in (None, "annotation") and len(ablated := read_beside(results, "ablations_summary", **key)):
             _print_ablations(console, _title(config, key), ablated, arguments)
     _tell_of_more(console, keys, KEYS)
@@ -138,6 +140,17 @@ def _print_ablations(console: Console, title: str, rows: pd.DataFrame, arguments
     columns = {"name": rows["name"], "instances": numbers(rows["n_instances"]), "ablated": numbers(rows["effect_mean"])}
     columns |= {"elsewhere": numbers(rows["elsewhere_mean"]), "difference": numbers(rows["difference"])}
     print_table(console, columns | {"95 % interval": intervals(rows, "difference"), "q": numbers(rows["q_value"])})
+
+
+def _print_copies(console: Console, title: str, rows: pd.DataFrame, top: int) -> None:
+    """How effects grow with the number of copies, on the first strand and start."""
+    console.print(f"{title}: copies of a motif, beside one copy and what is expected of so many", soft_wrap=True)
+    rows = rows.drop_duplicates(["motif", "orientation", "distance", "n_copies"]).head(top)
+    names = rows["motif"] + rows["orientation"].astype("str")
+    shown = ("distance", "n_copies", "effect_mean", "over_one", "over_expected")
+    titles = ("bases between", "copies", "effect", "times one", "times expected")
+    columns = {title: numbers(rows[name]) for title, name in zip(titles, shown, strict=True)}
+    print_table(console, {"name": names.tolist(), **columns, "95 % interval": intervals(rows)})
 
 
 def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
@@ -208,6 +221,11 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
+    if len(scans := read_beside(results, "scans", element_id=element_id)):
+        console.print("Where it does most, and within how many bases from there half of the effect is lost:")
+        where = {name: scans[name].astype("str") for name in [*KEYS, "strand", "start"]}
+        shown = {"effect": "effect_mean", "half left": "half_left", "half right": "half_right"}
+        print_table(console, {**where, **{title: numbers(scans[name]) for title, name in shown.items()}})
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     tables = [(results.table("summary"), "")]
     if config.keep_effects == "all":

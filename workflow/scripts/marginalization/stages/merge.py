@@ -12,18 +12,21 @@ import pandas as pd
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
-from ..design.placement import placed_table
+from ..design.placement import placed_table, several_starts
 from ..jobs.provenance import devices, facts, wall_seconds
 from ..merging.cooperativity import merge_pairs
+from ..merging.derived.copies import merge_copies
+from ..merging.derived.scans import merge_scans
 from ..merging.differential import merge_differential
 from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
 from ..statistics.families import Families, families
-from ..store.files import read_facts, write_json
+from ..store.files import read_facts, write_json, write_table
+from ..store.other_schemas import COPIES
 from ..store.paths import model_of
 from ..store.reading import read_table
-from ..store.schemas import CONTROL_PAIRS, ELEMENTS, PAIRS
+from ..store.schemas import ARRANGEMENTS, CONTROL_PAIRS, ELEMENTS, PAIRS
 from ..store.superseded import set_parts_aside
 from .job import as_job
 
@@ -40,7 +43,7 @@ def _families(config: Config, elements: pd.DataFrame) -> Families:
 
 
 def merge(snakemake: Any) -> None:
-    """Merge the shards' effects into the summary, and their profiles into mean profiles."""
+    """Merge the shards' effects into the summary, and what follows from it alone; and profiles into mean profiles."""
     with as_job(snakemake) as (results, _):
         config, effects, profiles = Config.of(snakemake.config), snakemake.input.effects, snakemake.input.profiles
         elements = read_table(snakemake.input.elements, ELEMENTS)
@@ -54,14 +57,21 @@ def merge(snakemake: Any) -> None:
             placed,
             _families(config, elements),
             readouts_of(config),
-            snakemake.output[0],
+            summary := str(results.table("summary")),
             made_from,
             config.keep_effects,
         )
         if profiles:
-            merge_profiles(
-                parts_of(snakemake, config, profiles, placed), placed, config.length, snakemake.output[1], made_from
-            )
+            path = str(results.table("profiles"))
+            merge_profiles(parts_of(snakemake, config, profiles, placed), placed, config.length, path, made_from)
+        scales = {name: readout.scale for name, readout in readouts_of(config).items()}
+        if several_starts(config.placement):
+            neutral = {name: scale.neutral for name, scale in scales.items()}
+            merge_scans(summary, placed["start"].nunique(), neutral, str(results.table("scans")), made_from)
+        for arrangements in snakemake.input.arrangements:
+            ratios = [name for name, scale in scales.items() if scale.name == "ratio"]
+            copies = merge_copies(summary, read_table(arrangements, ARRANGEMENTS), ratios)
+            write_table(copies, results.table("copies"), COPIES, made_from)
 
 
 def cooperativity(snakemake: Any) -> None:

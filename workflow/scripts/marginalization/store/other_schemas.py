@@ -1,4 +1,4 @@
-"""The schemas of the Parquet tables of ablations, and of measurements."""
+"""The schemas of the Parquet tables of ablations, of measurements, and of what follows from the summary."""
 
 from __future__ import annotations
 
@@ -113,5 +113,37 @@ CLUSTERS = pa.schema(
         ("n_significant", pa.int64()),
         ("significant", pa.bool_()),
         ("members", pa.list_(pa.string())),
+    ]
+)
+SCANS = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("element_id", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("effect_mean", pa.float64()),
+        ("half_left", pa.float64()),
+        ("half_right", pa.float64()),
+    ]
+)
+COPIES = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("motif", pa.string()),
+        ("orientation", NAME),
+        ("distance", pa.int64()),
+        ("n_copies", pa.int64()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("element_id", pa.string()),
+        ("effect_mean", pa.float64()),
+        ("effect_ci_low", pa.float64()),
+        ("effect_ci_high", pa.float64()),
+        ("over_one", pa.float64()),
+        ("over_expected", pa.float64()),
     ]
 )

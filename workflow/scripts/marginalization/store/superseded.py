@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 TABLES = [
     "profiles",
+    "scans",
+    "copies",
     "cooperativity",
     "pairs_summary",
     "control_pairs",

@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from .element_charts import attributions, backgrounds, change, controls, profile, scan, spacing, targets
+from .element_charts import attributions, backgrounds, change, controls, copies, profile, scan, spacing, targets
 from .marks import Layers
 from .screen_charts import against, composition, heat_map, quantiles, ranked, rates, spread
 
@@ -35,6 +35,7 @@ CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
         scan,
         attributions,
         spacing,
+        copies,
         heat_map,
         against,
         quantiles,

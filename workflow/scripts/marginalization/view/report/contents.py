@@ -21,9 +21,9 @@ from .charts import UNITS
 from .figures import short
 from .reading.ablations import ablations, measured
 from .reading.amounts import rounded
-from .reading.details import attributions, details, profiles, scan
+from .reading.details import attributions, details, halves, profiles, scan
 from .reading.differential import comparisons
-from .reading.pairs import arrangements, pair_verdicts
+from .reading.pairs import arrangements, copies, pair_verdicts
 from .reading.quality import quality
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import clusters_of, motif_classes
@@ -45,11 +45,13 @@ def gather(results: Results) -> dict[str, Any]:
         "effects": effects(screen),
         "details": details(screen),
         "scan": scan(screen),
+        "halves": halves(screen),
         "profiles": profiles(screen),
         "attributions": attributions(screen),
         "pairs": pairs(screen),
         "pairVerdicts": pair_verdicts(screen),
         "arrangements": arrangements(screen),
+        "copies": copies(screen),
         "ablations": ablations(screen),
         "measured": measured(screen),
         "comparisons": comparisons(screen),
