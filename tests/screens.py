@@ -22,6 +22,8 @@ from marginalization.jobs.effects import run_effects
 from marginalization.jobs.shard import read_shard
 from marginalization.merging.cooperativity import merge_pairs
 from marginalization.merging.derived.clusters import merge_clusters
+from marginalization.merging.derived.copies import merge_copies
+from marginalization.merging.derived.scans import merge_scans
 from marginalization.merging.means import merge_profiles
 from marginalization.merging.parts import find_parts
 from marginalization.merging.summary import merge_effects
@@ -29,9 +31,9 @@ from marginalization.models.readouts import Profile
 from marginalization.probing.probe import load_readout_model, probe
 from marginalization.statistics.families import families
 from marginalization.store.files import write_json, write_table
-from marginalization.store.other_schemas import CLUSTERS
+from marginalization.store.other_schemas import CLUSTERS, COPIES
 from marginalization.store.reading import read_table
-from marginalization.store.schemas import ANNOTATIONS, BACKGROUNDS, ELEMENTS, MOTIFS
+from marginalization.store.schemas import ANNOTATIONS, ARRANGEMENTS, BACKGROUNDS, ELEMENTS, MOTIFS
 from snakemake.utils import validate
 from torch import nn
 
@@ -197,6 +199,17 @@ def finish(config: dict, run: Run, folder: Path) -> Path:
     among = families(run.elements, config["elements"].get("controls"))
     kept = config["keep_effects"]
     merge_effects(effects, run.placed, among, readouts, results / "summary.parquet", {}, kept)
+    scales = {name: readout.scale for name, readout in readouts.items()}
+    if Config.of(config).placement.several_starts:
+        neutral = {name: scale.neutral for name, scale in scales.items()}
+        n_starts = run.placed["start"].nunique()
+        merge_scans(results / "summary.parquet", n_starts, neutral, results / "scans.parquet", {})
+    if config["elements"]["arrangements"]:
+        ratios = [name for name, scale in scales.items() if scale.name == "ratio"]
+        arrangements = read_elements(Config.of(config)).arrangements
+        write_table(arrangements, results / "arrangements.parquet", ARRANGEMENTS, {})
+        copies = merge_copies(results / "summary.parquet", arrangements, ratios)
+        write_table(copies, results / "copies.parquet", COPIES, {})
     if run.profiles:
         profiles = find_parts(run.profiles, run.placed, run.targets, config["groups"])
         merge_profiles(profiles, run.placed, config["backgrounds"]["length"], results / "profiles.parquet", {})

@@ -230,7 +230,11 @@ def test_show_has_all_about_an_element(folds, capsys):
     assert facts["element_id"] == element_id
     assert (facts["kind"], facts["sequence"], facts["motifs"]) == ("motif", "ACGTCA", "motif_0, motif_5")
     assert facts["source"] == motifs["source"].iloc[0]
-    (table,) = tables_of(out).values()
+    table, places = tables_of(out).values()
+    scans = pd.read_parquet(folds / "scans.parquet").query("element_id == @element_id")
+    assert places["start"].tolist() == scans["start"].astype("str").tolist()
+    for name in ("left", "right"):
+        assert places[f"half {name}"].tolist() == text(scans[f"half_{name}"])
     rows = rows_of(folds, element_id=element_id)
     assert len(rows) == 3 * 4 * 2 * 2
     for name in (*EVERY, "strand", "start", "n_backgrounds"):
@@ -258,7 +262,7 @@ def test_show_of_a_control_and_of_what_has_none(folds, capsys):
     assert f"control of   {control['control_of']}\n" in out
     assert f"sequence     {control['sequence']}\n" in out
     assert "motifs" not in out
-    (bare,) = tables_of(printed(capsys, "show", folds, "motif_1")).values()  # TTTTTT has no other order
+    bare, _ = tables_of(printed(capsys, "show", folds, "motif_1")).values()  # TTTTTT has no other order
     assert (bare[["controls", "z", "element_q", "significant"]] == "").all(axis=None)
 
 
@@ -460,7 +464,7 @@ def test_a_narrow_terminal_cuts_no_number(folds, capsys):
     element_id = pd.read_parquet(folds / "motifs.parquet")["element_id"].iloc[0]
     wide = run_terminal(200, "show", folds, element_id)
     assert tables_of(wide).keys() == tables_of(printed(capsys, "show", folds, element_id)).keys()
-    (table,) = tables_of(wide).values()
+    table, _ = tables_of(wide).values()
     for columns in (60, 120):
         blocks = run_terminal(columns, "show", folds, element_id).split("\n\n")[: len(table)]
         for block, (_, row) in zip(blocks, table.iterrows(), strict=True):

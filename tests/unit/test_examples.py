@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from marginalization.commands.check import check_screen
+from marginalization.design.elements import read_elements
 from marginalization.probing.probe import probe
 from modisco_files import write_modisco
 from safetensors.torch import save_file
@@ -77,6 +78,9 @@ NAMES = {
     "deepstarr": {"activity": ["developmental", "housekeeping"]},
     "enformer": {"cage": ["ENCFF001", "ENCFF003"]},
     "own": {"difference": ["liver less muscle"]},
+    "pairs": {"activity": ["developmental", "housekeeping"]},
+    "copies": {"activity": ["developmental", "housekeeping"]},
+    "ablations": {"log_counts": ["log_counts"]},
 }
 
 
@@ -88,6 +92,7 @@ def lab(tmp_path, monkeypatch):
     Path("hg38.fa").write_text(f">chr1\n{genome}\n")
     Path("peaks.narrowPeak").write_text("".join(f"chr1\t{s}\t{s + 50}\tp\t0\t.\t1\t1\t1\t25\n" for s in (5000, 9000)))
     Path("promoters.bed").write_text("chr1\t99990\t100010\n")
+    Path("hits.bed").write_text("".join(f"chr1\t{s}\t{s + 19}\tCTCF\t0\t+\n" for s in (5010, 9020, 20_000)))
     Path("inactive.fa").write_text("".join(f">{i}\n{genome[249 * i : 249 * (i + 1)]}\n" for i in range(5)))
     Path("motifs.tsv").write_text("name\tsequence\nHNF4A\tCAAAGTCCA\nCEBPA\tATTGCGCAAT\n")
     Path("motifs.meme").write_text(
@@ -140,6 +145,9 @@ MAKE = {
     "deepstarr": make_deepstarr,
     "enformer": make_enformer,
     "own": make_own,
+    "pairs": make_deepstarr,
+    "copies": make_deepstarr,
+    "ablations": make_bpnet,
 }
 
 
@@ -155,3 +163,22 @@ def test_an_example_runs_on_files_of_its_shape(lab, name):
     assert checked.config.screen == name
     for model in checked.config.models:
         assert probe(checked.config, model, checked.plan.n_backgrounds)["targets"] == NAMES[name]
+
+
+def test_what_the_examples_of_partners_screen(lab):
+    """All motifs against all, with themselves too; copies and starts; instances and stretches beside them."""
+    make_deepstarr()
+    for name in ("pairs", "copies"):
+        shutil.copy(EXAMPLES / f"{name}.yaml", lab)
+    pairs = check_screen("pairs.yaml").plan
+    read = read_elements(check_screen("pairs.yaml").config)
+    assert len(read.pairs) == 2 * 2 * 20 * 4
+    assert pairs.n_repeats > 0
+    copies = check_screen("copies.yaml")
+    assert read_elements(copies.config).arrangements["n_motifs"].tolist() == [*range(1, 7), *range(2, 7), *range(1, 7)]
+    assert copies.plan.n_placements > 10
+    make_bpnet()
+    shutil.copy(EXAMPLES / "ablations.yaml", lab)
+    ablations = check_screen("ablations.yaml").plan
+    assert ablations.n_instances == 3
+    assert ablations.n_ablations == 3 * 21 * 10

@@ -134,7 +134,7 @@ def test_tables_of_pairs(tmp_path):
     for row in pairs.itertuples():
         arranged = arrange(sequence_of[row.first], sequence_of[row.second], row.distance, row.orientation)
         ids = row.element_id, row.first_id, row.second_id
-        assert ids == tuple(map(identifier, arranged))
+        assert [found[4:] for found in ids] == [identifier(sequence)[4:] for sequence in arranged]
         assert tuple(elements.loc[list(ids), "sequence"]) == arranged
     by_sequence = found.elements.set_index("sequence")
     assert by_sequence.loc["TGANNNNGG", ["kind", "name"]].tolist() == ["motif", "motif_2"]
@@ -181,7 +181,7 @@ def test_a_pair_that_is_a_control_is_that_element(tmp_path):
     assert element["kind"] == "control"
     assert found.pairs["element_id"].tolist() == [element["element_id"]]
     alone = read_elements(Config.of(screen_of(tmp_path, motifs, ["ACGTACGT"], pairs=[pair])))
-    assert alone.pairs["element_id"].tolist() == [identifier("ACA")]
+    assert alone.pairs["element_id"].tolist() == [identifier("ACA")]  # which sorts before TGT
 
 
 def test_samples_of_a_motif_are_named_each(tmp_path):

@@ -69,7 +69,7 @@ if workflow.is_main_process:
     # By this the workflow's logger plugin knows of the screen (see the core's commands.progress).
     about = {
         "screen": {
-            "marginals": PLAN.n_marginals,
+            "marginals": PLAN.n_computed,
             "shards": PLAN.n_jobs,
             "report": str(WHERE.report),
         }

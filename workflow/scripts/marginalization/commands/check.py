@@ -131,7 +131,7 @@ def _time(checked: Checked, share: float) -> str:
     if share == 0:
         return "all shards are done"
     config, plan, results, _ = checked
-    left = share * plan.n_marginals + plan.n_ablations
+    left = share * plan.n_computed + plan.n_ablations
     rates = [_rate(results, plan, model) for model in config.models]
     if None not in rates:
         rate = len(rates) / sum(1 / rate for rate in rates if rate)

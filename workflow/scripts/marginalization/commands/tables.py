@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -12,9 +11,10 @@ from rich.console import Console
 from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..errors import InputError
+from ..view.beside import print_beside, print_of_element
 from ..view.comparison import agreement, joined
 from ..view.findings import answer, findings, groups_of
-from ..view.maps import read_in, read_in_all
+from ..view.maps import read_in_all
 from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
 from ..view.results import (
     KEYS,
@@ -106,11 +106,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
             rows = rows[rows["significant"].fillna(False)]
         listed = _grouped(strongest(rows), groups_of(found)).head(arguments.top)
         print_table(console, _summary_columns(config, key["model"], listed))
-        if arguments.kind is None:
-            for row in read_beside(results, "measured", **key).itertuples():
-                console.print(_against(row), soft_wrap=True)
-        if arguments.kind in (None, "annotation") and len(ablated := read_beside(results, "ablations_summary", **key)):
-            _print_ablations(console, _title(config, key), ablated, arguments)
+        print_beside(console, results, key, _title(config, key), arguments.kind, arguments.top, arguments.significant)
     _tell_of_more(console, keys, KEYS)
 
 
@@ -119,38 +115,6 @@ def _grouped(rows: pd.DataFrame, groups: dict[str, tuple[int, int]]) -> pd.DataF
     own = [groups.get(element_id, (element_id, 1)) for element_id in rows["element_id"]]
     rows = rows.assign(group=[group for group, _ in own], alike=[n - 1 for _, n in own])
     return rows.drop_duplicates("group")
-
-
-def _against(row: Any) -> str:
-    """How far effects tell what was measured."""
-    correlation, of_ranks = (
-        f"{text_of(getattr(row, name))} ({text_of(getattr(row, f'{name}_ci_low'))} to "
-        f"{text_of(getattr(row, f'{name}_ci_high'))})"
-        for name in ("pearson", "spearman")
-    )
-    measured = f"{row.n_measured:,} measurements ({row.column} in {row.file})"
-    return f"Of {measured} the correlation is {correlation}, that of ranks {of_ranks}.\n"
-
-
-def _print_ablations(console: Console, title: str, rows: pd.DataFrame, arguments: argparse.Namespace) -> None:
-    """What is lost with the instances of each name, those first that stand out most."""
-    found = f"{rows['significant'].sum():,} of {len(rows):,} names of annotations are needed where they are"
-    console.print(f"{title}: {found}", soft_wrap=True)
-    rows = rows[rows["significant"]] if arguments.significant else rows
-    rows = rows.assign(most=-rows["difference"].abs()).sort_values(["q_value", "most"], kind="stable")
-    rows = rows.head(arguments.top)
-    columns = {"name": rows["name"], "instances": numbers(rows["n_instances"]), "ablated": numbers(rows["effect_mean"])}
-    columns |= {"elsewhere": numbers(rows["elsewhere_mean"]), "difference": numbers(rows["difference"])}
-    print_table(console, columns | {"95 % interval": intervals(rows, "difference"), "q": numbers(rows["q_value"])})
-
-
-def _print_dependences(console: Console, rows: pd.DataFrame) -> None:
-    """How the effects of an element go with what is known of each locus."""
-    columns: dict[str, Sequence[str]] = {name: rows[name].astype("str") for name in [*KEYS, "strand", "start"]}
-    columns |= {"over": rows["covariate"].astype("str"), "loci": numbers(rows["n_loci"])}
-    columns |= {"rank correlation": numbers(rows["spearman"]), "95 % interval": intervals(rows, "spearman")}
-    columns |= {"where lowest": numbers(rows["effect_lowest"]), "where highest": numbers(rows["effect_highest"])}
-    print_table(console, columns | {"q": numbers(rows["q_value"])})
 
 
 def _headline(config: Config, key: dict[str, str], rows: pd.DataFrame, what: str) -> str:
@@ -223,11 +187,7 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
-    for row in read_beside(results, "maps_summary", element_id=element_id).itertuples():
-        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.\n", soft_wrap=True)
-    if len(depends := read_beside(results, "context", element_id=element_id)):
-        console.print("Over loci, effects go with:")
-        _print_dependences(console, depends)
+    print_of_element(console, results, element_id)
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     tables = [(results.table("summary"), "")]
     if config.keep_effects == "all":

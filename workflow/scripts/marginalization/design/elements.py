@@ -16,7 +16,7 @@ from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar,
 from ..sequences.letters import UNKNOWN, identifier
 from .control_pairs import draw_control_pairs
 from .controls import draw_controls, missing_controls
-from .pairs import IDS, PairSequences, read_arrangements, read_pairs
+from .pairs import IDS, PairSequences, id_prefixes, pair_rows, read_arrangements, read_pairs
 from .placement import last_start
 
 CONTROL_KINDS = ["control", "control_pair", "control_part"]
@@ -77,13 +77,14 @@ def read_elements(config: Config) -> Elements:
         elements = pd.concat([elements, controls]).sort_values("element_id", ignore_index=True)
     pairs = read_pairs(config.elements.pairs, all_motifs, config.length)
     control_pairs = draw_control_pairs(pairs, all_motifs, spec, config.seed)
-    rows = _pair_rows(pairs, "pair", "part")
-    if len(rows):
+    if len(pairs):
+        beside = id_prefixes(elements)
+        rows = pair_rows(pairs, "pair", "part", beside)
         _check_fit(rows[rows["kind"] == "pair"], config)
         elements = _with_pairs(elements, rows)
-    if len(control_pairs):
-        # After the pairs, so that a part that both have keeps the pair's name.
-        elements = _with_pairs(elements, _pair_rows(control_pairs, "control_pair", "control_part"))
+        if len(control_pairs):
+            # After the pairs, so that a part that both have keeps the pair's name.
+            elements = _with_pairs(elements, pair_rows(control_pairs, "control_pair", "control_part", beside))
     for table in (pairs, control_pairs):
         _add_ids(table, elements)
     arrangements = read_arrangements(config.elements.arrangements, all_motifs, config.length)
@@ -129,28 +130,6 @@ def _add_ids(pairs: pd.DataFrame, elements: pd.DataFrame) -> None:
     ids = elements.set_index("sequence")["element_id"] if len(pairs) else pd.Series(dtype=object)
     for which, column in zip(PairSequences._fields, IDS, strict=True):
         pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
-
-
-def _pair_rows(pairs: pd.DataFrame, kind: str, part_kind: str) -> pd.DataFrame:
-    """Rows as `_distinct` takes them: of all pairs, which are of a kind, then of their parts, of another."""
-    first, second = (pairs[key] + pairs["orientation"].str[i] for i, key in enumerate(("first", "second")))
-    name = first + " " + pairs["distance"].astype("str") + " " + second
-    tables = [
-        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": kind}),
-        *(
-            pd.DataFrame(
-                {
-                    "name": name + f"/{part}",
-                    "sequence": pairs[f"{part}_sequence"],
-                    "source": pairs[f"{part}_source"],
-                    "kind": part_kind,
-                }
-            )
-            for part in ("first", "second")
-        ),
-    ]
-    rows = pd.concat(tables, ignore_index=True)
-    return rows.assign(element_id=[identifier(sequence) for sequence in rows["sequence"]])
 
 
 def _with_pairs(elements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

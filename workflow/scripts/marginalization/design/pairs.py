@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..config.sections.substitutions import Arrangement, Pair, Range
 from ..errors import InputError
-from ..sequences.letters import UNKNOWN, reverse_complement
+from ..sequences.letters import UNKNOWN, identifier, reverse_complement
 from .placement import steps
 
 IDS = ["element_id", "first_id", "second_id"]
@@ -26,6 +26,11 @@ FAMILY = "family:"
 """What a family of JASPAR's begins with where a motif is named."""
 
 COLUMNS = ["first", "second", "distance", "orientation", "source", "first_source", "second_source"]
+
+
+PREFIX = 4
+"""Hex digits of an id that a pair or part has in common with all others of the same letters, and with their motif. So
+these are in one shard, which computes what they share once. They are few, so that the others tell elements apart."""
 
 
 class PairSequences(NamedTuple):
@@ -124,6 +129,57 @@ def read_arrangements(specs: Sequence[Arrangement], motifs: pd.DataFrame, length
     frame = pd.DataFrame(rows, columns=columns).drop_duplicates("name", ignore_index=True)
     frame.insert(0, "arrangement_id", range(len(frame)))
     return frame
+
+
+def id_prefixes(elements: pd.DataFrame) -> dict[str, str]:
+    """What the ids of motifs begin with, by their sequence in whichever orientation sorts first.
+
+    Not those of controls, which are all in their motif's shard: their parts would make it the largest.
+    """
+    motifs = elements[elements["kind"] == "motif"]
+    found: dict[str, str] = {}
+    for sequence, element_id in zip(motifs["sequence"], motifs["element_id"], strict=True):
+        found.setdefault(_either_strand(sequence), element_id[:PREFIX])
+    return found
+
+
+def _either_strand(sequence: str) -> str:
+    """What a sequence changes, in whichever orientation sorts first."""
+    letters = sequence.strip(UNKNOWN)
+    return min(letters, reverse_complement(letters))
+
+
+def _beside(sequence: str, prefixes: dict[str, str]) -> str:
+    """The id of a pair or part, which begins like those of all others of the same letters, so they are in one shard."""
+    letters = _either_strand(sequence)
+    if letters not in prefixes:
+        prefixes[letters] = identifier(letters)[:PREFIX]
+    return prefixes[letters] + identifier(sequence)[PREFIX:]
+
+
+def pair_rows(pairs: pd.DataFrame, kind: str, part_kind: str, prefixes: dict[str, str]) -> pd.DataFrame:
+    """Rows as `elements` takes them: of all pairs, which are of a kind, then of their parts, of another.
+
+    What their ids begin with is noted in `prefixes`.
+    """
+    first, second = (pairs[key] + pairs["orientation"].str[i] for i, key in enumerate(("first", "second")))
+    name = first + " " + pairs["distance"].astype("str") + " " + second
+    tables = [
+        pd.DataFrame({"name": name, "sequence": pairs["pair_sequence"], "source": pairs["source"], "kind": kind}),
+        *(
+            pd.DataFrame(
+                {
+                    "name": name + f"/{part}",
+                    "sequence": pairs[f"{part}_sequence"],
+                    "source": pairs[f"{part}_source"],
+                    "kind": part_kind,
+                }
+            )
+            for part in ("first", "second")
+        ),
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.assign(element_id=[_beside(sequence, prefixes) for sequence in rows["sequence"]])
 
 
 def _arranged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -53,11 +53,6 @@ def starts(placement: Placement) -> list[int | None]:
     return [None] if start == "centre" else [*sorted(start if isinstance(start, tuple) else [start])]
 
 
-def several_starts(placement: Placement) -> bool:
-    """Whether a section `placement` asks for more than one start, or for a range of them."""
-    return isinstance(placement.start, Range) or len(starts(placement)) > 1
-
-
 def last_start(placement: Placement, last: int) -> int:
     """The last of a section's starts; 0 for the centre. The arguments and errors are those of `written_out`."""
     start = placement.start
@@ -102,6 +97,52 @@ def changed_part(placed: Placed) -> tuple[str, int]:
     """
     sequence = placed.sequence.strip(UNKNOWN) or UNKNOWN
     return sequence, placed.start + placed.sequence.index(sequence)
+
+
+class Distinct(NamedTuple):
+    """Which of some placements change a background alike.
+
+    Fields:
+        firsts: int64 (different ones,), the first placement of each, ascending.
+        which: int64 (placements,), which of the different ones each is.
+    """
+
+    firsts: np.ndarray
+    which: np.ndarray
+
+
+def distinct_placements(placed: Sequence[Placed]) -> Distinct:
+    """The different ones of some placements: equal are those whose `changed_part` is."""
+    parts: dict[str, tuple[int, int]] = {}
+    numbers: dict[str, int] = {}
+    keys = np.empty((len(placed), 2), dtype=np.int64)
+    for i, each in enumerate(placed):
+        if each.sequence not in parts:
+            part, begin = changed_part(each)
+            parts[each.sequence] = numbers.setdefault(part, len(numbers)), begin - each.start
+        number, offset = parts[each.sequence]
+        keys[i] = number, each.start + offset
+    _, firsts, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return Distinct(firsts[order], rank[which.ravel()])
+
+
+def count_repeats(elements: pd.DataFrame, placement: Placement, length: int) -> int:
+    """How many placements of all elements change a background as another one does.
+
+    Args:
+        elements, placement, length: as for `place`.
+    """
+    begins = starts(placement)
+    at = np.array([begin or 0 for begin in begins], dtype=np.int64)
+    offsets: dict[str, list[int]] = {}
+    for first in place(elements, replace(placement, start="centre" if begins == [None] else 0), length):
+        part, begin = changed_part(first)
+        offsets.setdefault(part, []).append(begin)
+    shared = [np.array(of_part) for of_part in offsets.values() if len(of_part) > 1]
+    return sum(len(of_part) * len(at) - len(np.unique(of_part[:, None] + at)) for of_part in shared)
 
 
 def placed_table(elements: pd.DataFrame, placement: Placement, length: int) -> pd.DataFrame:

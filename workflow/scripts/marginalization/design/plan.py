@@ -38,8 +38,8 @@ from .backgrounds import check_copies, equal_backgrounds, names_after, select_ba
 from .control_pairs import pairs_resolution
 from .elements import CONTROL_KINDS, Elements, motifs_and_annotations, read_elements
 from .instances import plan_ablations
-from .placement import starts, strands, written_out
-from .shards import background_ranges, element_ranges, jobs_of, shard_count, short_digest
+from .placement import count_repeats, starts, strands, written_out
+from .shards import background_ranges, element_digests, jobs_of, short_digest
 
 
 class Plan(NamedTuple):
@@ -56,6 +56,7 @@ class Plan(NamedTuple):
     n_backgrounds: int
     n_background_shards: int
     n_placements: int
+    n_repeats: int
     n_targets: int | None
     attribution_jobs: dict[str, list[str]]
     ablation_jobs: dict[str, list[str]]
@@ -76,6 +77,11 @@ class Plan(NamedTuple):
     @property
     def n_marginals(self) -> int:
         return len(self.jobs) * self.n_elements * self.n_placements * self.n_backgrounds
+
+    @property
+    def n_computed(self) -> int:
+        """The marginals but those that pairs and their parts share: placements that change backgrounds alike."""
+        return self.n_marginals - len(self.jobs) * self.n_repeats * self.n_backgrounds
 
     @property
     def n_ablation_jobs(self) -> int:
@@ -101,10 +107,12 @@ class Plan(NamedTuple):
             controls = (
                 f" ({self.n_controls:,} of them controls{of_pairs}, which make it {share:.3g} times as many marginals)"
             )
+        repeats = self.n_marginals - self.n_computed
         return (
             f"{self.n_marginals:,} marginals: {_counted(len(self.jobs), 'model')} x "
             f"{_counted(self.n_elements, 'element')}{controls} x {_counted(self.n_placements, 'placement')} x "
             f"{_counted(self.n_backgrounds, 'background')}, in {_counted(self.n_jobs, 'job')}"
+            + (f", with {repeats:,} repeats that are not computed again" if repeats else "")
             + (f", and their attributions in {self.n_attribution_jobs:,}" if self.attribution_jobs else "")
             + (f"; {self._ablations}" if self.ablation_jobs else "")
         )
@@ -196,7 +204,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     if n_targets:
         marginals = min(marginals, shards.rows / n_targets)
     per_element = n_placements * min(n_backgrounds, shards.backgrounds)
-    element_digests = _element_digests(elements, per_element, marginals)
+    of_elements = element_digests(elements, per_element, marginals)
     background_digests = {}
     for label, (first, last) in background_ranges(n_backgrounds, shards.backgrounds).items():
         rows = backgrounds.iloc[first // spec.copies : -(-last // spec.copies)]
@@ -207,7 +215,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
     ablations, warnings = plan_ablations(config, raw, models)
     warnings = read.warnings + warnings
     return Plan(
-        jobs=jobs_of(models, element_digests, background_digests),
+        jobs=jobs_of(models, of_elements, background_digests),
         models=models,
         unmeasured=[model for model, rate in rates.items() if shards.minutes and not rate],
         elements_digest=short_digest(
@@ -220,6 +228,7 @@ def _read_plan(config: Config, raw: dict[str, Any]) -> Plan:
         n_backgrounds=n_backgrounds,
         n_background_shards=len(background_digests),
         n_placements=n_placements,
+        n_repeats=count_repeats(elements, placement, config.length) if len(read.pairs) else 0,
         n_targets=n_targets,
         attribution_jobs=_attribution_jobs(config, raw, elements, per_element, models, background_digests),
         **ablations,
@@ -244,15 +253,6 @@ def _columns(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
                 yield "\x1f".join([column, *map(str, table[column])])
 
 
-def _element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
-    """A digest of each shard of elements by its label, in shards of about so many marginals."""
-    n_shards = shard_count(len(elements) * per_element, marginals)
-    return {
-        label: short_digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
-        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
-    }
-
-
 def _attribution_jobs(
     config: Config,
     raw: dict[str, Any],
@@ -265,13 +265,13 @@ def _attribution_jobs(
     if config.attributions is None:
         return {}
     spec = dict(raw["attributions"])
-    element_digests = _element_digests(motifs_and_annotations(elements), per_element, spec.pop("marginals"))
+    of_elements = element_digests(motifs_and_annotations(elements), per_element, spec.pop("marginals"))
     # The digests of backgrounds hold the seed, by which references are drawn.
     files = [*attribution_files(config), *package_files(attribution_callable(config.attributions.function))]
     made_by = [json.dumps(spec, sort_keys=True), *map(sha256, files)]
     return jobs_of(
         {model: short_digest([digest, *made_by]) for model, digest in models.items()},
-        element_digests,
+        of_elements,
         background_digests,
     )
 

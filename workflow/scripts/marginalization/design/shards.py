@@ -11,6 +11,8 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 
+import pandas as pd
+
 from ..store.paths import job_name, shard_label, shard_numbers
 
 ID_BITS = 64
@@ -49,6 +51,15 @@ def short_digest(values: Iterable[str]) -> str:
         sha256.update(value.encode())
         sha256.update(b"\n")
     return sha256.hexdigest()[:12]
+
+
+def element_digests(elements: pd.DataFrame, per_element: int, marginals: float) -> dict[str, str]:
+    """A digest of each shard of elements by its label, in shards of about so many marginals."""
+    n_shards = shard_count(len(elements) * per_element, marginals)
+    return {
+        label: short_digest([*elements["element_id"].iloc[rows], *elements["sequence"].iloc[rows]])
+        for label, rows in element_ranges(elements["element_id"].tolist(), n_shards).items()
+    }
 
 
 def jobs_of(models: dict[str, str], elements: dict[str, str], backgrounds: dict[str, str]) -> dict[str, list[str]]:

@@ -98,7 +98,7 @@ def run_ablations(
 
         computed = stack.enter_context(_Loci(model, name, config, instances, list(paths), device))
         group = rows_together(1 + each, sum(len(targets[readout]) for readout in paths))
-        ran = run_rows(len(instances), each, computed.after, keep, write, group, pieces, facts["model"])
+        ran = run_rows(np.arange(len(instances)), each, computed.after, keep, write, group, pieces, facts["model"])
     discard(pieces)
     return ran
 

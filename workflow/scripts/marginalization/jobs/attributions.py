@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..config.sections import Config
-from ..design.placement import Placed, window_starts
+from ..design.placement import Distinct, Placed, window_starts
 from ..inference.attribution import Attributor, OneReadout, draw_references
 from ..inference.prediction import evaluating
 from ..models.readouts import ReadoutModel
@@ -126,8 +126,10 @@ def run_attributions(
     summed, window = Summed(model, shard, config, device, list(paths)), config.attributions.window
     sinks = [AttributionSums(shard, readout, path, window) for readout, path in paths.items()]
     group = rows_together(2 * (window + 2), sum(len(sink.targets) for sink in sinks))
+    rows = np.arange(len(shard.placed))
+    each = Distinct(rows, rows)  # windows around elements of other widths differ
     with evaluating(model, device):
-        ran = run_shard(sinks, group, lambda: summed.sums([None]), summed.after, pieces, facts)
+        ran = run_shard(sinks, group, each, lambda: summed.sums([None]), summed.after, pieces, facts)
     summed.attributor.log_warnings()
     return ran
 

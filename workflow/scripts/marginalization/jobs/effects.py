@@ -17,7 +17,7 @@ import torch
 from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..config.targets import target_count
-from ..design.placement import Placed, changed_part
+from ..design.placement import Placed, changed_part, distinct_placements
 from ..errors import InputError
 from ..inference.session import LOOK_AHEAD, session
 from ..models.readouts import Key, Profile, ReadoutModel
@@ -167,19 +167,19 @@ def run_sinks(
     shard = sinks[0].shard
     group = max(1, ROW_GROUP_ROWS // max(1, *(len(sink.targets) * sink.width for sink in sinks)))
     X = one_hot_encode(list(shard.backgrounds["sequence"]))
-    placed = [place_motif(X, *changed_part(p), DNA) for p in shard.placed[:LOOK_AHEAD]]
+    distinct = distinct_placements(shard.placed)
+    once = [shard.placed[i] for i in distinct.firsts]
+    placed = [place_motif(X, *changed_part(p), DNA) for p in once[:LOOK_AHEAD]]
     # By the whole shard, so that an attempt that goes on computes in the same way as one that began.
-    with session(
-        model, X, placed, len(shard.placed), args=shard.args, device=device, **config.compute.options
-    ) as opened:
+    with session(model, X, placed, len(once), args=shard.args, device=device, **config.compute.options) as opened:
 
         def before() -> Outputs:
             return {key: y.unsqueeze(0) for key, y in opened.before().items()}
 
         def after(done: int) -> Iterator[Outputs]:
-            return opened.after(place_motif(X, *changed_part(p), DNA) for p in shard.placed[done:])
+            return opened.after(place_motif(X, *changed_part(p), DNA) for p in once[done:])
 
-        return run_shard(sinks, group, before, after, pieces, facts)
+        return run_shard(sinks, group, distinct, before, after, pieces, facts)
 
 
 def _tell_rows(sinks: Sequence[Sink], shard: Shard, config: Config) -> None:

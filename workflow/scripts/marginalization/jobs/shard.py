@@ -22,7 +22,7 @@ import torch
 
 from ..config.sections import Config
 from ..design.elements import motifs_and_annotations
-from ..design.placement import Placed, place, written_out
+from ..design.placement import Distinct, Placed, place, written_out
 from ..design.shards import background_ranges, element_bounds
 from ..errors import InputError
 from ..models.loading import load_inputs
@@ -172,19 +172,21 @@ class Sink(ABC):
 def run_shard(
     sinks: Sequence[Sink],
     group: int,
+    distinct: Distinct,
     outputs_before: Callable[[], Outputs],
     outputs_after: Callable[[int], Iterator[Outputs]],
     pieces: Path,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Compute a shard and write its files.
+    """Compute a shard, each different placement once, and write its files.
 
     Args:
         sinks: for the files, all of one shard.
         group: placements in a row group, the same in every background shard, so that the merge can align them; where
             it is one, a row group may hold some of its targets alone.
+        distinct: the different ones of its placements.
         outputs_before: gives those for the backgrounds as they are, as if these were one placement.
-        outputs_after: gives those for the placements from one on, a few at a time.
+        outputs_after: gives those for the different placements from one on, a few at a time.
         pieces: a folder for what is computed while the shard is unfinished; removed when it is.
         facts: for the metadata of the files.
 
@@ -205,7 +207,7 @@ def run_shard(
         }
 
         def keep(outputs: Outputs, done: int) -> Kept:
-            placed = shard.placed[done : done + row_count(outputs)]
+            placed = [shard.placed[i] for i in distinct.firsts[done : done + row_count(outputs)]]
             return {str(sink): sink.reduce(outputs[sink.key], placed) for sink in sinks}
 
         def write(after: Kept, done: int) -> None:
@@ -214,8 +216,8 @@ def run_shard(
                 for table in sink.tables(before[sink], after[str(sink)], placed):
                     write_group(writer, table)
 
-        n, each = len(shard.placed), len(shard.backgrounds)
-        ran = run_rows(n, each, outputs_after, keep, write, group, pieces, facts["model"])
+        each, model = len(shard.backgrounds), facts["model"]
+        ran = run_rows(distinct.which, each, outputs_after, keep, write, group, pieces, model)
     discard(pieces)
     return ran
 

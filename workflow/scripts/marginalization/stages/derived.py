@@ -11,17 +11,20 @@ import pyarrow.compute as pc
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
+from ..design.placement import placed_table
 from ..jobs.provenance import facts
 from ..jobs.shard import shard_of
 from ..maps.chosen import acting_motifs, chosen_motifs, of_model, place_changes
 from ..maps.computing import run_maps
 from ..maps.tables import merge_maps
 from ..merging.derived.clusters import merge_clusters
+from ..merging.derived.copies import merge_copies
 from ..merging.derived.measured import compare_with_measured
+from ..merging.derived.scans import merge_scans
 from ..store.files import write_table
-from ..store.other_schemas import CLUSTERS, MAPS, MAPS_SUMMARY, MEASURED
+from ..store.other_schemas import CLUSTERS, COPIES, MAPS, MAPS_SUMMARY, MEASURED
 from ..store.reading import read_table
-from ..store.schemas import ANNOTATIONS, ELEMENTS, MOTIFS
+from ..store.schemas import ANNOTATIONS, ARRANGEMENTS, ELEMENTS, MOTIFS
 from ..store.superseded import set_parts_aside
 from .job import as_job
 from .shards import Loaded, Run, run_job
@@ -38,6 +41,24 @@ def clusters(snakemake: Any) -> None:
 def _neutral(config: Config) -> dict[str, float]:
     """Of each readout the effect of what changes nothing."""
     return {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
+
+
+def scans(snakemake: Any) -> None:
+    """Say where along the backgrounds elements do most, and where half of that is lost."""
+    with as_job(snakemake):
+        config, inputs = Config.of(snakemake.config), snakemake.input
+        placed = placed_table(read_table(inputs.elements, ELEMENTS), config.placement, config.length)
+        neutral = {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
+        merge_scans(inputs.summary, placed["start"].nunique(), neutral, snakemake.output[0], facts(snakemake.config))
+
+
+def copies(snakemake: Any) -> None:
+    """Set the effects of copies of a motif beside that of one."""
+    with as_job(snakemake):
+        config, inputs = Config.of(snakemake.config), snakemake.input
+        ratios = [name for name, readout in readouts_of(config).items() if readout.scale.name == "ratio"]
+        table = merge_copies(inputs.summary, read_table(inputs.arrangements, ARRANGEMENTS), ratios)
+        write_table(table, snakemake.output[0], COPIES, facts(snakemake.config))
 
 
 def measured(snakemake: Any) -> None:

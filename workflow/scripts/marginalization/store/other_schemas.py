@@ -1,4 +1,4 @@
-"""The schemas of the Parquet tables of ablations, measurements, clusters, loci and maps."""
+"""The schemas of the Parquet tables of ablations, maps and measurements, and of what follows from the summary."""
 
 from __future__ import annotations
 
@@ -193,5 +193,37 @@ MAPS_SUMMARY = pa.schema(
         ("closest_offset", pa.int64()),
         ("closest_strand", NAME),
         ("reads", NAME),
+    ]
+)
+SCANS = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("element_id", pa.string()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("effect_mean", pa.float64()),
+        ("half_left", pa.float64()),
+        ("half_right", pa.float64()),
+    ]
+)
+COPIES = pa.schema(
+    [
+        ("model", NAME),
+        ("readout", NAME),
+        ("target", NAME),
+        ("motif", pa.string()),
+        ("orientation", NAME),
+        ("distance", pa.int64()),
+        ("n_copies", pa.int64()),
+        ("strand", NAME),
+        ("start", pa.int64()),
+        ("element_id", pa.string()),
+        ("effect_mean", pa.float64()),
+        ("effect_ci_low", pa.float64()),
+        ("effect_ci_high", pa.float64()),
+        ("over_one", pa.float64()),
+        ("over_expected", pa.float64()),
     ]
 )

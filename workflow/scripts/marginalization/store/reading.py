@@ -24,6 +24,17 @@ def read_table(
     columns: list[str] | None = None,
     rows: tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] | None = None,
 ) -> pd.DataFrame:
+    """Read a table that this package wrote, or columns and rows of it, as `read_groups` does."""
+    groups = [schema.empty_table().select(columns or schema.names), *read_groups(path, schema, columns, rows)]
+    return pa.concat_tables(groups).to_pandas()
+
+
+def read_groups(
+    path: str | os.PathLike,
+    schema: pa.Schema,
+    columns: list[str] | None = None,
+    rows: tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] | None = None,
+) -> Iterator[pa.Table]:
     """Read a table that this package wrote, or columns and rows of it, a row group at a time.
 
     Not by pandas or pyarrow.dataset: of a damaged file these can wait for ever, or end the process.
@@ -40,16 +51,14 @@ def read_table(
     with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         if not file.schema_arrow.equals(schema):
             raise ValueError(f"its columns are {', '.join(file.schema_arrow.names)}, or of other types")
-        groups = [schema.empty_table().select(columns or schema.names)]
         for i in range(file.num_row_groups):
             if rows is None:
-                groups.append(_row_group(file, i, columns))
+                yield _row_group(file, i, columns)
                 continue
             column, test = rows
             wanted = test(_row_group(file, i, [column])[column])
             if pc.any(wanted).as_py():
-                groups.append(_row_group(file, i, columns).filter(wanted))
-        return pa.concat_tables(groups).to_pandas()
+                yield _row_group(file, i, columns).filter(wanted)
 
 
 def _row_group(file: pq.ParquetFile, i: int, columns: list[str] | None) -> pa.Table:

@@ -1,7 +1,7 @@
 """What a screen found on one view, as a person would say it.
 
-A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences; all of them make
-a sentence.
+A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences; all of them
+make a sentence.
 """
 
 from __future__ import annotations

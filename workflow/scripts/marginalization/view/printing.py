@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..config.sections import Config
-from ..design.placement import several_starts
 from .results import KEYS
 
 NAME_WIDTH = 40
@@ -33,7 +32,7 @@ def placed_columns(config: Config, rows: pd.DataFrame) -> dict[str, Sequence[str
     """Name and strand, and the start where the screen has several."""
     names = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..." for name in rows["name"]]
     columns = {"name": names, "strand": rows["strand"]}
-    if several_starts(config.placement):
+    if config.placement.several_starts:
         columns["start"] = numbers(rows["start"])
     return columns
 

@@ -212,6 +212,8 @@ class Config:
             "profiles": any(readout.profile and readout.profile.keep for readout in self.readouts.values()),
             **dict.fromkeys(["control_pairs", "cooperativity", "pairs_summary"], bool(elements.pairs)),
             "arrangements": bool(elements.arrangements),
+            "copies": any(entry.copies for entry in elements.arrangements),
+            "scans": self.placement.several_starts,
             "differential": bool(self.compare),
             "attributions": self.attributions is not None,
             **dict.fromkeys(["instances", "ablations", "ablations_summary"], elements.ablations is not None),

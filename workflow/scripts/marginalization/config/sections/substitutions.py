@@ -270,3 +270,8 @@ class Placement:
     average_strands: bool = key(
         "Average the prediction for each construct with that for its reverse complement.", False
     )
+
+    @property
+    def several_starts(self) -> bool:
+        """Whether there is more than one start, or a range of them."""
+        return isinstance(self.start, Range) or (isinstance(self.start, tuple) and len(self.start) > 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from .element_charts import attributions, backgrounds, change, controls, loci, profile, scan, spacing, targets
+from .element_charts import attributions, backgrounds, change, controls, copies, loci, profile, scan, spacing, targets
 from .marks import Layers
 from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, spread, volcano
 
@@ -38,6 +38,7 @@ CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
         scan,
         attributions,
         spacing,
+        copies,
         heat_map,
         against,
         quantiles,

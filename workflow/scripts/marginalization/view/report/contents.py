@@ -18,14 +18,14 @@ from .overview.found import across, floor, found, resolution, sentence
 from .overview.lights import lights
 from .overview.matrix import heat_map, motif_rows
 from .reading.amounts import rounded
-from .reading.details import attributions, details, maps, profiles, scan
+from .reading.details import attributions, details, halves, maps, profiles, scan
 from .reading.quality import quality, read_records
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import motif_classes
 from .reading.tables.ablations import ablations, measured
 from .reading.tables.differential import comparisons
 from .reading.tables.loci import dependences, loci
-from .reading.tables.pairs import arrangements, pair_verdicts
+from .reading.tables.pairs import arrangements, copies, pair_verdicts
 from .reading.views import NUMBERS, ViewRows
 
 MOST_PAIRS = 5000
@@ -43,12 +43,14 @@ def gather(results: Results) -> dict[str, Any]:
         "effects": effects(screen),
         "details": details(screen),
         "scan": scan(screen),
+        "halves": halves(screen),
         "profiles": profiles(screen),
         "attributions": attributions(screen),
         "maps": maps(screen),
         "pairs": pairs(screen),
         "pairVerdicts": pair_verdicts(screen),
         "arrangements": arrangements(screen),
+        "copies": copies(screen),
         "ablations": ablations(screen),
         "measured": measured(screen),
         "loci": loci(screen),

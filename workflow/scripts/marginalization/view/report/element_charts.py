@@ -6,9 +6,8 @@ import altair as alt
 
 from .marks import (
     BLUE,
-    GREEN,
+    COLOURS,
     GREY,
-    ORANGE,
     SHAPES,
     SIDES,
     STRANDS,
@@ -103,7 +102,11 @@ def targets() -> Layers:
 
 
 def scan() -> Layers:
-    """Effect as a function of position. Data: `scan` (start, effect, low, high, strand)."""
+    """Effect as a function of position.
+
+    Data: `scan` (start, effect, low, high, strand), `halves` (start, effect, strand, distance, best: where half of the
+    largest effect is left, how far that is from where it is largest, and where this is), `neutral`.
+    """
     base = alt.Chart(alt.NamedData("scan")).encode(
         x=alt.X("start:Q", title="position of the first base in the background (bp)")
     )
@@ -113,7 +116,17 @@ def scan() -> Layers:
         color=strand(),
         tooltip=["start:Q", "strand:N", effect("effect")],
     )
-    return alt.layer(zero(), band, line).properties(width="container", height=220)
+    halves = (
+        alt.Chart(alt.NamedData("halves"))
+        .mark_point(shape="diamond", size=90, strokeWidth=2)
+        .encode(
+            x="start:Q",
+            y="effect:Q",
+            color=strand(),
+            tooltip=[alt.Tooltip("distance:Q", title="half of the effect is lost within (bp)"), "best:Q", "strand:N"],
+        )
+    )
+    return alt.layer(zero(), band, line, halves).properties(width="container", height=220)
 
 
 def spacing() -> Layers:
@@ -123,7 +136,7 @@ def spacing() -> Layers:
     """
     base = alt.Chart(alt.NamedData("pairs")).encode(
         x=alt.X("distance:Q", title="bases between the motifs"),
-        color=alt.Color("orientation:N", title="strands", scale=alt.Scale(range=[BLUE, ORANGE, GREEN, VERMILION])),
+        color=alt.Color("orientation:N", title="strands", scale=alt.Scale(range=COLOURS)),
     )
     band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
     line = base.mark_line(point={"size": 22}).encode(
@@ -131,6 +144,27 @@ def spacing() -> Layers:
         tooltip=["distance:Q", "orientation:N", effect("value"), number("q")],
     )
     return alt.layer(zero(), band, line).properties(width="container", height=260)
+
+
+def copies() -> Layers:
+    """Effect by the number of copies of a motif; dashed, what it were if each copy did what one does.
+
+    Data: `copies` (n, effect, low, high, expected, distance, over_one, over_expected), `neutral`.
+    """
+    x = alt.X("n:Q", title="copies", axis=alt.Axis(tickMinStep=1, format="d"))
+    base = alt.Chart(alt.NamedData("copies")).encode(
+        x=x,
+        color=alt.Color("distance:N", title="bases between copies", scale=alt.Scale(range=COLOURS)),
+    )
+    band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line(point={"size": 30}).encode(
+        y=alt.Y("effect:Q", title="mean effect, 95 % interval"),
+        tooltip=["n:Q", "distance:N", number("effect"), number("over_one"), number("over_expected")],
+    )
+    expected = (
+        alt.Chart(alt.NamedData("copies")).mark_line(color=GREY, strokeDash=[4, 3]).encode(x=x, y="max(expected):Q")
+    )
+    return alt.layer(zero(), expected, band, line).properties(width="container", height=260)
 
 
 def attributions() -> Layers:

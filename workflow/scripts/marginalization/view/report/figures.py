@@ -63,6 +63,7 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     """What each figure is of, in words, its chart and its data."""
     views = contents["views"]
     pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
+    copied = list(dict.fromkeys(row["motif"] for row in contents["copies"]))
     for i, (view, rows) in enumerate(zip(views[:MOST_VIEWS], strongest_rows(contents), strict=False)):
         of_view = [view["model"], view["readout"], view["target"]]
         yield ["found", *of_view], "lollipop", lollipop(contents, i)
@@ -74,6 +75,8 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
             yield ["scan", *of_view, short(strongest)], "scan", scan(contents, i)
         for pair in pairs[:MOST_PAIRS]:
             yield ["spacing", *of_view, pair], "spacing", spacing(contents, i, pair)
+        for motif in copied[:MOST_PAIRS]:
+            yield ["copies", *of_view, motif], "copies", copies(contents, i, motif)
     cells = [{**cell, "view": views[cell["view"]]["label"]} for cell in contents["heatMap"]]
     yield ["heat-map"], "heat_map", {"cells": cells}
     yield ["backgrounds-gc"], "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
@@ -179,13 +182,20 @@ def scan(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]
     places = zip(columns["view"], columns["element"], strict=True)
     wanted = [i for i, place in enumerate(places) if place == (view, 0)]
     rows = [{name: values[i] for name, values in columns.items()} for i in wanted]
-    return {"scan": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
+    halves = [row for row in contents["halves"] if (row["view"], row["element"]) == (view, 0)]
+    return {"scan": rows, "halves": halves, "neutral": [{"value": contents["views"][view]["neutral"]}]}
 
 
 def spacing(contents: dict[str, Any], view: int, pair: str) -> dict[str, list[dict[str, Any]]]:
     """The data of the chart `spacing`, of one pair of motifs."""
     rows = [row for row in contents["pairs"] if row["view"] == view and row["pair"] == pair]
     return {"pairs": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
+
+
+def copies(contents: dict[str, Any], view: int, motif: str) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `copies`, of one motif in one orientation."""
+    rows = [row for row in contents["copies"] if row["view"] == view and row["motif"] == motif]
+    return {"copies": rows, "neutral": [{"value": contents["views"][view]["neutral"]}]}
 
 
 def short(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import altair as alt
 
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8A8A8A"
+COLOURS = [BLUE, ORANGE, GREEN, VERMILION]
 STRANDS = alt.Scale(domain=["+", "-"], range=[BLUE, ORANGE])
 SIDES = alt.Scale(domain=["before", "after"], range=[GREY, BLUE])
 SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS = "significant", "not significant", "no controls"

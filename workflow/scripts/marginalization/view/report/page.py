@@ -48,6 +48,7 @@ def render(contents: dict[str, Any]) -> str:
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
         pair_verdicts=contents["pairVerdicts"],
         arrangements=contents["arrangements"],
+        copied=list(dict.fromkeys(row["motif"] for row in contents["copies"])),
         ablations=contents["ablations"],
         measured=contents["measured"],
         dependences=contents["dependences"],

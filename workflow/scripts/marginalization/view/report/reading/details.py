@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from ....store.other_schemas import MAPS, MAPS_SUMMARY
+from ....store.other_schemas import MAPS, MAPS_SUMMARY, SCANS
 from ....store.reading import read_table
 from ...maps import read_in
 from ...results import KEYS, read_effects
 from .amounts import MOST_BACKGROUNDS, room, rounded
-from .screens import Screen
+from .screens import Screen, scale_in
 from .views import NUMBERS, PLACED
 
 PROFILE_FLANK = 100
@@ -65,6 +66,30 @@ def scan(screen: Screen) -> dict[str, list[Any]] | None:
     columns = {name: screen.scan[name] for name in ("view", "element", "strand", "start")}
     columns |= {name: screen.scan[column] for name, column in list(NUMBERS.items())[:3]}
     return {name: rounded(values) for name, values in columns.items()}
+
+
+def halves(screen: Screen) -> list[dict[str, Any]]:
+    """Where half of the effect of the strongest elements is lost, on either side of the start where they do most."""
+    path = screen.results.table("scans")
+    if not screen.shown.amounts.scanned or not path.is_file():
+        return []
+    shown = screen.shown.elements.index[: screen.shown.amounts.scanned]
+    rows = read_table(path, SCANS, rows=("element_id", lambda ids: pc.is_in(ids, pa.array(shown.tolist()))))
+    rows = rows.astype(dict.fromkeys([*KEYS, "strand"], "str"))
+    numbers = {view: i for i, view in enumerate(screen.shown.views)}
+    found = []
+    for row in rows.itertuples(index=False):
+        view = numbers.get((row.model, row.readout, row.target))
+        if view is None:
+            continue
+        neutral = scale_in(screen.config, row.readout).neutral
+        at = {"view": view, "element": shown.get_loc(row.element_id), "strand": row.strand}
+        for side, distance in ((-1, row.half_left), (1, row.half_right)):
+            if not np.isnan(distance):
+                place = {"start": row.start + side * distance, "distance": distance, "best": row.start}
+                effect = {"effect": neutral + (row.effect_mean - neutral) / 2}
+                found.append(at | {name: rounded(value) for name, value in {**place, **effect}.items()})
+    return found
 
 
 def profiles(screen: Screen) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What a report shows of pairs of motifs, and of longer arrangements."""
+"""What a report shows of pairs of motifs, of longer arrangements, and of copies of one motif."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .....store.other_schemas import COPIES
 from .....store.reading import read_table
 from .....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
+from ....results import KEYS
 from ..amounts import rounded
 from ..screens import Screen
 
@@ -17,6 +19,7 @@ MOST_PAIRS = 200
 """Pairs of motifs shown, on all views: those of the smallest pair_p, or without controls those that do most."""
 
 COLUMNS = ["first", "second", "distance", "orientation", "spacing"]
+MOST_COPIES = 5000
 EFFECT = ["effect_mean", "effect_ci_low", "effect_ci_high"]
 NUMBERS = ["cooperativity", "cooperativity_ci_low", "cooperativity_ci_high", "pair_q"]
 
@@ -55,4 +58,26 @@ def arrangements(screen: Screen) -> list[dict[str, Any]]:
     on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
     values = {"on": on.tolist(), **{name: shown[name].astype(object).tolist() for name in ("name", "n_motifs")}}
     values |= {name: rounded(shown[name]) for name in EFFECT}
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def copies(screen: Screen) -> list[dict[str, Any]]:
+    """How effects grow with the number of copies, on the first strand and start, and what is expected of them."""
+    path = screen.results.table("copies")
+    if not path.is_file() or not screen.config.elements.arrangements:
+        return []
+    table = read_table(path, COPIES).astype(dict.fromkeys([*KEYS, "orientation", "strand"], "str"))
+    table["view"] = pd.MultiIndex.from_frame(table[KEYS]).map({view: i for i, view in enumerate(screen.shown.views)})
+    table = table[table["view"].notna()].astype({"view": int})
+    table = table[table["strand"] == table["strand"].min()]
+    table = table[table["start"].groupby(table["element_id"]).transform("min") == table["start"]]
+    # All views of a motif before the next one.
+    table["motif"] += table["orientation"]
+    order = table["motif"].map({motif: i for i, motif in enumerate(table["motif"].unique())})
+    table = table.loc[order.sort_values(kind="stable").index].head(MOST_COPIES).sort_values("view", kind="stable")
+    columns = {"effect": "effect_mean", "low": "effect_ci_low", "high": "effect_ci_high"}
+    columns |= {name: name for name in ("over_one", "over_expected")}
+    values = {name: table[name].tolist() for name in ("view", "motif", "distance")}
+    values |= {"n": table["n_copies"].tolist(), "expected": rounded(table["effect_mean"] / table["over_expected"])}
+    values |= {name: rounded(table[column]) for name, column in columns.items()}
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]

@@ -68,7 +68,8 @@ const data = {
         if (v === view && scan.element[i] === element)
           points.push(Object.fromEntries(Object.entries(scan).map(([name, column]) => [name, column[i]])));
       });
-    return { scan: points, neutral: neutral(view) };
+    const own = CONTENTS.halves.filter((row) => row.view === view && row.element === element);
+    return { scan: points, halves: own, neutral: neutral(view) };
   },
   attributions(view, element) {
     const found = attributions?.[`${view}/${element}`];
@@ -78,6 +79,13 @@ const data = {
   spacing() {
     const [pair, view] = [byId("pair").value, Number(byId("pair-view").value)];
     return { pairs: CONTENTS.pairs.filter((row) => row.pair === pair && row.view === view), neutral: neutral(view) };
+  },
+  copies() {
+    const [motif, view] = [byId("copied").value, Number(byId("copied-view").value)];
+    const found = CONTENTS.copies.filter((row) => row.motif === motif && row.view === view);
+    const line = (row) => [row.distance, row.n, number(row.effect), row.low === null ? "" : `${number(row.low)} to ${number(row.high)}`, number(row.over_one), number(row.over_expected)];
+    byId("copies-rows").innerHTML = found.map((row) => `<tr>${line(row).map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("");
+    return { copies: found, neutral: neutral(view) };
   },
   heat_map() {
     return { cells: heatMap.map((cell) => ({ ...cell, view: views[cell.view].label })) };

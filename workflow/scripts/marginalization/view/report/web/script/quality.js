@@ -4,7 +4,7 @@ byId("null-view").addEventListener("change", () => {
   box.dataset.view = byId("null-view").value;
   draw(box);
 });
-for (const [chart, ids] of [["against", ["first", "second"]], ["spacing", ["pair", "pair-view"]]])
+for (const [chart, ids] of [["against", ["first", "second"]], ["spacing", ["pair", "pair-view"]], ["copies", ["copied", "copied-view"]]])
   for (const id of ids)
     byId(id)?.addEventListener("change", () => draw(document.querySelector(`[data-chart="${chart}"]`)));
 

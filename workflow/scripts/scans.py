@@ -1,0 +1,3 @@
+from marginalization.stages.derived import scans
+
+scans(snakemake)
