@@ -8,6 +8,7 @@ import scipy.stats
 import torch
 from hypothesis import given
 from marginalization.config.checks import readouts_of
+from marginalization.config.resolving import resolve
 from marginalization.config.sections import Config
 from marginalization.design.backgrounds import COLUMNS, select_backgrounds
 from marginalization.errors import InputError
@@ -16,7 +17,7 @@ from marginalization.merging.parts import find_parts
 from marginalization.store.files import write_table
 from marginalization.store.other_schemas import CONTEXT
 from marginalization.store.reading import read_table
-from screens import finish, resolved, run_screen, typed
+from screens import MINIMAL, SCHEMA, finish, resolved, run_screen, typed
 from torch import nn
 
 LENGTH, MOTIF = 40, "TTTTTTTT"
@@ -142,6 +143,13 @@ def test_a_column_that_is_no_number_or_not_there_stops_before_any_job(tmp_path):
     config = screen_of_loci(tmp_path, columns={"far": 9})
     with pytest.raises(InputError, match="there is no column 9 for 'far'; there are 7"):
         run_screen(config, tmp_path)
+
+
+def test_a_column_called_like_what_is_known_anyway_is_refused():
+    loci = {"file": "loci.bed", "genome": "genome.fa", "columns": {"gc": 5}}
+    config = {**MINIMAL, "models": {"a": {"factory": "torch.nn:ReLU"}}, "backgrounds": {"length": 12, "loci": loci}}
+    with pytest.raises(InputError, match="gc is known of each locus"):
+        resolve(config, str(SCHEMA))
 
 
 def test_when_there_is_a_context():

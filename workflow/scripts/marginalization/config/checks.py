@@ -26,10 +26,6 @@ DEFAULT_READOUT = "prediction"
 """The name of the readout of a config without any."""
 
 
-OF_LOCI = ("gc", "before", "name", "chrom", "start", "end", "strand", "sequence")
-"""What is known of a locus without `columns`."""
-
-
 @section
 class Everything(Readout):
     """The readout of a config without any: every output, flattened."""
@@ -57,7 +53,6 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
             _check_group(group, models, config["models"])
         for i, comparison in enumerate(config.get("compare", [])):
             _check_comparison(f"compare[{i}]", comparison, config)
-        _check_columns(list((config["backgrounds"].get("loci") or {}).get("columns", {})))
         for section in ("models", "readouts"):
             _check_case(section, list(config.get(section, {})))
         if "length" not in config["backgrounds"] and not any(map(package_of, config["models"].values())):
@@ -95,12 +90,6 @@ def _check_pseudocount(name: str, readout: dict[str, Any]) -> None:
         raise InputError(
             f"config: readouts.{name}: pseudocount goes only with effect {' or '.join(WITH_PSEUDOCOUNT)}, not {effect}"
         )
-
-
-def _check_columns(names: list[str]) -> None:
-    for name in names:
-        if name in OF_LOCI:
-            raise InputError(f"config: backgrounds.loci.columns: {name} is known of each locus; give another name")
 
 
 def _check_group(group: str, models: list[str], known: dict[str, Any]) -> None:

@@ -16,6 +16,9 @@ from .sections import Config
 from .sections.backgrounds import LOCAL
 from .targets import check_targets
 
+OF_LOCI = ("gc", "before", "name", "chrom", "start", "end", "strand", "sequence")
+"""What is known of a locus without `columns`."""
+
 
 def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Config:
     """Check a config and fill in its defaults, in place; returns it as sections.
@@ -37,6 +40,7 @@ def resolve(config: dict[str, Any], schema: str, jobs_here: bool = True) -> Conf
     resolved = Config.of(config)
     check_models(resolved)
     _check_bins(resolved)
+    _check_columns(resolved)
     _check_kept(resolved)
     check_targets(resolved)
     check_attributions(resolved)
@@ -58,6 +62,13 @@ def _check_bins(config: Config) -> None:
             f"config: backgrounds: bins of {spec.local_bin} letters are not shorter than the {config.length} of the "
             f"backgrounds; set bin_size to less, or take dinucleotide_shuffle"
         )
+
+
+def _check_columns(config: Config) -> None:
+    """Raise an InputError for a column of loci that has the name of what is known of each anyway."""
+    for name in config.backgrounds.loci.columns if config.backgrounds.loci else ():
+        if name in OF_LOCI:
+            raise InputError(f"config: backgrounds.loci.columns: {name} is known of each locus; give another name")
 
 
 def _check_kept(config: Config) -> None:
