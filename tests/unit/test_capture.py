@@ -97,6 +97,27 @@ def test_a_recurrent_model_is_captured_once(captures):
         assert len(captures) == n
 
 
+class Rows(nn.Sequential):
+    """With tuples among its attributes, and an ellipsis in its code."""
+
+    def forward(self, X):
+        return super().forward(X.unsqueeze(2))[..., 0]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_what_capturing_replaces_by_copies_is_the_same_model(captures, traced):
+    sizes = (1, 5)
+    model = Rows(nn.Conv2d(4, 6, sizes), nn.ReLU(), nn.Conv2d(6, 4, sizes)).eval()
+    if traced:
+        model = torch.jit.trace(model, X.float())
+    for n in (1, 1, 2):
+        if n == 2:
+            with torch.no_grad():
+                next(model.parameters()).mul_(1.0005)
+        marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+        assert len(captures) == n
+
+
 def write_weights(model):
     with torch.no_grad():
         model.conv.weight.mul_(1.0005)
