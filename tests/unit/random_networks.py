@@ -251,11 +251,16 @@ def backend_convolution(draw, shape, args):
 def upsampling(draw, shape, args):
     mode = draw(st.sampled_from(["nearest", "nearest-exact"]))
     length, factor = draw(st.integers(1, 2 * shape[1] + 1)), draw(st.sampled_from([1, 1.5, 2, 2.7, 3]))
+    corners = draw(st.booleans())
     functions = [
         lambda x: functional.interpolate(x, size=length, mode=mode),
         lambda x: functional.interpolate(x, scale_factor=factor, mode=mode),
         lambda x: functional.interpolate(x, scale_factor=factor, mode=mode, recompute_scale_factor=True),
         lambda x: functional.interpolate(x[:, None], scale_factor=(2, factor), mode=mode).flatten(1, 2),
+        lambda x: functional.interpolate(x, size=length, mode="linear", align_corners=corners),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode="linear", align_corners=corners),
+        lambda x: functional.interpolate(x, scale_factor=factor, mode="linear", recompute_scale_factor=True),
+        lambda x: functional.interpolate(x[:, None], scale_factor=(2, factor), mode="bilinear").flatten(1, 2),
     ]
     return simple(draw(st.sampled_from(functions)))
 
@@ -306,6 +311,12 @@ def product(draw, shape, args):
                 ((channels,), lambda x, w: (x.mT @ w).unsqueeze(1)),
                 ((channels * length, n), lambda x, w: (x.flatten(1) @ w).unsqueeze(2)),
                 ((1,), lambda x, w: (x.mT @ x * w).mT),
+                ((n, channels), lambda x, w: torch.baddbmm(w[:, :1], w.expand(x.shape[0], n, channels), x, alpha=0.5)),
+                (
+                    (channels * length, 1),
+                    lambda x, w: torch.addmv(x[:, 0, 0], x.flatten(1), w[:, 0], beta=2)[:, None, None],
+                ),
+                ((channels * length, n), lambda x, w: torch.addmm(w[0], x.flatten(1), w).unsqueeze(2)),
                 ((1,), lambda x, w: x.mT.unsqueeze(2).matmul(x.mT.tanh().unsqueeze(3)).flatten(1)[:, None] * w),
             ]
         )
@@ -575,6 +586,7 @@ def over_channels(draw, shape, args):
         lambda x: x - x.logsumexp(2, keepdim=True),
         lambda x: x - x.mean(2, keepdim=True),
         lambda x: x.cumsum(2) * 0.1,
+        lambda x: x.flip(2).cumsum(-1).flip(2) * 0.1,
     ]
     return simple(draw(st.sampled_from(functions)))
 

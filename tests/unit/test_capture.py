@@ -14,7 +14,7 @@ import pytest
 import torch
 from marginalization import marginalize_motifs, predict, saturation_mutagenesis
 from marginalization.inference import cost, marginals
-from marginalization.inference.cost import Cost
+from marginalization.inference.cost import AT_MOST, RATES, TOO_LITTLE, Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
 from marginalization.inference.incremental.identity import MOST_PARTS
@@ -93,6 +93,27 @@ def test_a_recurrent_model_is_captured_once(captures):
         if n == 2:
             with torch.no_grad():
                 model[1].weight_hh_l0.mul_(1.0005)
+        marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+        assert len(captures) == n
+
+
+class Rows(nn.Sequential):
+    """With tuples among its attributes, and an ellipsis in its code."""
+
+    def forward(self, X):
+        return super().forward(X.unsqueeze(2))[..., 0]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_what_capturing_replaces_by_copies_is_the_same_model(captures, traced):
+    sizes = (1, 5)
+    model = Rows(nn.Conv2d(4, 6, sizes), nn.ReLU(), nn.Conv2d(6, 4, sizes)).eval()
+    if traced:
+        model = torch.jit.trace(model, X.float())
+    for n in (1, 1, 2):
+        if n == 2:
+            with torch.no_grad():
+                next(model.parameters()).mul_(1.0005)
         marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
         assert len(captures) == n
 
@@ -239,30 +260,93 @@ def test_backgrounds_run_once_for_before_and_after(cache, monkeypatch):
         assert runs == [3]
 
 
+class Counting(nn.Module):
+    """Layers whose multiplications are known, once as modules and once as functions, and what they give of X."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense, self.shared = nn.Conv1d(4, 8, 3), nn.Linear(8 * 38, 5), nn.Linear(5, 5)
+
+    def forward(self, X):
+        x = self.dense(self.conv(X).relu().flatten(1))
+        return nn.functional.linear(self.shared(x), self.shared.weight)
+
+
+MULTIPLIED = 4 * 8 * 3 * 38 + 8 * 38 * 5 + 2 * 5 * 5
+GIVEN = 2 * 8 * 38 + 3 * 5
+
+
+@torch.no_grad()
 def test_costs_are_counted():
-    """A dense layer is used once, a convolution at each position, and a shared layer as often as it is called."""
-    conv, dense, shared = nn.Conv1d(4, 8, 3), nn.Linear(8 * 38, 5), nn.Linear(5, 5)
-    model = nn.Sequential(conv, nn.Flatten(), dense, shared, shared)
-    counted = Cost(model, 40)
-    assert counted.of_weights[id(dense.weight)] == dense.weight.numel() * 40
-    with counted.counting(model):
-        model(X[:1].float())
-    assert counted.of_weights[id(conv.weight)] == 4 * 8 * 3 * 38
-    assert counted.of_weights[id(dense.weight)] == 8 * 38 * 5
-    assert counted.of_weights[id(shared.weight)] == 2 * 5 * 5
-    assert not any(module._forward_hooks for module in model.modules())
-    each = sum(counted.of_weights.values())
-    assert counted.pays(cost.PAYS_FROM // each + 1)
-    assert not counted.pays(cost.PAYS_FROM // each)
-    recurrent = Cost(nn.LSTM(4, 4), 40)
-    assert not recurrent.pays(cost.PAYS_FROM // sum(recurrent.of_weights.values()) + 1)
+    """A dense layer is used once, a convolution at each position, and a weight as often as something calls for it."""
+    model, one, (each, number) = Counting(), X[:1].float(), RATES["cpu"]
+    counted = Cost(model, 40, "cpu", 6, 3)
+    assert counted.marginals == 18
+    assert counted.full == AT_MOST * 40 * sum(weight.numel() for weight in model.parameters()) / each
+    counted.count(lambda: model(one))
+    assert counted.full == pytest.approx(MULTIPLIED / each + GIVEN / number)
+    assert counted.largest == 8 * 38
+    assert Cost(nn.LSTM(4, 4), 40, "cpu", 1, 1).capture > Cost(model, 40, "cpu", 1, 1).capture
+
+
+@torch.no_grad()
+def test_what_differs_is_counted():
+    """Of the convolution the positions 10 to 14 of 38 do, of what follows all."""
+    model, (each, number) = Counting(), RATES["cpu"]
+    with torch.no_grad():
+        model.conv.bias.fill_(10)  # so that no difference is lost
+    both = X[[0, 0]].float()
+    both[1, :, 12:14] = both[0, :, 12:14].roll(1, 0)
+    counted = Cost(model, 40, "cpu", 6, 3)
+    counted.count(lambda: model(both[:1]))
+    counted.compare(lambda: model(both))
+    differs = (4 * 8 * 3 * 4 + 8 * 38 * 5 + 2 * 5 * 5) / each + (2 * 8 * 4 + 3 * 5) / number
+    assert counted.share == pytest.approx(differs / counted.full)
+
+
+@torch.no_grad()
+def test_capturing_pays_where_enough_is_saved():
+    def of(marginals, share):
+        counted = Cost(nn.Linear(1, 1), 40, "cpu", marginals, 1)
+        counted.full, counted.capture, counted.share = 1e-3, 1.0, share
+        return counted
+
+    assert of(1000, 0.1).hindrance == TOO_LITTLE
+    assert of(2000, 0.1).hindrance is None
+    assert of(2000, 0.4).hindrance.startswith("about 40% of what the model computes differs")
+    assert of(8000, 0.4).hindrance is None  # each saves a fifth
+    assert of(8000, 0.9).hindrance is not None
+    assert of(21000, 0.9).hindrance is None  # what a program saves is told by its plan
+
+
+@pytest.mark.parametrize(
+    ("capture", "reason"), [(1, TOO_LITTLE), (1e-4, "about 9"), (1e-6, "only 1% of the operations")]
+)
+def test_a_model_of_which_all_differs_runs_in_full(capture, reason, captures, caplog, monkeypatch):
+    """By a count where capturing would cost too much, or else by the plan, unless it is asked for."""
+    monkeypatch.setattr(cost, "CAPTURE", capture)
+    monkeypatch.setattr(cost, "CAPTURE_STEP", 0)
+    model = nn.Sequential(nn.Conv1d(4, 64, 5, padding=2), nn.Softmax(2), nn.Conv1d(64, 64, 5, padding=2)).eval()
+    with caplog.at_level("INFO", "marginalization"):
+        marginalize_motifs(model, X, MOTIFS, device="cpu")
+    facts = caplog.records[-1].facts
+    assert not facts["incremental"]
+    assert facts["reason"].startswith(reason)
+    assert len(captures) == reason.startswith("only")
+    with caplog.at_level("INFO", "marginalization"):
+        marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+    assert caplog.records[-1].facts["incremental"]
 
 
 def test_all_motifs_of_a_call_count(captures, monkeypatch):
     """Not only those that are looked at first."""
     monkeypatch.setattr(marginals, "LOOK_AHEAD", 2)
-    model = made()
-    monkeypatch.setattr(cost, "PAYS_FROM", 2.5 * len(X) * sum(Cost(model, 40).of_weights.values()))
+    model = nn.Sequential(nn.Conv1d(4, 64, 5), nn.Conv1d(64, 64, 5)).eval()
+    each = Cost(model, 40, "cpu", 1, 1)
+    each.count(lambda: model(X[:1].float()))
+    monkeypatch.setattr(cost, "CAPTURE", 2.5 * len(X) * each.full / cost.PAYS_FROM)
+    for name in ("CAPTURE_STEP", "STEP", "TIMES"):
+        monkeypatch.setattr(cost, name, 0)
     for motifs in (MOTIFS[:2], MOTIFS):
         captures.clear()
         marginalize_motifs(model, X, motifs, device="cpu")

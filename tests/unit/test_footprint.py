@@ -123,6 +123,7 @@ def test_sessions_keep_to_it_from_the_first_sequence_on(monkeypatch, incremental
     model.rows.clear()
     monkeypatch.setitem(FULL_BYTES, "cpu", 1)
     monkeypatch.setattr("marginalization.inference.cost.PAYS_FROM", 0)
+    monkeypatch.setattr("marginalization.inference.cost.SURE_FROM", 0)
     if incremental is None:
         monkeypatch.setattr(incremental_motifs, "memory_of", lambda device: 1)  # so that it is not incremental
     found = list(stream_motifs(model, X, motifs, incremental=incremental, device="cpu", batch_size=64))

@@ -110,6 +110,16 @@ WINDOWS = {
     "upsampling": ([nn.Upsample(scale_factor=3)], (60, 72)),
     "upsampling uneven": ([nn.Upsample(30)], (15, 18)),  # output o is of 4 o // 3, so 15 of 20 and 17 of 22
     "upsampling 2d": ([simple(lambda x: x[:, None]), nn.Upsample(scale_factor=2, mode="nearest-exact")], (40, 48)),
+    "upsampling linear": ([nn.Upsample(scale_factor=2, mode="linear")], (39, 49)),  # output o lies at o / 2 - 1 / 4
+    "upsampling linear to the corners": ([nn.Upsample(79, mode="linear", align_corners=True)], (39, 48)),  # at o / 2
+    "upsampling bilinear": (
+        [simple(lambda x: x[:, None]), nn.Upsample(scale_factor=(2, 3), mode="bilinear")],
+        (59, 73),
+    ),
+    "linear to fewer": ([nn.Upsample(10, mode="linear")], (5, 6)),  # output o lies at 4 o + 1.5
+    "sums up to each position": ([simple(lambda x: x.cumsum(2))], (20, 40)),
+    "sums from each position on": ([simple(lambda x: x.flip(2).cumsum(2).flip(2))], (0, 24)),
+    "sums up to some positions": ([simple(lambda x: x.cumsum(-1)[:, :, 22:30])], (0, 8)),
     "roll": ([simple(lambda x: x.roll(3, 2))], (23, 27)),
     "roll of channels": ([simple(lambda x: x.roll((1, -2), (1, 2)))], (18, 22)),
     "each position twice": ([simple(lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 1))], (40, 48)),
@@ -131,6 +141,10 @@ WINDOWS = {
     "einsum": ([weighted(lambda x, w: torch.einsum("bcl,oc->blo", x, w), 5, 4)], (20, 24)),
     "einsum of two": ([simple(lambda x: torch.einsum("ncl, ncl -> nl", x, x.exp())[:, None])], (20, 24)),
     "tensordot": ([weighted(lambda x, w: torch.tensordot(x, w, [[1], [0]]), 4, 5)], (20, 24)),
+    "products added to": (
+        [weighted(lambda x, w: torch.baddbmm(x, w.expand(x.shape[0], 4, 4), x, beta=2, alpha=0.5), 4, 4)],
+        (20, 24),
+    ),
     "spread over channels": ([simple(lambda x: x.var(1)[:, None] + x.std(1, correction=0, keepdim=True))], (20, 24)),
     "smooth maximum over channels": ([simple(lambda x: x.logsumexp(1, keepdim=True))], (20, 24)),
     "norm over channels": ([simple(lambda x: functional.normalize(x.exp(), dim=1))], (20, 24)),
@@ -303,6 +317,8 @@ STRETCHES = [
     (lambda x: x.reshape(x.shape[0], 4, -1, 5).softmax(-1).flatten(2), (2, 20, 25)),
     (lambda x: x.reshape(x.shape[0], 4, -1, 5).flatten(2)[:, :, 19:23], (2, 1, 4)),
     (lambda x: x.unsqueeze(-1).expand(-1, -1, -1, 2).flatten(2), (2, 40, 48)),
+    (lambda x: x.unflatten(1, (2, 2)).transpose(2, 3).flatten(2), (2, 40, 48)),  # channels become positions
+    (lambda x: x.unflatten(2, (-1, 2)).transpose(2, 3).flatten(1, 2), (2, 10, 12)),  # and back
 ]
 """Positions split into stretches, and merged again: what differs of an input that differs from 20 to 24."""
 
@@ -396,7 +412,8 @@ def test_what_has_no_rule():
     functions = [
         (lambda x: x.softmax(2), "softmax.int"),
         (lambda x: x.roll(1, 0).roll(-1, 0), "roll.default"),
-        (lambda x: x.cumsum(2), "cumsum.default"),
+        (lambda x: x.cumprod(2), "cumprod.default"),
+        (lambda x: (x > 0).cumsum(2).to(x.dtype), "cumsum.default"),
         (lambda x: x @ x.mT, "matmul.default"),
         (lambda x: x * torch.einsum("ncl,ncm->nlm", x, x).mean(1, keepdim=True), "einsum.default"),
         (lambda x: x.var(2), "var.dim"),
@@ -514,6 +531,7 @@ AFTER_MIXING = {
     "convolution": [conv(4, 3, 5, padding=2, dilation=1), nn.BatchNorm1d(3), nn.ReLU(), nn.MaxPool1d(3, 1, 1)],
     "transposed": [nn.ConvTranspose1d(4, 3, 4, 2, 1), nn.AvgPool1d(3, 2, 1, count_include_pad=False)],
     "unpooled": [nn.Upsample(scale_factor=2), conv(4, 3, 3, padding=1, padding_mode="reflect")],
+    "between": [nn.Upsample(scale_factor=2, mode="linear"), nn.AvgPool1d(2)],
     "convolution 2d": [simple(lambda x: x[:, None]), nn.Conv2d(1, 3, 3, padding=1), simple(lambda x: x.flatten(1, 2))],
     "gated": [Layer(lambda layer, x: torch.cat([x, x * layer.inner[0](x).sigmoid()], 1), conv(4, 4, 1))],
     "masked": [simple(lambda x: torch.where(x > 0, x, x.mean(1, keepdim=True)).masked_fill(x < -1, -1.0))],

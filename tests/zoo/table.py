@@ -10,7 +10,8 @@ saved       share of a full pass's FLOPs that a motif in the centre does not cos
 error       of effects in float32 from those of full passes in float64, as a share of the largest effect; beside it that
             of full passes in float32
 running     how many times as fast as the package's own full passes, and as `tangermeme.marginalize`, once all is ready
-first       the same of the first call with the network: 16 motifs in 8 backgrounds, which chooses itself how to run
+first       the same of the first call with the network: 16 motifs in 8 backgrounds, which chooses itself how to run,
+            beside a first call in full, each the first of its process
 ready       seconds until the first group of the stream is there, less what such a group takes once running
 memory      peak MiB of a stream of 400 motifs less that of 100
 without     the first operation without a rule on what differs, and the module it is in
@@ -72,9 +73,17 @@ class Subject:
 
     def first_call(self):
         """CPU seconds of the first call, which is to be the first thing that is done."""
+        return {"first": self.call()}
+
+    def first_in_full(self):
+        """The same in full."""
+        return {"full_first": self.call(incremental=False)}
+
+    def call(self, **options):
+        """CPU seconds of a call."""
         X, motifs = one_hot(FIRST_BACKGROUNDS, self.length, 0), [motif for motif, _ in self.placements[:FIRST_MOTIFS]]
-        ours, _ = timed(lambda: marginalize_motifs(self.network, X, motifs, device="cpu"))
-        return {"first": ours, "first_incremental": self.reasons.facts.get("incremental")}
+        seconds, _ = timed(lambda: marginalize_motifs(self.network, X, motifs, device="cpu", **options))
+        return seconds
 
     def stream(self):
         """Of streams: whether captured, CPU seconds a marginal and until the first group, and the growth of memory."""
@@ -101,10 +110,8 @@ class Subject:
         }
 
     def full(self):
-        """CPU seconds of the package's full passes, in the first call and a marginal."""
-        X, motifs = one_hot(FIRST_BACKGROUNDS, self.length, 0), [motif for motif, _ in self.placements[:FIRST_MOTIFS]]
-        seconds, _ = timed(lambda: marginalize_motifs(self.network, X, motifs, device="cpu", incremental=False))
-        return {"full": seconds / (len(motifs) * len(X))}
+        """CPU seconds of the package's full passes, a marginal."""
+        return {"full": self.call(incremental=False) / (FIRST_MOTIFS * FIRST_BACKGROUNDS)}
 
     def reference(self):
         """CPU seconds of tangermeme, in a first call and a marginal."""
@@ -148,10 +155,10 @@ class Subject:
         return {"error": max(largest[::2]), "error_full": max(largest[1::2])}
 
 
-def measure(name, results):
-    """Send all that is found of an architecture; under `failed` what was not, by the reason."""
+def measure(name, parts, results):
+    """Send what some parts find of an architecture; under `failed` what was not found, by the reason."""
     subject, found, failed = Subject(name), {}, {}
-    for part in ("first_call", "stream", "reference", "full", "program", "errors"):
+    for part in parts:
         try:
             found |= getattr(subject, part)()
         except Exception as error:  # a row that fails says why
@@ -165,11 +172,11 @@ def warm_up():
     Incremental(torch.nn.Conv1d(4, 2, 3).requires_grad_(False), [one_hot(2, 40, 0).float()])
 
 
-def alone(name):
+def alone(name, *parts):
     """The same from a process of its own, which has imported all and run no network yet."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measure, args=(name, sender))
+    process = context.Process(target=measure, args=(name, parts, sender))
     process.start()
     sender.close()
     try:
@@ -188,7 +195,6 @@ def row(found):
     def cell(key, form):
         return form.format(found[key]) if found.get(key) is not None else "-"
 
-    found["full_first"] = found["full"] * FIRST_MOTIFS * FIRST_BACKGROUNDS if "full" in found else None
     found = {key: value for key, value in found.items() if value is not None}
     return [
         *({True: "yes", False: "no", None: "-"}[found.get("captured")], cell("saved", "{:.0%}")),
@@ -209,7 +215,8 @@ def main():
     columns = ["captured", "saved", "error", "in full", "running", "", "first", "", "ready", "memory"]
     print(f"{'architecture':20}", *(f"{column:>9}" for column in columns), "   without a rule")
     for name in arguments.only or ARCHITECTURES:
-        found = alone(name)
+        found = alone(name, "first_call", "stream", "reference", "full", "program", "errors")
+        found = alone(name, "first_in_full") | found
         *cells, without = row(found)
         print(f"{name:20}", *(f"{figure:>9}" for figure in cells), without, flush=True)
         for reason, parts in found["failed"].items():

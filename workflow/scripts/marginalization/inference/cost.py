@@ -1,4 +1,4 @@
-"""What a model costs, counted on one sequence, and whether capturing it for incremental inference pays.
+"""What a model costs, counted on a sequence or two, and whether capturing it for incremental inference pays.
 
 A count, not a time, so that a call runs in the same way, and gives the same bytes, each time. What memory a sequence
 takes is counted without running it.
@@ -7,72 +7,175 @@ takes is counted without running it.
 from __future__ import annotations
 
 import contextlib
+import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
-from ..models.outputs import leaves
+RATES = {"cpu": (2.5e10, 1e9), "cuda": (5e13, 1e11)}
+"""About how many multiplications, and how many numbers that operations give, take a second: a thread, or a GPU."""
 
-PAYS_FROM = 5 * 10**10
-"""Multiplications in full forward passes that take about twice as long as capturing a model."""
+CAPTURE, CAPTURE_STEP, CAPTURE_RECURRENT = 0.6, 0.008, 1.5
+"""About how many seconds it takes to capture a model and to check it: in all, for each operation, and for recurrent
+layers, which PyTorch writes out step by step."""
+
+STEP = 7e-5
+"""About how many seconds a step of a program takes beside what it computes."""
+
+TIMES = 2
+"""About how many times as long as in full passes a number takes in incremental inference."""
+
+PAYS_FROM, SURE_FROM = 1.3, 20
+"""How many times what capturing takes is to be saved by it; and how long full passes are to take for it to be tried
+whatever is saved."""
+
+AT_MOST = 8
+"""How many times as long as to multiply each position by each weight a model may take."""
+
+ROWS = 256
+"""How many rows a step has at the most."""
+
+SAMPLES = 2**14
+"""How many of an operation's numbers are compared."""
 
 HELD = 3
-"""About how many outputs as large as the largest of a module a pass holds at a time."""
+"""About how many outputs as large as the largest of an operation a pass holds at a time."""
 
-RECURRENT = 20
-"""How many times longer capturing takes where there are recurrent layers, which PyTorch writes out step by step."""
+TOO_LITTLE = "there is too little to compute for capturing the model to pay"
+
+LAYERS = {"mkldnn_rnn_layer", "_cudnn_rnn", "_native_multi_head_attention", "_transformer_encoder_layer_fwd"}
+"""Operations that are whole layers: they multiply each position by all their weights."""
 
 
 class Cost:
-    """About how many multiplications by a model's weights a sequence takes.
+    """What incremental inference saves of some marginals, and what it takes, in seconds by a count.
 
-    Until they are counted, each weight may be used at every position.
+    Until operations are counted, each weight may be used at every position, and `AT_MOST` as much time go elsewhere.
+
+    Args:
+        model: on a device, with `length` positions.
+        device: its kind, "cpu" or "cuda".
+        n_motifs, n_backgrounds: whose product is the number of marginals.
     """
 
-    def __init__(self, model: nn.Module, length: int):
-        known = (weight for weight in model.parameters() if not nn.parameter.is_lazy(weight))
-        self.of_weights = {id(weight): weight.numel() * length for weight in known}
-        self.largest = 0
-        self.pays_from = PAYS_FROM * (RECURRENT if any(isinstance(m, nn.RNNBase) for m in model.modules()) else 1)
+    def __init__(self, model: nn.Module, length: int, device: str, n_motifs: int, n_backgrounds: int):
+        self.rates = RATES.get(device, RATES["cpu"])
+        self.marginals, self.rows = n_motifs * n_backgrounds, min(ROWS, max(n_motifs, n_backgrounds))
+        weights = sum(weight.numel() for weight in model.parameters() if not nn.parameter.is_lazy(weight))
+        self.full = AT_MOST * self._seconds(weights * length, 0)
+        self.capture = CAPTURE
+        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+            self.capture += CAPTURE_RECURRENT
+        self.step, self.largest, self.share = 0.0, 0, 0.5
 
-    def pays(self, marginals: int) -> bool:
-        """Whether capturing the model saves more than it takes, by what is known of it."""
-        return marginals * sum(self.of_weights.values()) > self.pays_from
+    def _seconds(self, multiplications: float, numbers: float) -> float:
+        return multiplications / self.rates[0] + numbers / self.rates[1]
+
+    @property
+    def may_pay(self) -> bool:
+        """Whether full passes take longer than capturing the model."""
+        return self.marginals * self.full > PAYS_FROM * self.capture
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether they take so long that capturing the model is no matter."""
+        return self.marginals * self.full > SURE_FROM * self.capture
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why capturing the model does not pay, if it does not."""
+        if not self.may_pay:
+            return TOO_LITTLE
+        saved = self.full * (1 - TIMES * self.share) - self.step / self.rows
+        if self.is_sure or self.marginals * saved > PAYS_FROM * self.capture:
+            return None
+        return f"about {self.share:.0%} of what the model computes differs after a substitution, which does not pay"
 
     def at_once(self, batch_size: int, itemsize: int, most_bytes: int) -> int:
         """How many sequences to run in full at a time, of those that were counted: at most a batch, at least one."""
         return max(1, min(batch_size, most_bytes // max(1, HELD * self.largest * itemsize)))
 
-    @contextlib.contextmanager
-    def counting(self, model: nn.Module) -> Iterator[None]:
-        """Count while one sequence runs: a module uses its weights once for each position of what it gives."""
-        counted: dict[int, int] = {}
+    def count(self, run: Callable[[], Any]) -> None:
+        """Count what a run of one sequence takes."""
+        work = _work(run, rows=1)
+        self.full, self.largest = self._seconds(work.multiplications, work.numbers), work.largest
+        self.capture += CAPTURE_STEP * work.operations
+        self.step = STEP * work.operations
 
-        def count(module: nn.Module, _: Any, output: Any) -> None:
-            with contextlib.suppress(ValueError):  # what it gives is no tree of tensors
-                numbers = max(y.numel() for y in leaves(output))
-                self.largest = max(self.largest, numbers)
-                for weight in module.parameters(recurse=False):
-                    channels = weight.shape[0] if weight.ndim else 1
-                    uses = max(1, numbers // max(1, channels))
-                    counted[id(weight)] = counted.get(id(weight), 0) + uses * weight.numel()
+    def compare(self, run: Callable[[], Any]) -> None:
+        """Count how much differs in a run of two sequences, a background and that with something substituted."""
+        work = _work(run, rows=2)
+        self.share = self._seconds(work.other_multiplications, work.other_numbers) / max(1e-30, self.full)
 
-        # A parametrization gives the weight itself, and TorchScript has no hooks.
-        silent = ParametrizationList, torch.jit.ScriptModule
-        modules = [module for module in model.modules() if not isinstance(module, silent)]
-        handles = [module.register_forward_hook(count) for module in modules]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            self.of_weights |= counted
+
+class _Work(TorchDispatchMode):
+    """How much operations compute for a row, and how much of it is of numbers by which two rows differ."""
+
+    def __init__(self, rows: int):
+        super().__init__()
+        self.rows, self.operations, self.largest = rows, 0, 0
+        self.multiplications = self.numbers = self.other_multiplications = self.other_numbers = 0.0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """PyTorch imports its compiler for modes that skip it, which takes longer than to capture a model."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.operations += 1
+        y = next((value for value in tree_leaves(result) if isinstance(value, torch.Tensor)), None)
+        if y is not None and not _is_view(func):
+            numbers = y.numel() // self.rows
+            multiplications = _multiplications(func, args, kwargs or {}, result) / self.rows
+            share = _other(y) if self.rows == 2 else 1.0
+            self.largest = max(self.largest, numbers)
+            self.numbers += numbers
+            self.multiplications += multiplications
+            self.other_numbers += share * numbers
+            self.other_multiplications += share * multiplications
+        return result
+
+
+def _work(run: Callable[[], Any], rows: int) -> _Work:
+    """What a run of some rows takes; of a compiled model as it was written."""
+    compiling = "torch._dynamo" in sys.modules
+    with torch.compiler.set_stance("force_eager") if compiling else contextlib.nullcontext(), _Work(rows) as work:
+        run()
+    return work
+
+
+def _is_view(func: Any) -> bool:
+    """Whether an operation gives memory of its inputs that it does not write to."""
+    return any(value.alias_info is not None and not value.alias_info.is_write for value in func._schema.returns)
+
+
+def _multiplications(func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> float:
+    """How many multiplications of matrices or kernels an operation takes."""
+    packet = func._overloadpacket
+    if packet in flop_registry:
+        return flop_registry[packet](*args, **kwargs, out_val=result) / 2
+    if packet.__name__ in LAYERS:
+        x, *others = (value for value in tree_leaves(args) if isinstance(value, torch.Tensor))
+        return x.numel() // max(1, x.shape[-1]) * sum(weight.numel() for weight in others if weight.ndim == 2)
+    return 0
+
+
+def _other(y: torch.Tensor) -> float:
+    """The share of its numbers by which the second row, or half of the rows, differs from the first."""
+    if y.ndim == 0 or len(y) % 2 or y.numel() == 0:
+        return 1.0
+    one, other = y.reshape(2, -1)[:, :: y.numel() // 2 // SAMPLES | 1]
+    if not (y.is_floating_point() or y.is_complex()):
+        return (one != other).double().mean().item()
+    rounding = 16 * torch.finfo(y.dtype).eps * one.abs().max()
+    return ((one - other).abs() > rounding).double().mean().item()
 
 
 class _Held(TorchDispatchMode):

@@ -17,7 +17,7 @@ import torch
 
 from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs, distinct, of_each
-from .cost import Cost
+from .cost import TOO_LITTLE, Cost
 from .incremental.engine import FULL_BYTES, Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
 from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
@@ -31,9 +31,6 @@ BATCHES_PER_GROUP = 16
 
 LOOK_AHEAD = 1024
 """Motifs to look at before choosing how to run them."""
-
-
-TOO_LITTLE = "there is too little to compute for capturing the model to pay"
 
 
 @contextlib.contextmanager
@@ -96,23 +93,20 @@ class Session:
         """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
         X = self.inputs[0]
         if (reason := _not_capturable(self.model, self.dtype)) is None:
-            cost, marginals = Cost(self.model, X.shape[2]), n_motifs * len(X)
-            reason = None if asked or cost.pays(marginals) else TOO_LITTLE
+            cost = Cost(self.model, X.shape[2], X.device.type, n_motifs, len(X))
+            reason = None if asked or cost.may_pay else TOO_LITTLE
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
             self.inputs[0] = X.to(self.dtype)
-            with cost.counting(self.model):
-                self._run_one(state)
-            most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
-            self.batch_size = cost.at_once(self.batch_size, X.new_empty(0, dtype=self.dtype).element_size(), most)
-            reason = None if asked or cost.pays(marginals) else TOO_LITTLE
+            self._look_at(state, cost, None if asked else first[len(first) // 2])
+            reason = None if asked else cost.hindrance
         if reason:
             level = logging.WARNING if asked else logging.INFO
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
             return
         self.first = first
         with torch.no_grad():
-            self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision)
+            self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
 
     def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:
         """Go on with other backgrounds.
@@ -128,21 +122,36 @@ class Session:
         if self.engine is not None:
             self.engine.forget()
 
-    def _run_one(self, state: State) -> None:
-        """Run a background in full, and see what that does to the model's state: of a captured model nobody sees it."""
+    @torch.no_grad()
+    def _look_at(self, state: State, cost: Cost, placement: Placement | None) -> None:
+        """Run a background in full, for what it takes and does to the model's state: of a captured model nobody sees.
 
-        @torch.no_grad()
-        def run(rows: Sequence[int]) -> list[torch.Tensor]:
-            y = self.model(*(x[rows] for x in self.inputs))
+        Where that tells whether capturing pays, run one also with other letters where a motif is to go.
+        """
+        X, *args = self.inputs
+
+        def run(X: torch.Tensor, *args: torch.Tensor) -> list[torch.Tensor]:
+            y = self.model(X, *args)
             return leaves(y if self.func is None else self.func(y))
 
+        def some(rows: Sequence[int]) -> list[torch.Tensor]:
+            return run(*(x[rows] for x in self.inputs))
+
         try:
-            run([0])
-            state.check(run, len(self.inputs[0]))
+            cost.count(lambda: some([0]))
+            state.check(some, len(X))
         except FaultError:
             raise
         except Exception as error:
             logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+            return
+        most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
+        self.batch_size = cost.at_once(self.batch_size, X.element_size(), most)
+        if placement is not None and self.batch_size > 1 and cost.may_pay and not cost.is_sure:
+            motif, start = placement
+            both, place = X[[0, 0]], slice(start, start + motif.shape[2])
+            both[1, :, place] = both[0, :, place].roll(1, 0)
+            cost.compare(lambda: run(both, *(arg[[0, 0]] for arg in args)))
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.

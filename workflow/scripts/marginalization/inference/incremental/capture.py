@@ -64,11 +64,14 @@ def captured(model: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
         model: any module that `torch.export` captures with a symbolic batch, in evaluation mode.
         inputs: of the shapes but for the batch, dtypes and devices of all that follow.
     """
-    made_of = identity(model)
-    key = made_of, torch.get_default_dtype(), [(x.shape[1:], x.dtype, x.device) for x in inputs]
-    known = _captured.get(model)
-    if made_of is None or known is None or known[0] != key:
-        known = _captured[model] = key, _capture(model, tuple(inputs))
+
+    def key() -> tuple[Any, ...]:
+        return identity(model), torch.get_default_dtype(), [(x.shape[1:], x.dtype, x.device) for x in inputs]
+
+    known, now = _captured.get(model), key()
+    if now[0] is None or known is None or known[0] != now:
+        found = _capture(model, tuple(inputs))
+        known = _captured[model] = key(), found  # PyTorch puts copies of lists and tuples in their place
     return known[1]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from itertools import islice
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, EllipsisType, FunctionType, MethodType
 from typing import Any
 from weakref import ReferenceType
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), Enum, torch.dtype, torch.device, torch.Size)
+PLAIN = (bool, int, float, complex, str, bytes, type(None), EllipsisType, Enum, torch.dtype, torch.device, torch.Size)
 
 ARRAY_BYTES = 2**20
 """The largest NumPy array that is looked at."""
@@ -56,6 +56,9 @@ def _parts(value: Any) -> Iterator[Any]:
         version = 0 if value.is_inference() else value._version
         # What is captured shares its memory, so no other tensor has it.
         yield from (id(value), value.data_ptr(), version, value.shape, value.dtype, value.device)
+    elif isinstance(value, torch.jit.TracedModule):  # whose attributes PyTorch keeps in C++
+        tensors = [*value.named_parameters(), *value.named_buffers()]
+        yield from (str(value.inlined_graph), value.training, tensors)
     elif isinstance(value, nn.Module):
         yield from (type(value), type(value).forward, vars(value))
     elif isinstance(value, dict):

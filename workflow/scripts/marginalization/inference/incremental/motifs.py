@@ -35,6 +35,9 @@ PER_WINDOW = 32
 """How many motifs, or how many backgrounds, are to share a window on average: few rows cost more in steps of a program
 than in wider windows."""
 
+LEAST_SAVED = 0.2
+"""What share of a full pass's operations incremental inference is to leave out; less does not pay for its steps."""
+
 TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
 """How far the first results may be from a full forward pass, as a share of the effect, by precision."""
 
@@ -52,6 +55,7 @@ def checked_engine(
     placements: Sequence[Placement],
     batch_size: int,
     precision: str = "highest",
+    asked: bool = True,
 ) -> Incremental | None:
     """The model captured for incremental inference, if it then gives what it gives in full; the log says why not.
 
@@ -62,6 +66,7 @@ def checked_engine(
         inputs: one-hot backgrounds in the model's dtype, and its further inputs.
         placements: some; the outermost are compared, where windows meet the ends of layers and crops.
         batch_size, precision: as for `stream_motifs`.
+        asked: also where little is saved.
     """
     X = inputs[0]
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
@@ -71,6 +76,10 @@ def checked_engine(
         members = _windows(group, X)
         windows = [next(window for window, which in members.items() if i in which) for i in range(2)]
         _require_room(engine, *windows[0])
+        saved = saving(engine.nodes, engine.program(*windows[0]))
+        if saved.share < LEAST_SAVED and not asked:
+            logger.info("full forward passes: only %s", saved, extra=in_full(f"only {saved}"))
+            return None
         chunk = next(_prepared(engine, inputs, members, batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
         one, other = (_run_one(engine, X, *each) for each in zip(windows, outermost, rows, strict=True))
@@ -94,7 +103,6 @@ def checked_engine(
             logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
             return None
         largest = max(largest, miss.item() / max(scale.item(), 1e-30))
-    saved = saving(engine.nodes, engine.program(*windows[0]))
     logger.info(
         "incremental inference: %s; the first results differ from a full forward pass by %.1g of an effect",
         *(saved, largest),

@@ -11,7 +11,7 @@ from .rules.convolution import Convolution, TransposedConvolution
 from .rules.logical import Comparison, Embedding, Logical
 from .rules.positionwise import BatchNorm, Cast, Positionwise, Relu, Scale, Sum, Unchanged
 from .rules.products import PRODUCTS, Attention, Product
-from .rules.recurrent import Recurrent, recurrent
+from .rules.recurrent import Cumulative, Recurrent, recurrent
 from .rules.reductions import (
     ADAPTIVE_MAXIMA,
     AdaptiveAverage,
@@ -22,6 +22,7 @@ from .rules.reductions import (
     Recomputed,
     Reduction,
 )
+from .rules.shapes.interpolation import INTERPOLATIONS, Interpolation
 from .rules.shapes.joining import Concatenation, Pad
 from .rules.shapes.picks import PICKS, UPSAMPLING, Flip, Pick, Select, Slice, Unfold
 from .rules.shapes.reshapes import PERMUTATIONS, Merge, Repeat, Reshape, Split
@@ -41,10 +42,11 @@ RULES: dict[Any, list[type[Rule]]] = {
         "erfc pow.Tensor_Scalar pow.Scalar pow.Tensor_Tensor prelu reciprocal softmax.int log_softmax.int layer_norm "
         "rms_norm glu maximum minimum atan2 hypot logaddexp where.self where.ScalarOther where.ScalarSelf "
         "masked_fill.Scalar masked_fill.Tensor clamp.Tensor addcmul addcdiv lerp.Scalar lerp.Tensor nan_to_num sinc "
-        "xlogy.Tensor logit cumsum cumprod fmod.Scalar remainder.Scalar floor_divide div.Tensor_mode",
+        "xlogy.Tensor logit cumprod fmod.Scalar remainder.Scalar floor_divide div.Tensor_mode",
         *(Positionwise, Logical),
     ),
     **_rules("relu", Relu, Logical),
+    **_rules("cumsum", Positionwise, Cumulative, Logical),
     **_rules("add.Tensor sub.Tensor rsub.Scalar", Sum, Logical),
     **_rules("mul.Tensor div.Tensor neg", Scale, Positionwise, Logical),
     **_rules("gt.Scalar ge.Scalar lt.Scalar le.Scalar eq.Scalar ne.Scalar", Comparison),
@@ -79,6 +81,7 @@ RULES: dict[Any, list[type[Rule]]] = {
     **_rules("flip", Flip),
     **_rules("unfold", Unfold),
     **{target: [Pick] for target in UPSAMPLING | PICKS.keys()},
+    **{target: [Interpolation] for target in INTERPOLATIONS},
     **_rules("pad", Pad, Pick),
     **_rules("constant_pad_nd", Pad),
     **_rules("cat", Concatenation),

@@ -181,6 +181,16 @@ def _transposed(graph: Graph, node: Node) -> Call | None:
     return _call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
 
 
+def _added_product(graph: Graph, node: Node) -> Call | None:
+    """A product of matrices, or of one and a vector, and what is added to it."""
+    added, one, other = node.args
+    given = bound_arguments(node)
+    y = _further(graph, aten.matmul.default, one, other)
+    if given["alpha"] != 1:
+        y = _further(graph, aten.mul.Tensor, y, given["alpha"])
+    return _call_of(aten.add.Tensor, y, added, alpha=given["beta"])
+
+
 def _narrow(graph: Graph, node: Node) -> Call | None:
     given = bound_arguments(node)
     dim, start, length = given["dim"], given["start"], given["length"]
@@ -231,6 +241,7 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.convolution.default: _convolution,
     aten._convolution.default: _convolution,
     aten.conv_transpose1d.default: _transposed,
+    **dict.fromkeys(overloads("addmm baddbmm addmv"), _added_product),
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,
     **dict.fromkeys(overloads("expand_as view_as reshape_as"), _as_another),

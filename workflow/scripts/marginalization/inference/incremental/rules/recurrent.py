@@ -1,4 +1,4 @@
-"""Recurrent layers, in one direction: what differs at a position differs from there on, and not before."""
+"""What reads positions one after another: what differs at one differs from there on, and not before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from .base import Backgrounds, Deltas, Inputs, Operation, Rule, aten
-from .windows import Window, fit
+from .windows import Window, fit, narrow
 
 State = tuple[torch.Tensor, ...]
 """What a layer keeps of the positions that it has read: one or two tensors (1, rows, hidden)."""
@@ -81,3 +81,27 @@ class Recurrent(Rule):
         first = max(out.lo, have.lo)
         y = y[:, first - have.lo :] - run.background(self.node, out._replace(lo=first))
         return fit(y, out._replace(lo=first), out.lo, out.hi)
+
+
+class Cumulative(Rule):
+    """Sums of all positions up to each: differences add up, and what they came to stays so."""
+
+    shares = False
+
+    @classmethod
+    def on(cls, op: Operation, window: Window) -> Self | None:
+        if op.args["dim"] % (len(op.shape) + 1) != window.axis or op.args["dtype"] is not None:
+            return None
+        return cls(op.node, window._replace(hi=op.shape[window.axis - 1]))
+
+    def need(self, source: Node, out: Window) -> tuple[int, int]:
+        return 0, out.hi
+
+    def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
+        have, delta = deltas[self.source]
+        sums = narrow(delta, have.clip(0, out.hi), have.lo).cumsum(have.axis)
+        if have.hi < out.hi:
+            last = sums.narrow(have.axis, -1, 1)
+            size = [*last.shape[: have.axis], out.hi - have.hi, *last.shape[have.axis + 1 :]]
+            sums = torch.cat([sums, last.expand(size)], have.axis)
+        return fit(sums, have._replace(hi=out.hi), out.lo, out.hi)
