@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from marginalization.commands.cli import main
 from marginalization.store.paths import Results
+from marginalization.view.maps import read_in
 from marginalization.view.report.contents import gather
 from marginalization.view.report.page import render
 from opened import Opened
@@ -234,6 +235,28 @@ def test_an_element_by_mouse_and_by_keyboard(report, summary):
     page.keyboard.press("Enter")
     assert page.locator("dialog[open]").count() == 1
     assert opened.said == []
+
+
+def test_the_map_of_a_motif_beside_its_logo(report, results):
+    rows = pd.read_parquet(
+        results / "maps_summary.parquet", filters=[(key, "==", value) for key, value in KEYS.items()]
+    )
+    row = next(rows[rows["reads"] == "another"].itertuples())
+    page = report().page
+    page.get_by_label("Search").fill(row.name)
+    page.locator("#table tbody button").first.click()
+    dialog = page.locator("dialog[open]")
+    drawn = dialog.get_by_role("img", name=f"Map: {read_in(row)}.")
+    changes = pd.read_parquet(results / "maps.parquet", filters=[("element_id", "==", row.element_id)])
+    assert drawn.locator("path").count() == changes["position"].nunique()
+    assert f"the model {read_in(row)}." in dialog.locator("#element-map").inner_text()
+    boxes = [dialog.locator(f"{place} svg").bounding_box() for place in ("#element-logo", "#element-map")]
+    assert boxes[0]["x"] == boxes[1]["x"]
+    assert boxes[0]["width"] == boxes[1]["width"]
+    page.keyboard.press("Escape")
+    page.get_by_label("Search").fill("MA0139.2")
+    page.locator("#table tbody button").first.click()
+    assert dialog.locator("#element-map").inner_text() == ""
 
 
 def test_the_code_that_it_shows_gives_the_rows(report, results, monkeypatch):

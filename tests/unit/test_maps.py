@@ -23,6 +23,7 @@ from marginalization.stages.inputs import backgrounds, elements
 from marginalization.stages.screen import probe
 from marginalization.store.files import write_table
 from marginalization.store.other_schemas import CLUSTERS
+from marginalization.view.maps import read_in
 from mock_snakemake import Files, run_rule
 from screens import resolved, substituted
 from toy_models import Words
@@ -245,6 +246,17 @@ def test_what_is_read_is_named_where_it_is_known_to_be(lab, acts, effects, reads
     assert row["reads"] == reads
     assert row["closest"] == "reads"
     assert np.isnan(row["similarity"]) == (acts[0][0] == "written")
+
+
+def test_motifs_without_matrices_are_mapped_and_like_none(lab):
+    config = config_of(elements={"motifs": [{"file": "more.tsv"}], "controls": {"shuffles": 2}, "maps": {}})
+    start(config)
+    write_clusters([("written", "0", "+", True)])
+    table, summary = run_all(config)
+    assert len(table) == 30
+    (row,) = summary.itertuples()
+    assert (row.reads, row.carried) == ("unclear", "GATTACAT")
+    assert read_in(row) == "reads something else in it (like no matrix); GATTACAT (bases 2 to 9) carries it"
 
 
 def test_models_of_a_group_are_averaged_before_the_effect(lab):

@@ -16,19 +16,20 @@ def read_in(row: Any) -> str:
     Args:
         row: of maps_summary.parquet, with its columns as attributes.
     """
-    own = "" if pd.isna(row.similarity) else f"{row.similarity:.2f}"
-    closest = "" if row.closest is None else f"{row.closest_similarity:.2f}"
+    own = "" if pd.isna(row.similarity) else f"{row.similarity:.2f} to its"
+    closest = "" if pd.isna(row.closest) else f"{row.closest_similarity:.2f}"
     if row.reads == "itself":
-        matrix = f"{own} to its matrix" if own else ""
-        other = f"{closest} to {row.closest}" if row.closest != row.name else ""
-        said = f"reads the motif itself (similarity {', '.join(filter(None, [matrix, other]))})"
+        to = [f"{own} matrix" if own else "", f"{closest} to {row.closest}" if row.closest != row.name else ""]
+        said = "the motif itself"
     elif row.reads == "another":
-        said = f"reads {row.closest} in it (similarity {closest}{f', {own} to its own matrix' if own else ''})"
+        to = [closest, f"{own} own matrix" if own else ""]
+        said = f"{row.closest} in it"
     else:
-        matrix = f"{own} to its matrix" if own else ""
-        most = f"at most {closest}, to {row.closest}" if closest else "to none"
-        said = f"reads something else in it (similarity {', '.join(filter(None, [matrix, most]))})"
-    if not row.carried:
+        to = [f"{own} matrix" if own else "", f"at most {closest}, to {row.closest}" if closest else ""]
+        said = "something else in it"
+    similarity = ", ".join(filter(None, to))
+    said = f"reads {said} ({f'similarity {similarity}' if similarity else 'like no matrix'})"
+    if pd.isna(row.carried):
         return said
     return f"{said}; {row.carried} (bases {int(row.carried_start) + 1} to {int(row.carried_end)}) carries it"
 
