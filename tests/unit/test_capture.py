@@ -14,7 +14,7 @@ import pytest
 import torch
 from marginalization import marginalize_motifs, predict, saturation_mutagenesis
 from marginalization.inference import cost, marginals
-from marginalization.inference.cost import AT_MOST, RATES, TOO_LITTLE, Cost
+from marginalization.inference.cost import AT_MOST, MULTIPLICATIONS, NUMBERS, TOO_LITTLE, Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
 from marginalization.inference.incremental.identity import MOST_PARTS
@@ -279,25 +279,25 @@ GIVEN = 2 * 8 * 38 + 3 * 5
 @torch.no_grad()
 def test_costs_are_counted():
     """A dense layer is used once, a convolution at each position, and a weight as often as something calls for it."""
-    model, one, (each, number) = Counting(), X[:1].float(), RATES["cpu"]
-    counted = Cost(model, 40, "cpu", 6, 3)
+    model, one, (each, number) = Counting(), X[:1].float(), (MULTIPLICATIONS, NUMBERS)
+    counted = Cost(model, 40, 6, 3)
     assert counted.marginals == 18
     assert counted.full == AT_MOST * 40 * sum(weight.numel() for weight in model.parameters()) / each
     counted.count(lambda: model(one))
     assert counted.full == pytest.approx(MULTIPLIED / each + GIVEN / number)
     assert counted.largest == 8 * 38
-    assert Cost(nn.LSTM(4, 4), 40, "cpu", 1, 1).capture > Cost(model, 40, "cpu", 1, 1).capture
+    assert Cost(nn.LSTM(4, 4), 40, 1, 1).capture > Cost(model, 40, 1, 1).capture
 
 
 @torch.no_grad()
 def test_what_differs_is_counted():
     """Of the convolution the positions 10 to 14 of 38 do, of what follows all."""
-    model, (each, number) = Counting(), RATES["cpu"]
+    model, (each, number) = Counting(), (MULTIPLICATIONS, NUMBERS)
     with torch.no_grad():
         model.conv.bias.fill_(10)  # so that no difference is lost
     both = X[[0, 0]].float()
     both[1, :, 12:14] = both[0, :, 12:14].roll(1, 0)
-    counted = Cost(model, 40, "cpu", 6, 3)
+    counted = Cost(model, 40, 6, 3)
     counted.count(lambda: model(both[:1]))
     counted.compare(lambda: model(both))
     differs = (4 * 8 * 3 * 4 + 8 * 38 * 5 + 2 * 5 * 5) / each + (2 * 8 * 4 + 3 * 5) / number
@@ -307,7 +307,7 @@ def test_what_differs_is_counted():
 @torch.no_grad()
 def test_capturing_pays_where_enough_is_saved():
     def of(marginals, share):
-        counted = Cost(nn.Linear(1, 1), 40, "cpu", marginals, 1)
+        counted = Cost(nn.Linear(1, 1), 40, marginals, 1)
         counted.full, counted.capture, counted.share = 1e-3, 1.0, share
         return counted
 
@@ -342,7 +342,7 @@ def test_all_motifs_of_a_call_count(captures, monkeypatch):
     """Not only those that are looked at first."""
     monkeypatch.setattr(marginals, "LOOK_AHEAD", 2)
     model = nn.Sequential(nn.Conv1d(4, 64, 5), nn.Conv1d(64, 64, 5)).eval()
-    each = Cost(model, 40, "cpu", 1, 1)
+    each = Cost(model, 40, 1, 1)
     each.count(lambda: model(X[:1].float()))
     monkeypatch.setattr(cost, "CAPTURE", 2.5 * len(X) * each.full / cost.PAYS_FROM)
     for name in ("CAPTURE_STEP", "STEP", "TIMES"):

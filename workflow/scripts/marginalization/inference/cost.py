@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-RATES = {"cpu": (2.5e10, 1e9), "cuda": (5e13, 1e11)}
-"""About how many multiplications, and how many numbers that operations give, take a second: a thread, or a GPU."""
+MULTIPLICATIONS, NUMBERS = 2.5e10, 1e9
+"""About how many multiplications, and how many numbers that operations give, take a thread of a CPU a second."""
 
 CAPTURE, CAPTURE_STEP, CAPTURE_RECURRENT = 0.6, 0.008, 1.5
 """About how many seconds it takes to capture a model and to check it: in all, for each operation, and for recurrent
@@ -59,23 +59,18 @@ class Cost:
     Until operations are counted, each weight may be used at every position, and `AT_MOST` as much time go elsewhere.
 
     Args:
-        model: on a device, with `length` positions.
-        device: its kind, "cpu" or "cuda".
+        model: of sequences of `length` positions.
         n_motifs, n_backgrounds: whose product is the number of marginals.
     """
 
-    def __init__(self, model: nn.Module, length: int, device: str, n_motifs: int, n_backgrounds: int):
-        self.rates = RATES.get(device, RATES["cpu"])
+    def __init__(self, model: nn.Module, length: int, n_motifs: int, n_backgrounds: int):
         self.marginals, self.rows = n_motifs * n_backgrounds, min(ROWS, max(n_motifs, n_backgrounds))
         weights = sum(weight.numel() for weight in model.parameters() if not nn.parameter.is_lazy(weight))
-        self.full = AT_MOST * self._seconds(weights * length, 0)
+        self.full = AT_MOST * _seconds(weights * length, 0)
         self.capture = CAPTURE
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
             self.capture += CAPTURE_RECURRENT
         self.step, self.largest, self.share = 0.0, 0, 0.5
-
-    def _seconds(self, multiplications: float, numbers: float) -> float:
-        return multiplications / self.rates[0] + numbers / self.rates[1]
 
     @property
     def may_pay(self) -> bool:
@@ -104,14 +99,18 @@ class Cost:
     def count(self, run: Callable[[], Any]) -> None:
         """Count what a run of one sequence takes."""
         work = _work(run, rows=1)
-        self.full, self.largest = self._seconds(work.multiplications, work.numbers), work.largest
+        self.full, self.largest = _seconds(work.multiplications, work.numbers), work.largest
         self.capture += CAPTURE_STEP * work.operations
         self.step = STEP * work.operations
 
     def compare(self, run: Callable[[], Any]) -> None:
         """Count how much differs in a run of two sequences, a background and that with something substituted."""
         work = _work(run, rows=2)
-        self.share = self._seconds(work.other_multiplications, work.other_numbers) / max(1e-30, self.full)
+        self.share = _seconds(work.other_multiplications, work.other_numbers) / max(1e-30, self.full)
+
+
+def _seconds(multiplications: float, numbers: float) -> float:
+    return multiplications / MULTIPLICATIONS + numbers / NUMBERS
 
 
 class _Work(TorchDispatchMode):

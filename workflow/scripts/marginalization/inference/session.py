@@ -93,7 +93,7 @@ class Session:
         """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
         X = self.inputs[0]
         if (reason := _not_capturable(self.model, self.dtype)) is None:
-            cost = Cost(self.model, X.shape[2], X.device.type, n_motifs, len(X))
+            cost = Cost(self.model, X.shape[2], n_motifs, len(X))
             reason = None if asked or cost.may_pay else TOO_LITTLE
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
