@@ -60,6 +60,6 @@ function profileMark(view, element) {
     .map((y, k) => `${((k / (values.length - 1)) * THUMB_WIDTH).toFixed(1)},${(THUMB_HEIGHT - (y / (most || 1)) * THUMB_HEIGHT).toFixed(1)}`)
     .filter((_, k) => k % 3 === 0)
     .join(" ");
-  return `<svg class="profile" role="img" aria-label="Mean profile, before and after" width="${THUMB_WIDTH}" height="${THUMB_HEIGHT}"><polyline class="before" points="${path(before)}"/><polyline points="${path(after.values)}"/></svg>`;
+  return `<svg class="profile" role="img" aria-label="Mean profile, before and after" viewBox="0 0 ${THUMB_WIDTH} ${THUMB_HEIGHT}" preserveAspectRatio="none" width="${THUMB_WIDTH}" height="${THUMB_HEIGHT}"><polyline class="before" points="${path(before)}"/><polyline points="${path(after.values)}"/></svg>`;
 }
 
