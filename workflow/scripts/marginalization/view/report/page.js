@@ -288,6 +288,7 @@ const table = new DataTable("#table", {
     ...(strands.length > 1 ? strands.map((strand) => numeric(strand, `strand ${strand}`)) : []),
     numeric("z", "z"),
     numeric("q", "q"),
+    ...(effects.percentile ? [numeric("percentile", "percentile")] : []),
     { title: "Verdict", name: "verdict", data: "verdict" },
     ...(grouped ? [{ title: "Folds agree", data: (row) => (row.n_models > 1 ? `${row.agree} of ${row.n_models}` : "") }] : []),
     { title: "Sequence", data: "element.sequence", visible: false },
