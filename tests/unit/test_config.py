@@ -94,6 +94,7 @@ FULL = {
             "shuffles": 20,
             "kind": "dinucleotide",
             "per": "stratum",
+            "genomic": {"genome": "genome.fa", "n": 30},
             "strata": {"width": 3, "gc": 4},
             "level": 0.1,
             "effect_floor": 0.2,

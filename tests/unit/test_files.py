@@ -66,6 +66,7 @@ def test_the_contracts_columns():
         "element_p",
         "element_q",
         "significant",
+        "genomic_percentile",
     ]
     assert COOPERATIVITY.names == [
         *["model", "readout", "target", "pair_id", "strand", "start"],

@@ -39,6 +39,8 @@ from .options import Commands, add_keys, add_results, choices, chosen, positive
 
 MOST_TABLES = 6
 
+PERCENTILE = "genomic_percentile"
+
 
 def add_to(commands: Commands) -> None:
     about = "how many elements are significant, and the strongest"
@@ -85,7 +87,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
         raise InputError("the screen has no controls, so nothing is significant; leave out --significant")
     keys = chosen(summary_keys(results), arguments)
     columns = [*PLACED, "name", "effect_mean", "effect_ci_low", "effect_ci_high", "rank"]
-    columns += ["n_models", "n_models_agree", "control_z", "element_q", "n_stratum", "significant"]
+    columns += ["n_models", "n_models_agree", "control_z", "element_q", "n_stratum", "significant", PERCENTILE]
     kinds = [arguments.kind] if arguments.kind else KINDS
     sites = read_annotations(results)[["name", "element_id"]]
     for key in keys[:MOST_TABLES]:
@@ -148,6 +150,8 @@ def _summary_columns(config: Config, model: str, rows: pd.DataFrame) -> dict[str
     columns |= {"effect": numbers(rows["effect_mean"]), "95 % interval": intervals(rows)}
     if config.elements.level is not None:
         columns |= {"z": numbers(rows["control_z"]), "element_q": numbers(rows["element_q"])}
+    if rows[PERCENTILE].notna().any():
+        columns["percentile"] = numbers(rows[PERCENTILE])
     if model in config.groups:
         agree = zip(rows["n_models_agree"], rows["n_models"], strict=True)
         columns["models agree"] = [f"{n} of {of}" for n, of in agree]
@@ -170,7 +174,7 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
         console.print(f"{label:<13}{value}", soft_wrap=True)
 
     columns = [*KEYS, *PLACED, "n_backgrounds", "before_mean", "after_mean", "effect_mean", "effect_ci_low"]
-    columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "element_q", "significant"]
+    columns += ["effect_ci_high", "control_mean", "control_std", "control_z", "element_q", "significant", PERCENTILE]
     rows = read_summary(results, columns, element_id=element_id)
     controls = zip(numbers(rows["control_mean"]), numbers(rows["control_std"]), strict=True)
     shown = {
@@ -184,6 +188,8 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
         "element_q": numbers(rows["element_q"]),
         "significant": rows["significant"].map({True: "yes", False: "no"}).fillna(""),
     }
+    if rows[PERCENTILE].notna().any():
+        shown["percentile"] = numbers(rows[PERCENTILE])
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)

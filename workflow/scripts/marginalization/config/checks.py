@@ -215,7 +215,9 @@ def element_files(config: Config) -> list[str]:
     motifs = [table.file for table in config.elements.motifs if table.file is not None]
     tables = config.elements.annotations
     annotations = [path for table in tables for path in (table.file, table.genome, table.patterns) if path is not None]
-    return sorted({require_file(path, "elements") for path in motifs + annotations})
+    controls = config.elements.controls
+    genomic = [controls.genomic.genome] if controls and controls.genomic else []
+    return sorted({require_file(path, "elements") for path in motifs + annotations + genomic})
 
 
 def background_files(config: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""Controls: shuffled elements, which say what other orders of the same letters do.
+"""Controls: shuffled elements, which say what other orders of the same letters do; and random stretches of a genome.
 
 Almost any element moves a model a little. Controls tell what its letters do from what their order does; `nulls` is the
 comparison.
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..config.sections.substitutions import Controls
-from ..sequences.letters import identifier, named_generator, reverse_complement
+from ..config.sections.substitutions import Controls, Genomic
+from ..errors import InputError
+from ..inputs.genome import Genome
+from ..sequences.letters import UNKNOWN, identifier, named_generator, reverse_complement
 from ..sequences.shuffle import dinucleotide_shuffle, shuffle
 from ..statistics.families import strata
 
@@ -24,6 +26,9 @@ SHUFFLES = {"mononucleotide": shuffle, "dinucleotide": dinucleotide_shuffle}
 ATTEMPTS = 20
 """Draws for each control, before a sequence counts as one that has no other order left."""
 
+
+WIDTHS = 20
+"""Of how many widths stretches of a genome are drawn at most."""
 
 _PREFIX = 8
 """Hex digits of the id of an element that its controls' ids begin with."""
@@ -68,6 +73,67 @@ def draw_controls(elements: pd.DataFrame, spec: Controls, seed: int) -> pd.DataF
             rows.append((element_id, "control", sequence, element.source, f"{element.name}/shuffle {drawn}", parent))
     columns = ["element_id", "kind", "sequence", "source", "name", "control_of"]
     return pd.DataFrame(rows, columns=columns).assign(width=lambda table: table["sequence"].str.len().astype(np.int64))
+
+
+def draw_genomic(elements: pd.DataFrame, widths: pd.Series, spec: Genomic, seed: int) -> tuple[pd.DataFrame, list[str]]:
+    """Random stretches of a genome, of the widths of elements, or of `WIDTHS` of these where there are more.
+
+    Each place where one has no N is as likely. None equals an element or another one, in either orientation. Those of a
+    width depend on the seed and the genome, and on elements only where one would be equal.
+
+    Args:
+        elements: all others of the screen; with sequence.
+        widths: of those that are to have percentiles.
+        spec: the section `controls.genomic` of the config.
+        seed: the screen's.
+
+    Returns:
+        A table with the columns of `elements`, and a line on widths of which there are fewer than asked, if any.
+
+    Raises:
+        InputError: the genome can not be read, or none of its chromosomes is as long as the widest.
+    """
+    taken = set(itertools.chain.from_iterable(_both_strands(sequence) for sequence in elements["sequence"]))
+    rows: list[tuple[Any, ...]] = []
+    few: list[int] = []
+    with Genome(spec.genome) as genome:
+        for width in _some_widths(widths):
+            before = len(rows)
+            for name, sequence in itertools.islice(_stretches(genome, width, spec.n, seed), ATTEMPTS * spec.n):
+                if len(rows) - before == spec.n:
+                    break
+                if UNKNOWN not in sequence and sequence not in taken:
+                    taken.update(_both_strands(sequence))
+                    rows.append((identifier(sequence), "genomic", sequence, spec.genome, name, None, width))
+            few += [width] * (len(rows) - before < spec.n)
+    table = pd.DataFrame(rows, columns=["element_id", "kind", "sequence", "source", "name", "control_of", "width"])
+    said = f"{spec.genome} has fewer than {spec.n:,} different stretches for percentiles of elements of"
+    return table, [f"{said} {', '.join(map(str, few))} bases"] if few else []
+
+
+def _some_widths(widths: pd.Series) -> list[int]:
+    """All of some widths, or quantiles of them where they are many."""
+    distinct = np.unique(widths)
+    if len(distinct) > WIDTHS:
+        distinct = np.unique(np.quantile(widths, np.linspace(0, 1, WIDTHS), method="nearest"))
+    return distinct.tolist()
+
+
+def _stretches(genome: Genome, width: int, n: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Random stretches of a genome without end, n read at a time: such as chr1:100-119, and the sequence."""
+    chroms = np.array(list(genome.lengths), dtype=object)
+    ends = np.cumsum([max(0, length - width + 1) for length in genome.lengths.values()])
+    if ends[-1] == 0:
+        raise InputError(f"no chromosome of {genome.path} has the {width} bases of an element; give the whole genome")
+    rng = named_generator(seed, "genomic", width)
+    while True:
+        places = rng.integers(ends[-1], size=n)
+        which = np.searchsorted(ends, places, side="right")
+        starts = places - np.r_[0, ends][which]
+        table = pd.DataFrame({"chrom": chroms[which], "start": starts, "end": starts + width})
+        where = pd.Series(["config: elements.controls.genomic"] * n)
+        names = table["chrom"] + ":" + table["start"].astype("str") + "-" + table["end"].astype("str")
+        yield from zip(names, genome.sequences(table, where), strict=True)
 
 
 def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: Controls) -> list[str]:

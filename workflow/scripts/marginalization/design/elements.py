@@ -15,11 +15,11 @@ from ..inputs.model_tables import read_measured
 from ..inputs.motifs import Motif, distinct_names, motif_sequences, read_jaspar, read_motifs, trim
 from ..sequences.letters import UNKNOWN, identifier
 from .control_pairs import draw_control_pairs
-from .controls import draw_controls, missing_controls
+from .controls import draw_controls, draw_genomic, missing_controls
 from .pairs import IDS, PairSequences, id_prefixes, pair_rows, read_arrangements, read_pairs
 from .placement import last_start
 
-CONTROL_KINDS = ["control", "control_pair", "control_part"]
+CONTROL_KINDS = ["control", "control_pair", "control_part", "genomic"]
 """The kinds of elements that are there for others to be compared with."""
 
 NAMES_SHOWN = 8
@@ -93,6 +93,12 @@ def read_elements(config: Config) -> Elements:
         of_arrangements = arrangements.assign(kind="arrangement")
         _check_fit(of_arrangements, config)
         elements = _with_pairs(elements, of_arrangements)
+    if spec and spec.genomic:
+        # The last, so that whatever else has a sequence keeps its kind.
+        drawn, few = draw_genomic(elements, both["sequence"].str.len(), spec.genomic, config.seed)
+        warnings += few
+        elements = pd.concat([elements, drawn]).sort_values("element_id", ignore_index=True)
+        _check_ids(elements)
     for measured in config.measured:
         measured_elements(measured, elements, motifs, annotations)
     return Elements(elements, motifs, annotations, pairs, dropped, warnings, control_pairs, arrangements)

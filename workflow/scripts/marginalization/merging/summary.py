@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ..config.sections import Readout
 from ..statistics.families import Families
-from ..statistics.nulls import compare
+from ..statistics.nulls import compare, percentiles
 from ..statistics.scales import Scale
 from ..statistics.summary import summarize_models
 from ..store.files import parquet_writer
@@ -70,6 +70,7 @@ def merge_effects(
                     by_name = dict(zip(STATISTICS, statistics.T, strict=True))
                     p, means = (np.array(by_name[name]).reshape(n_elements, -1) for name in ("p_value", "effect_mean"))
                     by_name |= compare(p, means, among, scale.neutral)
+                    by_name["genomic_percentile"] = percentiles(means, among.widths)
                     for first in range(0, len(placed), ROWS):
                         part = slice(first, first + ROWS)
                         rows = placed.iloc[part].assign(

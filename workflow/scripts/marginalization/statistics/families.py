@@ -10,6 +10,18 @@ import pandas as pd
 from ..sequences.letters import gc_fraction
 
 
+class Widths(NamedTuple):
+    """Who has a percentile among which stretches of a genome: among those of the nearest width.
+
+    Fields:
+        is_genomic: bool (elements,).
+        of: int64 (elements,): the number of the width, of stretches and of motifs and annotations; -1 of others.
+    """
+
+    is_genomic: np.ndarray
+    of: np.ndarray
+
+
 class Families(NamedTuple):
     """Which elements are compared with each other, and with which controls.
 
@@ -21,6 +33,7 @@ class Families(NamedTuple):
         level: `significant` needs an `element_q` under it.
         effect_floor: and an effect that differs from none by more than this, or lies outside the `MIDDLE` of the
             controls' where it is None.
+        widths: of a screen with stretches of a genome.
     """
 
     is_control: np.ndarray
@@ -28,6 +41,7 @@ class Families(NamedTuple):
     stratum: np.ndarray
     level: float
     effect_floor: float | None = None
+    widths: Widths | None = None
 
     @property
     def compared(self) -> np.ndarray:
@@ -56,7 +70,19 @@ def families(elements: pd.DataFrame, spec: dict[str, Any] | None) -> Families:
     family[compared] = own
     parents = pd.Index(others["element_id"]).get_indexer(elements["control_of"][is_control])
     family[is_control] = own[parents]
-    return Families(is_control, family, of_families, spec["level"], spec["effect_floor"])
+    return Families(is_control, family, of_families, spec["level"], spec["effect_floor"], _widths(elements, compared))
+
+
+def _widths(elements: pd.DataFrame, compared: np.ndarray) -> Widths | None:
+    """The nearest width of stretches of a genome, the smaller of two as near; None without any."""
+    is_genomic, width = (elements["kind"] == "genomic").to_numpy(), elements["width"].to_numpy()
+    if not is_genomic.any():
+        return None
+    known = np.unique(width[is_genomic])
+    of = np.full(len(width), -1)
+    rows = compared | is_genomic
+    of[rows] = np.searchsorted((known[1:] + known[:-1]) / 2, width[rows])
+    return Widths(is_genomic, of)
 
 
 def strata(elements: pd.DataFrame, spec: dict[str, Any]) -> np.ndarray:

@@ -28,7 +28,7 @@ import pandas as pd
 import scipy.stats
 
 from .bulk import bulk_variance, difference
-from .families import Families
+from .families import Families, Widths
 from .tails import tail_p
 
 PRIOR_DF = 10.0
@@ -83,6 +83,29 @@ def compare(p_value: np.ndarray, effect: np.ndarray, among: Families, neutral: f
     whole = {name: pd.array(columns[name], dtype="Int64") for name in ("rank", "n_controls", "n_stratum")}
     said = {name: pd.array(columns[name], dtype="boolean") for name in ("beyond_floor", "significant")}
     return {**columns, **whole, **said}
+
+
+def percentiles(effect: np.ndarray, widths: Widths | None) -> np.ndarray:
+    """Where effects are among those of random stretches of a genome of the nearest width, placed alike.
+
+    Args:
+        effect: float64 (elements, placements), means over backgrounds.
+        widths: of the screen's families.
+
+    Returns:
+        float64 (elements x placements,): the percentage of stretches of a smaller effect, and half of those of an equal
+        one; NaN of what has none.
+    """
+    found = np.full(effect.shape, np.nan)
+    for number in range(0 if widths is None else widths.of.max() + 1):
+        assert widths
+        own = widths.of == number
+        mine = np.flatnonzero(own & ~widths.is_genomic)
+        null = np.sort(effect[own & widths.is_genomic], axis=0)
+        for i, column in enumerate(null.T):
+            below, up_to = (np.searchsorted(column, effect[mine, i], side=side) for side in ("left", "right"))
+            found[mine, i] = 100 * (below + up_to) / (2 * len(column))
+    return found.ravel()
 
 
 def against_controls(effect: np.ndarray, among: Families) -> dict[str, np.ndarray]:

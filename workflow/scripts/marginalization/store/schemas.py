@@ -203,6 +203,7 @@ SUMMARY = pa.schema(
         ("n_models", pa.int64()),
         *((statistic, pa.int64() if statistic.startswith("n_") else pa.float64()) for statistic in STATISTICS),
         *AMONG_ELEMENTS,
+        ("genomic_percentile", pa.float64()),
     ]
 )
 COOPERATIVITY = pa.schema(

@@ -154,6 +154,16 @@ class Strata:
 
 
 @section
+class Genomic:
+    """Random stretches of a genome."""
+
+    genome: str = key("FASTA file with the genome, from all of which they are drawn, but where there is an N.")
+    n: int = key(
+        "How many of each width of the elements, or of 20 widths among these where there are more.", 200, minimum=20
+    )
+
+
+@section
 class Controls:
     """Shuffled elements."""
 
@@ -170,6 +180,10 @@ class Controls:
         more="Each arrangement of a pair is screened with four times as many control pairs and parts, or fewer where "
         "these are shared.",
         minimum=0,
+    )
+    genomic: Genomic | None = optional(
+        "Random stretches of a genome, screened alike, among whose effects each element has its percentile.",
+        without="none",
     )
     strata: Strata = key("Quantile bins of the elements' width, and within each of their GC content.", Strata())
     level: float = key(

@@ -169,6 +169,8 @@ def effects(screen: Screen) -> dict[str, list[Any]]:
     table = screen.places
     columns = {name: table[name] for name in ("view", "element", "strand", "start")}
     columns |= {name: table[column] for name, column in NUMBERS.items()}
+    if columns["percentile"].isna().all():
+        del columns["percentile"]
     return {name: rounded(values) for name, values in columns.items()}
 
 

@@ -22,6 +22,7 @@ NUMBERS = {
     "significant": "significant",
     "agree": "n_models_agree",
     "n_models": "n_models",
+    "percentile": "genomic_percentile",
 }
 COLUMNS = [*PLACED, "rank", "p_value", "control_p", "element_p", "n_stratum", *NUMBERS.values()]
 """Of the summary."""

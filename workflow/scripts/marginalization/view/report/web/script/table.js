@@ -45,6 +45,7 @@ const columns = [
   ...(strands.length > 1 ? strands.map((strand) => numeric(strand, `strand ${strand}`, `Mean effect on the ${strand === "+" ? "forward" : "reverse"} strand.`, signed, { visible: false })) : []),
   numeric("z", "z", "Distance from the mean of its own controls, in their standard deviations.", number, { visible: false }),
   Q,
+  ...(effects.percentile ? [numeric("percentile", "percentile", "Of its effect among those of random stretches of a genome as wide.")] : []),
   { title: "Verdict", about: `significant: q under the level, and an effect beyond the grey range.`, data: "verdict", className: "kept" },
   ...(grouped ? [{ title: "Folds agree", about: "How many models of the group have the sign of its mean.", data: (row) => (row.n_models > 1 ? `${row.agree} of ${row.n_models}` : "") }] : []),
   { title: "Sequence", about: "What was substituted.", data: "of.sequence", visible: false },
