@@ -210,8 +210,10 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     if level is None:
         shown = {name: shown[name] for name in shown if name not in ("controls", "z", "element_q", "significant")}
     print_table(console, shown)
-    for row in read_beside(results, "maps_summary", element_id=element_id).itertuples():
-        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.\n", soft_wrap=True)
+    for row in (maps := read_beside(results, "maps_summary", element_id=element_id)).itertuples():
+        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.", soft_wrap=True)
+    if len(maps):
+        console.print()
     partitions = f", partitioning={PARTITIONS_CODE}" if has_number_names(config) else ""
     tables = [(results.table("summary"), "")]
     if config.keep_effects == "all":
