@@ -110,7 +110,7 @@ def test_the_carried_stretch_is_the_shortest_of_all(losses):
         ([0.8, 0.9], [1, 0], [0, 1], "another", 1),
         ([0.8, 0.9], [1, 0], [0, 0], "unclear", 1),  # the other is not known to be read
         ([0.9 - MARGIN / 2, 0.9], [1, 0], [0, 0], "itself", 0),  # it is as good as the most similar
-        ([0.9 - MARGIN / 2, 0.9], [1, 0], [0, 1], "another", 1),
+        ([0.9 - MARGIN / 2, 0.9], [1, 0], [0, 1], "itself", 0),
         ([0.3, 0.9, 0.9 - MARGIN / 2], [1, 0, 0], [0, 0, 1], "another", 2),
         ([LEAST - 0.01, 0.1], [1, 0], [0, 1], "unclear", 0),  # it is like nothing
         ([None, 0.9], [1, 0], [0, 1], "another", 1),  # a motif without a matrix

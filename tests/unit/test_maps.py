@@ -21,7 +21,7 @@ from marginalization.sequences.onehot import one_hot_encode
 from marginalization.stages.derived import maps, mutate
 from marginalization.stages.inputs import backgrounds, elements
 from marginalization.stages.screen import probe
-from marginalization.store.files import write_table
+from marginalization.store.files import read_facts, write_table
 from marginalization.store.other_schemas import CLUSTERS
 from marginalization.view.maps import read_in
 from mock_snakemake import Files, run_rule
@@ -208,6 +208,18 @@ def test_maps_are_saturation_mutagenesis_of_the_constructs_averaged(lab):
         found = change[["ACGT".index(base) for base in rows["base"]], rows["position"]]
         np.testing.assert_allclose(rows["effect_mean"], found, atol=1e-5)
         assert acts
+
+
+def test_parts_hold_elements_on_the_targets_that_they_are_mapped_on_alone(lab):
+    start(config_of())
+    write_clusters(ACTS)
+    table, _ = run_all(config_of())
+    (part,) = Path(f"{HERE}/map_outputs").rglob("*.parquet")
+    rows = pd.read_parquet(part)
+    keys = ["target", "element_id", "strand", "start"]
+    assert set(map(tuple, rows[keys].to_numpy())) == set(map(tuple, table[keys].to_numpy()))
+    assert len(rows) == len(table) + 5  # and each as it is
+    assert read_facts(part)["rows"] == len(rows)
 
 
 def test_a_motif_that_carries_another_is_told_from_that(lab):

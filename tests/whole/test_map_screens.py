@@ -53,8 +53,10 @@ def printed(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_what_is_read_is_told_wherever_it_is_looked_at(mapped, capsys):
+def test_what_is_read_is_told_wherever_it_is_looked_at(mapped, capsys, monkeypatch):
     folder, counts = mapped
+    monkeypatch.chdir(folder)
+    assert ", 1 of maps; 1 of them done" in printed(capsys, "check", "maps.yaml")
     assert {rule: counts[rule] for rule in ("mutate", "maps")} == {"mutate": 1, "maps": 1}
     summary = pd.read_parquet(folder / "results/maps/maps_summary.parquet").set_index("name")
     assert summary["reads"].to_dict() == {"reads": "itself", "carries": "another", "lowers": "itself"}

@@ -135,9 +135,8 @@ def what_is_read(matches: Sequence[Match | None], own: np.ndarray, others: np.nd
     """Which motif a map is of: the element's own, or another that the model is known to read.
 
     Itself is read where the most similar of the motifs of its cluster is no more than `MARGIN` less similar than the
-    most similar of all. Another is read where that is so of a motif of a cluster that the model reads, and that does
-    about as much by itself as this one, or more. Either needs a similarity of `LEAST`, and of both the more similar
-    counts.
+    most similar of all. If not, another is read where that is so of a motif of a cluster that the model reads, and that
+    does about as much by itself as this one, or more. Either needs a similarity of `LEAST`.
 
     Args:
         matches: the map's with each motif, None without a matrix.
@@ -148,7 +147,7 @@ def what_is_read(matches: Sequence[Match | None], own: np.ndarray, others: np.nd
     if not len(similarities) or similarities.max() <= -1:
         return Read("unclear", None, None)
     near = (similarities >= LEAST) & (similarities >= similarities.max() - MARGIN)
-    of_either = np.where(near & (own | others), similarities, -1)
-    i = int((of_either if of_either.max() > -1 else similarities).argmax())
-    reads = "unclear" if of_either.max() <= -1 else "itself" if own[i] else "another"
+    known = {"itself": near & own, "another": near & others, "unclear": similarities > -1}
+    reads, these = next((reads, these) for reads, these in known.items() if these.any())
+    i = int(np.where(these, similarities, -1).argmax())
     return Read(reads, i, matches[i])

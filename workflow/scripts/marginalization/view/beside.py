@@ -39,8 +39,10 @@ def print_beside(
 
 def print_of_element(console: Console, results: Results, element_id: str) -> None:
     """What there is on one element beside its effects: its maps, on what of loci it depends, and its scans."""
-    for row in read_beside(results, "maps_summary", element_id=element_id).itertuples():
-        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.\n", soft_wrap=True)
+    for row in (maps := read_beside(results, "maps_summary", element_id=element_id)).itertuples():
+        console.print(f"{row.model}, {row.readout}, {row.target} {read_in(row)}.", soft_wrap=True)
+    if len(maps):
+        console.print()
     if len(depends := read_beside(results, "context", element_id=element_id)):
         _print_dependences(console, depends)
     if len(scans := read_beside(results, "scans", element_id=element_id)):
