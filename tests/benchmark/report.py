@@ -125,7 +125,9 @@ def timed(browser, html, folder):
         before = page.locator("#table-box .dt-info").inner_text()
         begin = time.perf_counter()
         page.locator("#table-box").get_by_label("Search").fill("GATA")
-        page.wait_for_function("(before) => document.querySelector('#table-box .dt-info').innerText !== before", arg=before)
+        page.wait_for_function(
+            "(before) => document.querySelector('#table-box .dt-info').innerText !== before", arg=before
+        )
         rows.append((page.evaluate(PAINT) / 1000, ready, time.perf_counter() - begin))
         page.context.close()
     paint, ready, search = (statistics.median(column) for column in zip(*rows, strict=True))

@@ -1,7 +1,7 @@
 """What a screen found on one view, as a person would say it.
 
-A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences; all of them make
-a sentence.
+A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences. All of
+them make a sentence.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
 def acts(found: pd.DataFrame) -> np.ndarray:
     """Which findings are significant, bool; none where there is no verdict."""
     verdicts = found["significant"].to_numpy(object)
-    return np.fromiter((isinstance(verdict, bool | np.bool_) and bool(verdict) for verdict in verdicts), bool, len(found))
+    return np.fromiter(
+        (isinstance(verdict, bool | np.bool_) and bool(verdict) for verdict in verdicts), bool, len(found)
+    )
 
 
 def in_order(found: pd.DataFrame, neutral: float) -> pd.DataFrame:
