@@ -1,4 +1,4 @@
-"""Pages of screens that are odd, or have a part of what there is, in a real browser: none says anything that is not so."""
+"""Pages of screens that are odd, or have a part of what there is, in a real browser."""
 
 import pytest
 from marginalization.store.paths import Results
@@ -24,7 +24,7 @@ ANSWERS = {
     "one motif without controls": "1 motif, without controls to judge by.",
     "too few controls": "this screen could find none: set controls.shuffles to",
     "several targets": "of 5 motifs act",
-    "annotations alone": "names act",
+    "annotations alone": "2 names",
 }
 
 
@@ -48,7 +48,7 @@ def test_odd_screens_have_pages_that_work(browser, tmp_path, name):
     context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
     opened = Opened(context.new_page(), made(tmp_path, *ODD[name]))
     page = opened.page
-    assert ANSWERS[name].replace("names act", "act") in page.locator("#answer").inner_text() + " act"
+    assert ANSWERS[name] in page.locator("#answer").inner_text()
     assert page.locator("#findings .finding:not(.axis-row)").count() > 0
     assert page.locator("#findings b").all_inner_texts()[0][0] in "+-0"
     if "without" in ANSWERS[name]:
