@@ -28,9 +28,11 @@ ANSWERS = {
 }
 
 
-def made(folder, motifs, controls, readouts):
+def made(folder, motifs, controls, readouts, **sections):
     """The page of a screen, which has three named sites where it has no motifs."""
-    config = screen_of(folder, motifs or ["A"], LETTERS, controls, readouts=readouts, placement={"strands": "both"})
+    config = screen_of(
+        folder, motifs or ["A"], LETTERS, controls, readouts=readouts, placement={"strands": "both"}, **sections
+    )
     if not motifs:
         (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCATGCCATGGATCCA" * 3 + "\n")
         rows = ["chr1\t0\t5\t<b>x</b>\t0\t+\n", "chr1\t6\t12\t<b>x</b>\t0\t-\n", "chr1\t30\t36\tz\t0\t+\n"]
@@ -66,5 +68,17 @@ def test_odd_screens_have_pages_that_work(browser, tmp_path, name):
         page.locator("#names .unfold").first.click()
         assert page.locator("#names .sites li").count() >= 1
         assert page.locator("#names b").count() == page.locator("#names .sites li b").count()  # names are no markup
+    assert opened.said == []
+    context.close()
+
+
+def test_a_group_has_its_models_in_each_row(browser, tmp_path):
+    models = {name: {"factory": "screens:Tracks"} for name in ("one", "two")}
+    path = made(tmp_path, *ODD["no controls"], models=models, groups={"both": ["one", "two"]})
+    context = browser.new_context(offline=True)
+    opened = Opened(context.new_page(), path)
+    rows = opened.page.locator("#findings .finding:not(.axis-row)").count()
+    assert opened.page.locator("#overview-view option:checked").inner_text().startswith("both")
+    assert opened.page.locator("#findings circle.fold").count() == 2 * rows > 0
     assert opened.said == []
     context.close()
