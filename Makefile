@@ -39,6 +39,7 @@ docs: $(VENV)/docs/.installed  ## Build the docs site into site/; a warning is a
 
 pictures: test-browser real  ## Make the pictures of the docs again.
 	cp results/browser/overview.png docs/report.png
+	cp results/browser/table.png docs/report-table.png
 	cp results/browser/element.png docs/element.png
 	cp results/real/results/scan/figures/scan-*.png docs/scan.png
 	cp results/real/results/spacing/figures/spacing-*.png docs/spacing.png

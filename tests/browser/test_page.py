@@ -302,6 +302,36 @@ def test_on_a_phone_and_on_paper(report):
     assert page.locator("#findings .finding").first.is_visible()
 
 
+def test_questions_of_a_biologist_take_two_clicks_at_most(report, summary):
+    """docs/report.md has the table: what is to be seen, and what is done first, a click or a field filled in each."""
+    tab, search = "#tab-annotations", "#table-box input[type=search]"
+    questions = {
+        "which raise and which lower": ([], "#answer", "Lower: REST"),
+        "by how much, and how sure": ([], "#findings .finding:nth-child(2)", "q 0.0006"),
+        "what else is like it": (["#findings summary"], "#findings .members", "MA0139.2 CTCF"),
+        "do my sites act": ([], "#findings ol:nth-of-type(2)", "GATA1"),
+        "which of my sites": ([tab, "#names .unfold"], "#names .sites", "TCAGCACC"),
+        "is the null sound": ([], ".lights", "what does not act does as its shuffles do"),
+        "could it find a single one": ([], ".lights", "could find a single one"),
+        "on another target": ([], "#others", "the same act"),
+        "which have this sequence": ([("#sequence", "CCACNAGRGGGCGC")], "#table tbody", "CTCF"),
+        "what does the profile do": (["#findings button"], "#element-charts", "Mean profile"),
+        "a factor by its name": ([(search, "REST")], "#table tbody", "MA0138.3"),
+    }
+    for question, (actions, place, words) in questions.items():
+        assert len(actions) <= 2
+        page = report().page
+        for action in actions:
+            if isinstance(action, tuple):
+                page.locator(action[0]).fill(action[1])
+            else:
+                page.locator(action).first.click()
+        shown = page.locator(place).first
+        assert shown.is_visible(), question
+        assert words in shown.inner_text(), question
+        page.context.close()
+
+
 def test_names_are_no_markup(browser, results, tmp_path):
     name = """'"><img src=x onerror="document.title='run'">"""
     shown = gather(Results(results))

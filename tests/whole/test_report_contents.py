@@ -177,7 +177,7 @@ def test_names_are_no_markup(shown):
 def test_figures_are_written_in_three_formats(results, shown):
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert {name for name, _, _ in figures.figures(shown)} == names
-    assert {"heat-map", "backgrounds-gc", "ranked-both-log-log", "null-one-reads-+"} <= names
+    assert {"heat-map", "backgrounds-gc", "found-both-log-log", "null-one-reads-+"} <= names
     for name in names:
         assert (results / "figures" / f"{name}.svg").read_text().startswith("<svg")
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -192,10 +192,34 @@ def test_it_stands_in_snakemakes_own_report(results, tmp_path):
         assert part in text
 
 
-def test_ranked_data_has_room_for_its_labels(shown):
-    data = figures.ranked(shown, 0)["elements"]
-    assert [row["position"] for row in data] == list(range(1, len(shown["elements"]) + 1))
-    assert [row["effect"] for row in data] == sorted(row["effect"] for row in data)
+def test_the_answer_is_of_clusters_and_names(results, shown):
+    """And the command line says the same."""
+    clusters = pd.read_parquet(results / "clusters.parquet").astype(dict.fromkeys(KEYS, str))
+    sites = pd.read_parquet(results / "annotations.parquet").drop_duplicates(["name", "element_id"])
+    ids = [element["id"] for element in shown["elements"]]
+    for view, found in zip(shown["views"], shown["findings"], strict=True):
+        own = clusters[(clusters[KEYS] == [view[key] for key in KEYS]).all(axis=1)].set_index("motif")
+        motifs = {row["name"]: row for row in found if row["kind"] == "motif"}
+        assert set(motifs) == set(own.index)
+        for name, row in motifs.items():
+            assert close(row["effect"], own.loc[name, "effect_mean"])
+            assert {ids[i] for i in row["members"]} == {*own.loc[name, "member_ids"]}
+            assert ids[row["members"][0]] == own.loc[name, "element_id"]
+        counts = {row["name"]: row["n"] for row in found if row["kind"] == "annotation"}
+        assert counts == sites["name"].value_counts().to_dict()
+    text = (results / "report.html").read_text()
+    assert shown["views"][0]["answer"] in text
+    assert [light["of"] for light in shown["lights"]] == [
+        *("Null", "Resolution", "Backgrounds", "Models", "Shortcut", "Logs"),
+    ]
+
+
+def test_the_volcano_has_each_element_once(shown):
+    (rows, *_) = figures.strongest_rows(shown)
+    data = figures.volcano(shown, 0, rows)["elements"]
+    known = [row for row in rows.values() if row["q"] is not None]
+    assert sorted(row["element"] for row in data) == sorted(row["element"] for row in known)
+    assert all(10 ** -row["sure"] == pytest.approx(row["q"], rel=2e-3) for row in data)
 
 
 def test_like_motifs_stand_together():

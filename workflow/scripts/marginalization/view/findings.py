@@ -1,7 +1,7 @@
 """What a screen found on one view, as a person would say it.
 
-A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences; all of them
-make a sentence.
+A finding is a cluster of like motifs, or all annotations of a name, rather than each of their sequences. All of
+them make a sentence.
 """
 
 from __future__ import annotations
@@ -54,15 +54,19 @@ def findings(rows: pd.DataFrame, clusters: pd.DataFrame, sites: pd.DataFrame, ne
     found = [_of_clusters(clusters)] if len(clusters) else []
     if len(sites):
         found.append(_of_names(rows, sites, neutral))
+    if len(found) == 1:
+        return found[0]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 
 def _of_clusters(clusters: pd.DataFrame) -> pd.DataFrame:
     # What 0.6.0 wrote has no ids.
-    ids = clusters["member_ids"] if "member_ids" in clusters else clusters["element_id"].map(lambda best: [best])
+    ids = clusters["member_ids"] if "member_ids" in clusters else [[best] for best in clusters["element_id"]]
     best = [[best, *(i for i in own if i != best)] for best, own in zip(clusters["element_id"], ids, strict=True)]
-    table = clusters.rename(columns={"motif": "name", "n_motifs": "n"}).assign(kind="motif", members=best)
-    return table[COLUMNS].astype({"direction": str, "strand": str, "significant": object})
+    columns = {name: clusters[name].to_numpy() for name in [*OF_BEST, "n_significant"]}
+    columns |= {name: clusters[name].astype(str).to_numpy(object) for name in ("direction", "strand")}
+    columns |= {"name": clusters["motif"].to_numpy(object), "n": clusters["n_motifs"].to_numpy(), "kind": "motif"}
+    return pd.DataFrame({**columns, "significant": clusters["significant"].to_numpy(object), "members": best})[COLUMNS]
 
 
 def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.DataFrame:
@@ -81,16 +85,23 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
     return table.reset_index().assign(kind="annotation")[COLUMNS].astype({"strand": str})
 
 
-def acts(found: pd.DataFrame) -> pd.Series:
-    """Which findings are significant; none where there is no verdict."""
-    return found["significant"].eq(True).astype(bool)
+def acts(found: pd.DataFrame) -> np.ndarray:
+    """Which findings are significant, bool; none where there is no verdict."""
+    verdicts = found["significant"].to_numpy(object)
+    return np.fromiter(
+        (isinstance(verdict, bool | np.bool_) and bool(verdict) for verdict in verdicts), bool, len(found)
+    )
 
 
 def in_order(found: pd.DataFrame, neutral: float) -> pd.DataFrame:
-    """Findings as a sentence has them: those that raise and then those that lower, each the strongest first."""
-    size = (found["effect_mean"] - neutral).abs()
-    keys = found.assign(lowers=found["direction"] == "lowers", size=-size)
-    return found.loc[keys.sort_values(["lowers", "size"], kind="stable").index]
+    """Findings as a report has them: those that act, the rest by their q; where none has one, all as if they acted.
+
+    Of those that act first what raises and then what lowers, each the strongest first.
+    """
+    size = np.abs(found["effect_mean"].to_numpy(float) - neutral)
+    q, lowers = found["element_q"].to_numpy(float), (found["direction"] == "lowers").to_numpy()
+    first = acts(found) | np.isnan(q).all()
+    return found.iloc[np.lexsort((-size, np.where(first, lowers, q), ~first))]
 
 
 def answer(found: pd.DataFrame, neutral: float, resolution: Resolution | None) -> str:
@@ -102,8 +113,9 @@ def answer(found: pd.DataFrame, neutral: float, resolution: Resolution | None) -
         resolution: of its verdicts; None without controls.
     """
     parts = []
+    ordered = in_order(found, neutral)
     for kind in ("motif", "annotation"):
-        own = in_order(found[found["kind"] == kind], neutral)
+        own = ordered[(ordered["kind"] == kind).to_numpy()]
         if len(own):
             acting = own if resolution is None else own[acts(own)]
             named = _named(acting, kind, STRONGEST if resolution is None else MOST_NAMED)

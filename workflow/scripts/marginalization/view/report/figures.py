@@ -9,18 +9,26 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import vl_convert
 
+from ...errors import InputError
 from ...store.files import whole_file
 from ...store.paths import Results
+from ..findings import factor
 from ..quantities import signed
 from .charts import specification
-from .labels import WIDTHS, labels
+from .labels import FONT, WIDTHS, labels
 from .marks import MOTIF, NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, SITE
 
 WIDTH = 640
+SUFFIXES = ("svg", "pdf", "png")
+SIZE = r'\b(width|height)="([\d.]+)"'
+PIXELS = 600
+"""Of a bitmap for a paper, to an inch."""
+PAPER = {"found": "lollipop", "volcano": "volcano", "null": "quantiles", "scan": "scan", "heat-map": "heat_map"}
+"""The charts that are drawn one at a time, by what they are called."""
 MOST_VIEWS = 12
 """Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MOST_PAIRS = 4
@@ -33,18 +41,81 @@ FEW = 12
 """Rows of what acts, and of what does not where nothing does."""
 
 
+class Paper(NamedTuple):
+    """A specification, and how many points of paper each of its pixels is."""
+
+    spec: dict[str, Any]
+    scale: float
+
+
 def write_figures(contents: dict[str, Any], results: Results) -> None:
     """Write the figures of what `contents.gather` gives."""
     for name, chart, data in figures(contents):
-        spec = json.dumps(_sized({**specification(chart, data), "background": "white"}))
-        written = {
-            "svg": vl_convert.vegalite_to_svg(spec).encode(),
-            "pdf": vl_convert.vegalite_to_pdf(spec),
-            "png": vl_convert.vegalite_to_png(spec, scale=2),
-        }
-        for suffix, content in written.items():
+        spec = _sized({**specification(chart, data), "background": "white"}, WIDTH)
+        for suffix in SUFFIXES:
             with whole_file(results.figure(name, suffix)) as temporary:
-                Path(temporary).write_bytes(content)
+                Path(temporary).write_bytes(drawn(spec, suffix))
+
+
+def drawn(spec: dict[str, Any], suffix: str, scale: float = 1.0) -> bytes:
+    """A specification in a format, so many points of paper for each of its pixels."""
+    text = json.dumps(spec)
+    if suffix == "png":
+        return vl_convert.vegalite_to_png(text, scale=2 if scale == 1 else scale * PIXELS / 72)
+    svg = vl_convert.vegalite_to_svg(text)
+    if scale != 1:
+        unit = "pt" if suffix == "svg" else ""  # a PDF's own unit is the point
+        size = (f'{name}="{float(value) * scale:.2f}{unit}"' for name, value in re.findall(SIZE, svg)[:2])
+        svg = re.sub(SIZE, lambda _: next(size), svg, count=2)
+    return svg.encode() if suffix == "svg" else vl_convert.svg_to_pdf(svg)
+
+
+def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """The data of one of `PAPER` for a view, of the findings or elements called one of the names; of all without any.
+
+    Raises:
+        InputError: none is called so.
+    """
+
+    def called(*known: str) -> bool:
+        asked = {name.lower() for name in names}
+        return not names or any(
+            own.lower() in asked for name in known for own in (name, factor(name), *name.split(";"))
+        )
+
+    everywhere = {**contents, "findings": [list(of) for of in contents["findings"]]}
+    if names:
+        elements = [i for i, element in enumerate(contents["elements"]) if called(element["name"])]
+        found = contents["findings"][view]
+        known = [row for row in found if called(row["name"]) or set(elements).intersection(row["members"])]
+        if not known and not elements:
+            raise InputError(f"the report shows nothing that is called {' or '.join(names)}; its tables have the names")
+        everywhere["findings"][view] = known
+    if chart == "scan":
+        return scan(contents, view, elements[0] if names and elements else 0)
+    if chart == "heat_map":
+        cells = [cell for cell in contents["heatMap"] if called(cell["name"], cell["name"].removesuffix(", site"))]
+        return {"cells": [{**cell, "view": contents["views"][cell["view"]]["label"]} for cell in cells]}
+    if chart == "volcano":
+        rows = strongest_rows(contents)[view]
+        return volcano({**everywhere, "labels": labelled(everywhere, every=bool(names))}, view, rows)
+    return lollipop(everywhere, view, every=bool(names)) if chart == "lollipop" else quantiles(contents, view)
+
+
+def on_paper(contents: dict[str, Any], chart: str, view: int, names: list[str], width: float, points: float) -> Paper:
+    """A chart as journals ask for it: so many millimetres wide, all of its letters so many points high."""
+    spec = {**specification(chart, for_paper(contents, chart, view, names)), "background": "white"}
+    sizes = {"labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal"}
+    config = {**spec["config"], "font": "Helvetica, Arial, sans-serif", "axis": sizes}
+    config["legend"] = {**spec["config"].get("legend", {}), **sizes}
+    scale = points / FONT
+    spec = _sized({**spec, "config": config}, width / 25.4 * 72 / scale)
+    return Paper(json.loads(_named(json.dumps(spec), contents["views"][view]["unit"])), scale)
+
+
+def _named(spec: str, unit: str) -> str:
+    """With the unit of effects in the titles of axes."""
+    return spec.replace('"title": "mean effect', f'"title": "mean effect: {json.dumps(unit)[1:-1]}')
 
 
 def figures(contents: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[dict[str, Any]]]]]:
@@ -96,15 +167,16 @@ def strongest_rows(contents: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
     return best
 
 
-def labelled(contents: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """Of each view the names in its chart `volcano`: those of what acts."""
+def labelled(contents: dict[str, Any], every: bool = False) -> list[list[dict[str, Any]]]:
+    """Of each view the names in its chart `volcano`: those of what acts, or of all findings."""
     many = len(contents["views"]) > MOST_VIEWS
     found = []
     for rows, acting in zip(strongest_rows(contents), contents["findings"], strict=True):
         points = {i: {**row, "sure": sure(row["q"])} for i, row in rows.items() if row["q"] is not None}
         named: dict[int, dict[str, Any]] = {}
         for finding in acting:
-            best = finding["members"][0] if finding["significant"] and finding["members"] else None
+            wanted = (finding["significant"] or every) and finding["members"]
+            best = finding["members"][0] if wanted else None
             if best in points:
                 named.setdefault(best, {**points[best], "label": finding["factor"]})
         some = list(named.values())[: MANY_LABELS if many else None]
@@ -138,11 +210,11 @@ def volcano(contents: dict[str, Any], view: int, rows: dict[int, dict[str, Any]]
     }
 
 
-def lollipop(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
-    """The data of the chart `lollipop`: what acts, or where nothing does what is first of what was found."""
+def lollipop(contents: dict[str, Any], view: int, every: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `lollipop`: what acts, or where nothing does what is first of what was found; or all."""
     neutral = contents["views"][view]["neutral"]
     found = contents["findings"][view]
-    acting = [row for row in found if row["significant"]] or found[:FEW]
+    acting = [row for row in found if row["significant"] or every] or found[:FEW]
     rows, names = [], Counter[str]()
     for row in acting[:MOST_FOUND]:
         more = f", {row['n']:,} sites" if row["kind"] == "annotation" else f" and {row['n'] - 1:,} alike"
@@ -176,11 +248,11 @@ def quantiles(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, A
     return {"quantiles": points, "diagonal": [{"expected": x, "observed": x} for x in (0, most)]}
 
 
-def scan(contents: dict[str, Any], view: int) -> dict[str, list[dict[str, Any]]]:
-    """The data of the chart `scan`, of the strongest element."""
-    columns = contents["scan"]
+def scan(contents: dict[str, Any], view: int, element: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `scan` of an element, the strongest unless told."""
+    columns = contents["scan"] or {name: [] for name in ("view", "element")}
     places = zip(columns["view"], columns["element"], strict=True)
-    wanted = [i for i, place in enumerate(places) if place == (view, 0)]
+    wanted = [i for i, place in enumerate(places) if place == (view, element)]
     rows = [{name: values[i] for name, values in columns.items()} for i in wanted]
     halves = [row for row in contents["halves"] if (row["view"], row["element"]) == (view, 0)]
     return {"scan": rows, "halves": halves, "neutral": [{"value": contents["views"][view]["neutral"]}]}
@@ -209,6 +281,6 @@ def _slug(words: list[str]) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(words))[:LONGEST_NAME]
 
 
-def _sized(spec: dict[str, Any]) -> dict[str, Any]:
+def _sized(spec: dict[str, Any], width: float) -> dict[str, Any]:
     """A specification with a width of its own, where the page gives the width of what contains it."""
-    return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec
+    return {**spec, "width": width} if spec.get("width") == "container" else spec

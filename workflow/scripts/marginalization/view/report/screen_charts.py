@@ -69,7 +69,7 @@ def lollipop() -> Layers:
     stem = base.mark_rule(strokeWidth=1.5, opacity=0.45).encode(x="neutral:Q", x2="effect:Q", y=y, color=color)
     interval = base.mark_rule(strokeWidth=2.5).encode(x="low:Q", x2="high:Q", y=y, color=color)
     mean = base.mark_circle(size=60, opacity=1).encode(
-        x=alt.X("effect:Q", title="mean effect, 95 % interval", axis=alt.Axis(format=PLAIN, tickCount=8)),
+        x=alt.X("effect:Q", title="mean effect", axis=alt.Axis(format=PLAIN, tickCount=8)),
         y=y,
         color=color,
         tooltip=tooltip,

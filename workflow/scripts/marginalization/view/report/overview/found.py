@@ -28,7 +28,7 @@ NUMBERS = {"effect": "effect_mean", "low": "effect_ci_low", "high": "effect_ci_h
 
 
 def found(screen: Screen) -> list[list[dict[str, Any]]]:
-    """The rows of each view: those that act as a sentence has them, then the rest, the smallest q first.
+    """The rows of each view: as many as there is room for, in their order.
 
     A row's members are numbers of elements shown, its best first; `n` counts all.
     """
@@ -42,10 +42,7 @@ def found(screen: Screen) -> list[list[dict[str, Any]]]:
 
 
 def _rows(screen: Screen, rows: ViewRows, neutral: float, most: int, n_members: int) -> list[dict[str, Any]]:
-    acting = acts(rows.findings)
-    rest = rows.findings[~acting].assign(size=lambda table: -(table["effect_mean"] - neutral).abs())
-    rest = rest.sort_values(["element_q", "size"], kind="stable")
-    table = pd.concat([in_order(rows.findings[acting], neutral), rest]).head(most)
+    table = in_order(rows.findings, neutral).head(most)
     number = screen.shown.number
     members = [number[screen.shown.ids.get_indexer(own[:n_members])] for own in table["members"]]
     columns = {

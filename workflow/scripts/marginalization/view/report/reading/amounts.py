@@ -15,15 +15,15 @@ import pandas as pd
 
 MOST_VIEWS = 1000
 MOST_ELEMENTS = 5000
-MOST_EFFECTS = 120_000
+MOST_EFFECTS = 72_000
 MOST_DETAILS = 1000
-MOST_NUMBERS = 250_000
+MOST_NUMBERS = 130_000
 """Of details, for each of: effects by background, by control, profiles, positions, and attributions."""
 MOST_BACKGROUNDS = 100
 MOST_CONTROLS = 100
 """Of an element: how many of its backgrounds and its controls are shown."""
 QUANTILES = 250
-MOST_QUANTILES = 100_000
+MOST_QUANTILES = 60_000
 """How many points of sorted p-values are shown of a test, and of all."""
 
 

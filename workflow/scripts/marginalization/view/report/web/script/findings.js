@@ -27,7 +27,7 @@ function findingRow(view, row, words) {
   const picture = best === undefined ? "" : logo(elements[best]);
   const full = row.factor === row.name ? "" : `<small>${escaped(short(row.name))}</small>`;
   return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full}</span>` +
-    `<span class="plot">${effectMark(view, row)}</span><span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>` +
+    `<span class="plot">${effectMark(view, row, [], foldsOf(view, best))}</span><span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>` +
     `${verdictMark(row)}<span class="more">${members(view, row, words)}</span></li>`;
 }
 function findingList(view, [kind, title, words], every) {
@@ -46,7 +46,7 @@ function showFindings() {
   byId("answer").textContent = views[view].answer;
   byId("findings").innerHTML = KINDS.map((kind) => findingList(view, kind, unfolded.has(kind[0]))).join("");
   const floor = views[view].floor;
-  byId("findings-note").textContent = `${views[view].verdict}${floor ? ` Grey: within ${number(floor[0])} to ${number(floor[1])} nothing is significant.` : ""} Lines: 95 % intervals over backgrounds.`;
+  byId("findings-note").textContent = `${views[view].verdict}${floor ? ` Grey: within ${number(floor[0])} to ${number(floor[1])} nothing is significant.` : ""} Lines: 95 % intervals over backgrounds.${facts.groups[views[view].model] ? " Small rings: the models of the group, each alone." : ""}`;
   const volcano = document.querySelector('[data-chart="volcano"]');
   if (volcano) volcano.dataset.view = view;
   showOthers(view);

@@ -19,7 +19,14 @@ const at = (view, x) => {
   const [low, high] = domain(view);
   return `${(((x - low) / (high - low)) * 100).toFixed(2)}%`;
 };
-function effectMark(view, row, controls = []) {
+// Of a group's view, what each of its models has for an element: where they differ it is seen.
+function foldsOf(view, element) {
+  const { model, readout, target } = views[view];
+  const models = facts.groups[model] ?? [];
+  const of = views.flatMap((other, j) => (models.includes(other.model) && other.readout === readout && other.target === target ? [j] : []));
+  return of.filter((j) => rows[j].has(element)).map((j) => strongest(j, element).effect);
+}
+function effectMark(view, row, controls = [], folds = []) {
   const { floor, neutral } = views[view];
   const [left, right] = floor ? floor.map((x) => parseFloat(at(view, x))) : [];
   const verdict = row.significant ? "acts" : "";
@@ -30,7 +37,9 @@ function effectMark(view, row, controls = []) {
     controls.map((x) => `<line class="control" x1="${at(view, x)}" x2="${at(view, x)}" y1="25%" y2="75%"/>`).join("") +
     `<line class="stem" x1="${at(view, neutral)}" x2="${at(view, row.effect)}" y1="50%" y2="50%"/>` +
     (row.low === null ? "" : `<line class="interval" x1="${at(view, row.low)}" x2="${at(view, row.high)}" y1="50%" y2="50%"/>`) +
-    `<circle cx="${at(view, row.effect)}" cy="50%" r="4"/></svg>`;
+    `<circle cx="${at(view, row.effect)}" cy="50%" r="4"/>` +
+    folds.map((x) => `<circle class="fold" cx="${at(view, x)}" cy="50%" r="2.5"/>`).join("") +
+    "</svg>";
 }
 const TICKS = 6;
 function axisMark(view) {
