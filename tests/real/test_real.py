@@ -128,6 +128,17 @@ def test_ctcf_acts_in_the_middle_on_both_strands(scan):
     middle, ends = by_strand.loc[150:230], by_strand.loc[[0, 380]]
     assert (middle.min() > 1.3).all()
     assert (ends.max() < 0.9 * middle.min().min()).all()
+    for row in scan.table("scans.parquet").itertuples():
+        print(f"strand {row.strand}: most, {row.effect_mean:.3f}, at {row.start}; half is lost within", end=" ")
+        print(f"{row.half_left:.0f} bases to the left, {row.half_right:.0f} to the right")
+        own = by_strand[row.strand]
+        assert (own.idxmax(), own.max()) == (row.start, row.effect_mean)
+        for side, half in (("left", row.half_left), ("right", row.half_right)):
+            reach = own.loc[: row.start] if side == "left" else own.loc[row.start :]
+            assert np.isnan(half) == (reach.min() > row.effect_mean / 2)
+            if not np.isnan(half):
+                place = row.start - half if side == "left" else row.start + half
+                assert np.interp(place, own.index, own) == pytest.approx(row.effect_mean / 2)
 
 
 def test_two_sites_of_ctcf_do_less_than_twice_what_one_does(spacing):
@@ -139,3 +150,11 @@ def test_two_sites_of_ctcf_do_less_than_twice_what_one_does(spacing):
     assert (near["cooperativity_ci_high"] < 0).mean() > 0.9
     difference = pairs["effect_pair"] - pairs["effect_first"] - pairs["effect_second"]
     assert pairs["cooperativity"].to_numpy() == pytest.approx(difference.to_numpy(), abs=1e-9)
+
+
+def test_copies_of_ctcf_do_more_and_more_but_less_than_they_would_apart(spacing):
+    copies = spacing.table("copies.parquet")
+    print(copies[["n_copies", "effect_mean", "over_one", "over_expected"]].to_string())
+    assert copies["n_copies"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert (copies["over_one"][1:] > 1).all()
+    assert copies["over_expected"].is_monotonic_decreasing

@@ -94,3 +94,30 @@ def test_controls_are_of_motifs_alone(tmp_path):
         with_them.elements[kinds == "control"].reset_index(drop=True),
         without.elements[without.elements["kind"] == "control"].reset_index(drop=True),
     )
+
+
+def test_an_arrangement_that_is_a_pair_or_a_control_is_that_element(tmp_path):
+    pair = {"first": "motif_0", "second": "motif_0", "distances": [2], "orientations": ["++"]}
+    arrangements = [
+        {"motifs": ["motif_0"], "copies": 3, "distances": [2]},
+        {"motifs": ["motif_2"] * 2, "distances": [0]},
+    ]
+    motifs = ["TGA", "CAA", "A", "GT"]
+    config = config_of(tmp_path, arrangements, motifs, pairs=[pair], controls={"shuffles": 3})
+    read = read_elements(Config.of(config))
+    known = read.elements.set_index("element_id")
+    assert known.loc[read.arrangements["element_id"], "sequence"].tolist() == read.arrangements["sequence"].tolist()
+    assert read.arrangements["element_id"][1] == read.pairs["element_id"][0]
+    assert known.loc[read.arrangements["element_id"], "kind"].tolist() == [
+        "motif",
+        "pair",
+        "arrangement",
+        "arrangement",
+    ]
+    controls = read.elements[read.elements["kind"] == "control"]
+    (shuffled,) = controls.loc[controls["sequence"].isin(["AAC", "ACA"]), "sequence"].head(1)
+    named = [*motifs, shuffled[0], shuffled[1:]]
+    entry = {"motifs": ["motif_4", "motif_5"], "distances": [0]}
+    again = read_elements(Config.of(config_of(tmp_path / "again", [entry], named, controls={"shuffles": 3})))
+    of = again.elements.set_index("element_id").loc[again.arrangements["element_id"][0]]
+    assert (of["sequence"], of["kind"]) == (shuffled, "control")

@@ -16,6 +16,8 @@ from marginalization.config.sections.substitutions import Placement
 from marginalization.design.elements import read_elements
 from marginalization.design.pairs import PREFIX
 from marginalization.design.placement import changed_part, count_repeats, distinct_placements, place
+from marginalization.design.plan import make_plan
+from marginalization.design.shards import element_bounds
 from marginalization.jobs import effects as effects_of_jobs
 from marginalization.jobs.pieces import StoppedError
 from marginalization.jobs.running import spread
@@ -82,6 +84,28 @@ def test_what_pairs_and_parts_share_is_in_one_shard(tmp_path_factory, drawn):
     either = {min(motif.strip("N"), reverse_complement(motif.strip("N"))) for motif in motifs}
     # Of motifs that are each other's reverse complements, or differ in N alone, one has the parts beside it.
     assert max(map(len, ids_of.values())) == 1 or len(either) < len(motifs)
+
+
+def test_a_pair_more_changes_no_other_jobs_than_those_of_its_elements(tmp_path):
+    """Here one pair at one distance: the pairs in four orientations, and parts at places that they have or had not."""
+    shards = {"shards": {"marginals": 8}}
+    few = [{"first": ["motif_0"], "second": ["motif_1"], "distances": [0, 1, 5]}]
+    more = [{**few[0], "distances": [0, 1, 5, 8]}]
+    elements, plans = [], []
+    for pairs in (few, more):
+        config = screen_of(tmp_path, MOTIFS, LETTERS, None, pairs, **shards)
+        elements.append(set(read_elements(Config.of(config)).elements["element_id"]))
+        plans.append(make_plan(config, tmp_path / "cache"))
+    new = elements[1] - elements[0]
+    assert elements[0] < elements[1]
+    assert len(new) == 4 + 2 + 2
+    before, after = (set(plan.jobs["toy"]) for plan in plans)
+    labels = {job.split("-")[0] for job in before | after}
+    assert len({label.split("of")[1] for label in labels}) == 1
+    bounds = {label: element_bounds(label) for label in labels}
+    touched = {label for label, (low, high) in bounds.items() if any(low <= one <= high for one in new)}
+    assert {job.split("-")[0] for job in after - before} == touched
+    assert len(touched) < len(after)
 
 
 def computed(folder):

@@ -125,6 +125,7 @@ def test_summary_equals_brute_force(results, expected):
         "element_p",
         "element_q",
         "significant",
+        "genomic_percentile",
     ]
     keys = [tuple(row) for row in summary[KEYS].to_numpy()]
     assert keys == sorted(keys)

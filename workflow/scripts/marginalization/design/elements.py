@@ -88,11 +88,13 @@ def read_elements(config: Config) -> Elements:
     for table in (pairs, control_pairs):
         _add_ids(table, elements)
     arrangements = read_arrangements(config.elements.arrangements, all_motifs, config.length)
+    arrangements["element_id"] = [identifier(sequence) for sequence in arrangements["sequence"]]
     if len(arrangements):
-        arrangements["element_id"] = [identifier(sequence) for sequence in arrangements["sequence"]]
         of_arrangements = arrangements.assign(kind="arrangement")
         _check_fit(of_arrangements, config)
         elements = _with_pairs(elements, of_arrangements)
+        # What is a pair or a control already has the id of that.
+        arrangements["element_id"] = _ids_of(elements)[arrangements["sequence"]].to_numpy()
     if spec and spec.genomic:
         # The last, so that whatever else has a sequence keeps its kind.
         drawn, few = draw_genomic(elements, both["sequence"].str.len(), spec.genomic, config.seed)
@@ -131,9 +133,14 @@ def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
     return elements
 
 
+def _ids_of(elements: pd.DataFrame) -> pd.Series:
+    """The element_id of each sequence."""
+    return elements.set_index("sequence")["element_id"]
+
+
 def _add_ids(pairs: pd.DataFrame, elements: pd.DataFrame) -> None:
     """Give pairs the element_ids of themselves and of their parts."""
-    ids = elements.set_index("sequence")["element_id"] if len(pairs) else pd.Series(dtype=object)
+    ids = _ids_of(elements) if len(pairs) else pd.Series(dtype=object)
     for which, column in zip(PairSequences._fields, IDS, strict=True):
         pairs[column] = ids.loc[pairs[f"{which}_sequence"]].to_numpy()
 

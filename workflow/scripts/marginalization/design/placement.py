@@ -115,18 +115,18 @@ def distinct_placements(placed: Sequence[Placed]) -> Distinct:
     """The different ones of some placements: equal are those whose `changed_part` is."""
     parts: dict[str, tuple[int, int]] = {}
     numbers: dict[str, int] = {}
-    keys = np.empty((len(placed), 2), dtype=np.int64)
+    keys = np.empty(len(placed), dtype=np.int64)
     for i, each in enumerate(placed):
         if each.sequence not in parts:
             part, begin = changed_part(each)
             parts[each.sequence] = numbers.setdefault(part, len(numbers)), begin - each.start
         number, offset = parts[each.sequence]
-        keys[i] = number, each.start + offset
-    _, firsts, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        keys[i] = number << 32 | each.start + offset
+    _, firsts, which = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(firsts)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return Distinct(firsts[order], rank[which.ravel()])
+    return Distinct(firsts[order], rank[which])
 
 
 def count_repeats(elements: pd.DataFrame, placement: Placement, length: int) -> int:
