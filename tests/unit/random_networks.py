@@ -362,7 +362,17 @@ def attention(draw, shape, args):
     channels, length = shape
     modules = [_randomized(draw, nn.Linear(channels, 4)) for _ in range(3)]
     bias = _noise(draw, *draw(st.sampled_from([(length, length), (1, length), (2, length, length)])))
-    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself"]))
+    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself", "layer"]))
+    if kind == "layer":
+        rows_first, hidden = draw(st.booleans()), bias.ndim == 2 and len(bias) == length
+        module = _randomized(draw, nn.MultiheadAttention(4, 2, batch_first=rows_first))
+
+        def attend(layer, x, *args):
+            q, v = (inner(x.mT) if rows_first else inner(x.mT).transpose(0, 1) for inner in layer.inner[:2])
+            y, weights = layer.inner[2](q, v, v, attn_mask=layer.weight > 1 if hidden else None)
+            return (y.mT if rows_first else y.permute(1, 2, 0)) + weights.mean(1)[:, None]
+
+        return Layer(attend, *modules[:2], module, weight=bias.clone().fill_diagonal_(0) if hidden else bias)
 
     def function(layer, x, *args):
         q, k, v = (inner(x.mT).unflatten(-1, (2, 2)).transpose(1, 2) for inner in layer.inner)

@@ -542,6 +542,57 @@ AFTER_MIXING = {
 }
 
 
+class Attending(nn.Module):
+    """PyTorch's attention layer on an activation, and of it the middle."""
+
+    def __init__(self, given=None, mask=None, weights=False, **options):
+        super().__init__()
+        self.first, self.layer = conv(4, 4, 3, padding=1), nn.MultiheadAttention(4, 2, **options)
+        self.given, self.mask, self.weights = given or {}, mask, weights
+
+    def forward(self, X):
+        x, order = self.first(X), (0, 2, 1) if self.layer.batch_first else (2, 0, 1)
+        queries, keys = x.tanh().permute(order), x.permute(order)
+        y, weights = self.layer(queries, keys, keys, attn_mask=self.mask, **self.given)
+        y = y.mT if self.layer.batch_first else y.permute(1, 2, 0)
+        return (y[:, :, 15:25], weights) if self.weights else y[:, :, 15:25]
+
+
+UPPER = torch.ones(LENGTH, LENGTH).triu(1)
+ATTENDING = {
+    "rows first": ({}, {"batch_first": True}),
+    "positions first": ({}, {}),
+    "without biases": ({"given": {"need_weights": False}}, {"batch_first": True, "bias": False}),
+    "of keys of their own": ({}, {"batch_first": True, "kdim": 4, "vdim": 4}),
+    "hidden from": ({"mask": UPPER.bool()}, {"batch_first": True}),
+    "causal": ({"mask": UPPER.bool(), "given": {"is_causal": True}}, {}),
+    "biased": ({"mask": UPPER.double() / 3}, {}),
+    "with its weights": ({"weights": True}, {"batch_first": True}),
+    "with each head's weights": (
+        {"weights": True, "mask": UPPER.double(), "given": {"average_attn_weights": False}},
+        {"batch_first": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTENDING)
+def test_attention_layers_of_pytorch_keep_their_rows_first(name):
+    """What lies before the scores is incremental, and of what follows only what is taken is computed."""
+    of_call, options = ATTENDING[name]
+    model = Attending(**of_call, **options)
+    engine = engine_of(model)
+    steps = engine.program(20, 24).steps
+    place = next(i for i, step in enumerate(steps) if "attention" in str(step.node.target))
+    assert {(step.out.lo, step.out.hi) for step in steps[:place]} == {(19, 25)}
+    assert steps[place].out.width == 10
+    assert "forward" not in vars(model.layer)
+
+
+@pytest.mark.parametrize("options", [{"add_bias_kv": True}, {"add_zero_attn": True}])
+def test_other_attention_layers_are_as_pytorch_has_them(options):
+    engine_of(Attending(batch_first=True, **options))
+
+
 class Mixing(nn.Module):
     """Attention, some layers, and of what they give a few positions."""
 

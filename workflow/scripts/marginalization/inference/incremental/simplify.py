@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from .rules.base import aten, bound_arguments, function_of, in_rows, overloads, shape_of
+from .rules.base import Operation, aten, bound_arguments, function_of, in_rows, overloads, shape_of
 from .rules.recurrent import CELLS, recurrent
 from .rules.reductions import ADAPTIVE_MAXIMA
+from .rules.shapes.reshapes import PERMUTATIONS, permuted
 from .rules.sliding import spatial
 
 SPLITS = set(overloads("split.Tensor split_with_sizes chunk unsafe_split.Tensor unsafe_chunk tensor_split.sections"))
@@ -181,6 +182,16 @@ def _transposed(graph: Graph, node: Node) -> Call | None:
     return _call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
 
 
+def _permuted_twice(graph: Graph, node: Node) -> Call | None:
+    """A permutation of a permutation: the batch may be elsewhere in between alone."""
+    first = node.all_input_nodes[0]
+    if first.target not in PERMUTATIONS:
+        return None
+    ndim = node.meta["val"].ndim
+    orders = [permuted(Operation(one), ndim) for one in (first, node)]
+    return _call_of(aten.permute.default, first.all_input_nodes[0], [orders[0][i] for i in orders[1]])
+
+
 def _added_product(graph: Graph, node: Node) -> Call | None:
     """A product of matrices, or of one and a vector, and what is added to it."""
     added, one, other = node.args
@@ -241,6 +252,7 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.convolution.default: _convolution,
     aten._convolution.default: _convolution,
     aten.conv_transpose1d.default: _transposed,
+    **dict.fromkeys(PERMUTATIONS, _permuted_twice),
     **dict.fromkeys(overloads("addmm baddbmm addmv"), _added_product),
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,
