@@ -17,6 +17,7 @@ from marginalization.inference import cost, marginals
 from marginalization.inference.cost import AT_MOST, RATES, TOO_LITTLE, Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
+from marginalization.inference.incremental.graphs.hindrances import hindrance
 from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import as_callable, leaves
@@ -504,10 +505,10 @@ def test_what_hinders_is_told_with_its_line_and_a_remedy(model, caplog):
 
 def test_of_what_no_line_is_known_the_usual_remedy_is_told():
     error = RuntimeError("Constraints violated (batch)! For more information, ...")
-    assert capture.hindrance(nn.ReLU(), [error]) == (
+    assert hindrance(nn.ReLU(), [error]) == (
         "forward fixes the number of sequences (write x.shape[0], not len(x) or int(x.shape[0]))"
     )
     other = RuntimeError("no such thing.\nAnd more of it")
-    assert capture.hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
+    assert hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
     scripted = torch.jit.script(nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU()))
-    assert "give its class and its weights" in capture.hindrance(scripted, [error])
+    assert "give its class and its weights" in hindrance(scripted, [error])
