@@ -19,6 +19,7 @@ ARCHITECTURES = {
     "ProCapNet": (profiles.ProCapNet, 1000),
     "bpnet-pytorch": (profiles.BPNetTransposed, 1000),
     "U-Net": (profiles.UNet, 512),
+    "U-Net, linear": (partial(profiles.UNet, linear=True), 512),
     "cherimoya": (profiles.Cherimoya, 500),
     "DeepBind": (assays.DeepBind, 200),
     "DeepSEA": (assays.DeepSEA, 500),

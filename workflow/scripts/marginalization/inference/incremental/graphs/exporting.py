@@ -12,6 +12,7 @@ from torch import nn
 from ....models.outputs import leaves
 from .attention import rows_first
 from .hindrances import DATA_DEPENDENT, CaptureError, hindrance
+from .scripts import scripts_frozen
 from .sizes import of_any_size
 
 
@@ -49,7 +50,7 @@ def exported(model: nn.Module, example: tuple[torch.Tensor, ...], shapes: Any) -
     for way in ways:
         try:
             # PyTorch prints the graph of what it can not capture.
-            with rows_first(model), contextlib.redirect_stderr(io.StringIO()):
+            with scripts_frozen(whole), rows_first(model), contextlib.redirect_stderr(io.StringIO()):
                 return way()
         except Exception as error:
             errors.append(error)

@@ -47,7 +47,7 @@ def hindrance(model: nn.Module, errors: Sequence[Exception]) -> str:
         errors: of the ways in which it was tried.
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        return "it is a TorchScript model, whose code PyTorch does not look into; give its class and its weights"
+        return "it is a TorchScript model, not all of which PyTorch can follow; give its class and its weights"
     kinds = [next((kind for kind in KINDS if kind in str(error)), "") for error in errors]
     told = {kind: _told(error, kind) for kind, error in zip(kinds, errors, strict=True)}  # of a kind the last, by line
     return "; ".join(told.values())
