@@ -531,6 +531,27 @@ def movement(draw, shape, args):
     return simple(draw(st.sampled_from(functions)))
 
 
+def elsewhere(draw, shape, args):
+    """What is done while the rows are not first."""
+    channels, length = shape
+    order, ends = draw(st.sampled_from([((2, 0, 1), (1, 2, 0)), ((1, 0, 2), (1, 0, 2)), ((1, 2, 0), (2, 0, 1))]))
+    place = draw(st.sampled_from([(1, 1, 1), (*shape[:1], 1, 1), (length, 1, 1), (1,)]))
+    number, norm = _noise(draw, *place), _randomized(draw, nn.LayerNorm(draw(st.sampled_from([channels, length]))))
+    functions = [
+        lambda layer, y: (y + layer.weight).relu().permute(ends),
+        lambda layer, y: layer.inner[0](y * 0.5).permute(ends),
+        lambda layer, y: (y.tanh() * y + y.contiguous()).permute(ends),
+        lambda layer, y: y.transpose(0, 1).exp().transpose(0, 1).permute(ends),
+        lambda layer, y: y.mean([i for i in range(3) if order[i] == 2])[..., None].movedim(0, -1).permute(ends).abs(),
+        lambda layer, y: y.sum([i for i in range(3) if order[i] == 1], keepdim=True).permute(ends),
+        lambda layer, y: (
+            y.select(order.index(1), 0).sigmoid().permute(*((1, 0) if order.index(0) else (0, 1)))[:, None]
+        ),
+    ]
+    function = draw(st.sampled_from(functions))
+    return Layer(lambda layer, x, *args: function(layer, x.permute(order)), norm, weight=number)
+
+
 def stretches(draw, shape, args):
     """What splits the positions into stretches, in which something is done, and merges them again or not."""
     size = draw(st.integers(1, shape[1]))
@@ -641,7 +662,7 @@ LAYERS += [
     backend_convolution,
     upsampling,
 ]
-LAYERS += [stretches, running_means, convolution, activation, pool, crop]
+LAYERS += [elsewhere, stretches, running_means, convolution, activation, pool, crop]
 
 
 def residual(draw, shape, args, depth):

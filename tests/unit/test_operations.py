@@ -7,7 +7,7 @@ import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.incremental.registry import RULES
-from marginalization.inference.incremental.rules.base import aten, overloads
+from marginalization.inference.incremental.rules.base import aten, in_rows, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
 from marginalization.inference.incremental.rules.recurrent import Recurrent
 from marginalization.inference.incremental.rules.windows import Window
@@ -586,6 +586,34 @@ def test_attention_layers_of_pytorch_keep_their_rows_first(name):
     assert {(step.out.lo, step.out.hi) for step in steps[:place]} == {(19, 25)}
     assert steps[place].out.width == 10
     assert "forward" not in vars(model.layer)
+
+
+class PositionsFirst(nn.Module):
+    """PyTorch's encoder as it is by default, after numbers for each position, and what is made of its positions."""
+
+    def __init__(self, over, norm_first):
+        super().__init__()
+        self.first, self.places, self.over = conv(4, 4, 3, padding=1), nn.Parameter(torch.ones(LENGTH, 1, 4)), over
+        layer = nn.TransformerEncoderLayer(4, 2, 8, norm_first=norm_first)
+        self.encoder = nn.TransformerEncoder(layer, 1, nn.LayerNorm(4), enable_nested_tensor=False)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, X):
+        x = functional.dropout(self.first(X).permute(2, 0, 1) + self.places, 0.1, self.training)
+        return self.over(self.last(self.encoder(x)))
+
+
+OVER_POSITIONS = [lambda x: x[15:25].permute(1, 2, 0), lambda x: x.mean(0), lambda x: x[-1], lambda x: x.amax((0, 2))]
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_positions_may_be_before_the_rows(norm_first):
+    engine = engine_of(Branches(*(PositionsFirst(over, norm_first) for over in OVER_POSITIONS)))
+    steps = engine.program(20, 24).steps
+    assert all(in_rows(step.node) for step in steps)
+    firsts = {step.out.width for step in steps if step.out is not None and step.parts is None}
+    assert firsts == {6}
+    assert sum("attention" in str(step.node.target) for step in steps) == len(OVER_POSITIONS)
 
 
 @pytest.mark.parametrize("options", [{"add_bias_kv": True}, {"add_zero_attn": True}])

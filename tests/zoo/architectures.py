@@ -46,6 +46,7 @@ ARCHITECTURES = {
     "Borzoi's layers": (partial(giants.Borzoi, **giants.SMALL["Borzoi"]), 512),
     "Satori": (transformers.Satori, 600),
     "gReLU transformer": (transformers.ConvTransformer, 600),
+    "positions first": (partial(transformers.ConvTransformer, rows_first=False), 600),
     "ESM-like": (transformers.LanguageModel, 128),
     "HyenaDNA-like": (transformers.Hyena, 512),
     "DanQ": (recurrent.DanQ, 600),
