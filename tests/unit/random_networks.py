@@ -543,6 +543,8 @@ def elsewhere(draw, shape, args):
         lambda layer, y: (y.tanh() * y + y.contiguous()).permute(ends),
         lambda layer, y: y.transpose(0, 1).exp().transpose(0, 1).permute(ends),
         lambda layer, y: y.mean([i for i in range(3) if order[i] == 2])[..., None].movedim(0, -1).permute(ends).abs(),
+        lambda layer, y: y.softmax(order.index(1)).permute(ends)[:, :, 1:],
+        lambda layer, y: (y[1:] if order[0] == 2 else y[:, :, 1:]).permute(ends),
         lambda layer, y: y.sum([i for i in range(3) if order[i] == 1], keepdim=True).permute(ends),
         lambda layer, y: (
             y.select(order.index(1), 0).sigmoid().permute(*((1, 0) if order.index(0) else (0, 1)))[:, None]

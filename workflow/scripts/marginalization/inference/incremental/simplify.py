@@ -10,7 +10,16 @@ import torch
 from torch.fx import Graph, Node
 
 from .graphs.calls import Call, call_of, further
-from .graphs.permutations import EACH, LAST, OVER, permuted_before, permuted_before_over, permuted_twice
+from .graphs.permutations import (
+    ALONG,
+    EACH,
+    LAST,
+    OVER,
+    permuted_before,
+    permuted_before_along,
+    permuted_before_over,
+    permuted_twice,
+)
 from .rules.base import aten, bound_arguments, function_of, in_rows, overloads, shape_of
 from .rules.recurrent import CELLS, recurrent
 from .rules.reductions import ADAPTIVE_MAXIMA
@@ -159,11 +168,11 @@ def _convolution(graph: Graph, node: Node) -> Call | None:
 def _transposed(graph: Graph, node: Node) -> Call | None:
     """A transposed convolution with a stride of 1 is a convolution with the weights turned round."""
     given = bound_arguments(node)
-    (stride,), (padding,), (further,), (dilation,) = (
+    (stride,), (padding,), (more,), (dilation,) = (
         spatial(given[name], 3) for name in ("stride", "padding", "output_padding", "dilation")
     )
     left = (given["weight"].meta["val"].shape[2] - 1) * dilation - padding
-    if stride != 1 or further or given["groups"] != 1 or left < 0:
+    if stride != 1 or more or given["groups"] != 1 or left < 0:
         return None
     swapped = further(graph, aten.transpose.int, given["weight"], 0, 1)
     turned = further(graph, aten.flip.default, swapped, [2])
@@ -233,6 +242,7 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     **dict.fromkeys(PERMUTATIONS, permuted_twice),
     **dict.fromkeys(EACH | LAST, permuted_before),
     **dict.fromkeys(OVER, permuted_before_over),
+    **dict.fromkeys(ALONG, permuted_before_along),
     **dict.fromkeys(overloads("addmm baddbmm addmv"), _added_product),
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,

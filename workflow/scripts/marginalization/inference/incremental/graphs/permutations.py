@@ -24,6 +24,10 @@ OVER = set(overloads("mean.dim sum.dim_IntList amax amin select.int"))
 """Those that take dimensions away."""
 
 
+ALONG = set(overloads("slice.Tensor softmax.int"))
+"""Those along one."""
+
+
 def permuted_twice(graph: Graph, node: Node) -> Call | None:
     """A permutation of a permutation."""
     (source,) = node.all_input_nodes
@@ -74,6 +78,19 @@ def permuted_before_over(graph: Graph, node: Node) -> Call | None:
     rest = [given["index"]] if "index" in given else []
     y = further(graph, function_of(node), source, dims[0] if rest else dims, *rest)
     return call_of(aten.permute.default, y, [left.index(dim) for dim in kept])
+
+
+def permuted_before_along(graph: Graph, node: Node) -> Call | None:
+    """The same of an operation along a dimension."""
+    permutation = node.all_input_nodes[0]
+    order = _order(permutation)
+    if order is None or order[0] == 0:
+        return None
+    given = bound_arguments(node) | {"dim": order[bound_arguments(node)["dim"] % len(order)]}
+    _, *others = [given[argument.name] for argument in function_of(node)._schema.arguments]  # type: ignore[attr-defined]
+    return call_of(
+        aten.permute.default, further(graph, function_of(node), permutation.all_input_nodes[0], *others), order
+    )
 
 
 def _order(node: Node) -> list[int] | None:
