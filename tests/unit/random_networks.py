@@ -362,7 +362,17 @@ def attention(draw, shape, args):
     channels, length = shape
     modules = [_randomized(draw, nn.Linear(channels, 4)) for _ in range(3)]
     bias = _noise(draw, *draw(st.sampled_from([(length, length), (1, length), (2, length, length)])))
-    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself"]))
+    kind = draw(st.sampled_from(["fused", "biased", "by hand", "einsum", "causal", "of itself", "layer"]))
+    if kind == "layer":
+        rows_first, hidden = draw(st.booleans()), bias.ndim == 2 and len(bias) == length
+        module = _randomized(draw, nn.MultiheadAttention(4, 2, batch_first=rows_first))
+
+        def attend(layer, x, *args):
+            q, v = (inner(x.mT) if rows_first else inner(x.mT).transpose(0, 1) for inner in layer.inner[:2])
+            y, weights = layer.inner[2](q, v, v, attn_mask=layer.weight > 1 if hidden else None)
+            return (y.mT if rows_first else y.permute(1, 2, 0)) + weights.mean(1)[:, None]
+
+        return Layer(attend, *modules[:2], module, weight=bias.clone().fill_diagonal_(0) if hidden else bias)
 
     def function(layer, x, *args):
         q, k, v = (inner(x.mT).unflatten(-1, (2, 2)).transpose(1, 2) for inner in layer.inner)
@@ -521,6 +531,29 @@ def movement(draw, shape, args):
     return simple(draw(st.sampled_from(functions)))
 
 
+def elsewhere(draw, shape, args):
+    """What is done while the rows are not first."""
+    channels, length = shape
+    order, ends = draw(st.sampled_from([((2, 0, 1), (1, 2, 0)), ((1, 0, 2), (1, 0, 2)), ((1, 2, 0), (2, 0, 1))]))
+    place = draw(st.sampled_from([(1, 1, 1), (*shape[:1], 1, 1), (length, 1, 1), (1,)]))
+    number, norm = _noise(draw, *place), _randomized(draw, nn.LayerNorm(draw(st.sampled_from([channels, length]))))
+    functions = [
+        lambda layer, y: (y + layer.weight).relu().permute(ends),
+        lambda layer, y: layer.inner[0](y * 0.5).permute(ends),
+        lambda layer, y: (y.tanh() * y + y.contiguous()).permute(ends),
+        lambda layer, y: y.transpose(0, 1).exp().transpose(0, 1).permute(ends),
+        lambda layer, y: y.mean([i for i in range(3) if order[i] == 2])[..., None].movedim(0, -1).permute(ends).abs(),
+        lambda layer, y: y.softmax(order.index(1)).permute(ends)[:, :, 1:],
+        lambda layer, y: (y[1:] if order[0] == 2 else y[:, :, 1:]).permute(ends),
+        lambda layer, y: y.sum([i for i in range(3) if order[i] == 1], keepdim=True).permute(ends),
+        lambda layer, y: (
+            y.select(order.index(1), 0).sigmoid().permute(*((1, 0) if order.index(0) else (0, 1)))[:, None]
+        ),
+    ]
+    function = draw(st.sampled_from(functions))
+    return Layer(lambda layer, x, *args: function(layer, x.permute(order)), norm, weight=number)
+
+
 def stretches(draw, shape, args):
     """What splits the positions into stretches, in which something is done, and merges them again or not."""
     size = draw(st.integers(1, shape[1]))
@@ -631,7 +664,7 @@ LAYERS += [
     backend_convolution,
     upsampling,
 ]
-LAYERS += [stretches, running_means, convolution, activation, pool, crop]
+LAYERS += [elsewhere, stretches, running_means, convolution, activation, pool, crop]
 
 
 def residual(draw, shape, args, depth):

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import inspect
+import io
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from marginalization.inference import cost, marginals
 from marginalization.inference.cost import AT_MOST, MULTIPLICATIONS, NUMBERS, TOO_LITTLE, Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
+from marginalization.inference.incremental.graphs.hindrances import hindrance
 from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import as_callable, leaves
@@ -116,6 +118,65 @@ def test_what_capturing_replaces_by_copies_is_the_same_model(captures, traced):
                 next(model.parameters()).mul_(1.0005)
         marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
         assert len(captures) == n
+
+
+class Scripted(nn.Module):
+    """With a number that is no weight, and two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.scale = nn.Conv1d(4, 6, 5, padding=2), 1.5
+
+    def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        h = self.conv(X).relu() * self.scale
+        return {"profile": h, "counts": h.flatten(1).sum(1, keepdim=True)}
+
+
+def stored(model):
+    """As it comes back from a file."""
+    file = io.BytesIO()
+    torch.jit.save(model, file)
+    file.seek(0)
+    return torch.jit.load(file)
+
+
+SCRIPTS = {
+    "scripted": torch.jit.script,
+    "stored": lambda model: stored(torch.jit.script(model)),
+    "traced and stored": lambda model: stored(torch.jit.trace(model, X[:1].float(), strict=False)),
+    "within another": lambda model: nn.Sequential(torch.jit.script(model)),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_captured_while_they_are_the_same(name, captures, caplog):
+    model = SCRIPTS[name](Scripted().eval())
+    for n in (1, 1, 2, 2, 3):
+        if n > len(captures) > 0:
+            script = model[0] if isinstance(model, nn.Sequential) else model
+            with torch.no_grad():
+                if n == 3 and name != "traced and stored":
+                    script.scale = 1.5005
+                else:
+                    script.conv.weight.mul_(1.0005)
+        with caplog.at_level("INFO", "marginalization"):
+            ours = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=True)
+        assert caplog.records[-1].facts["incremental"]
+        full = marginalize_motifs(model, X, MOTIFS, device="cpu", incremental=False)
+        for y, expected in zip(leaves(ours.y_afters), leaves(full.y_afters), strict=True):
+            torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-5)
+        assert len(captures) == n
+
+
+def test_a_script_that_goes_another_way_by_its_data_runs_in_full(caplog):
+    class Odd(nn.Module):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            if bool(X[:, 0].sum() > 1e9):
+                return X.mean(2)
+            return X.sum(2)
+
+    marginalize_motifs(torch.jit.script(Odd()), X, MOTIFS, device="cpu", incremental=True, dtype="float32")
+    assert "it is a TorchScript model, not all of which PyTorch can follow" in caplog.text
 
 
 def write_weights(model):
@@ -504,10 +565,10 @@ def test_what_hinders_is_told_with_its_line_and_a_remedy(model, caplog):
 
 def test_of_what_no_line_is_known_the_usual_remedy_is_told():
     error = RuntimeError("Constraints violated (batch)! For more information, ...")
-    assert capture.hindrance(nn.ReLU(), [error]) == (
+    assert hindrance(nn.ReLU(), [error]) == (
         "forward fixes the number of sequences (write x.shape[0], not len(x) or int(x.shape[0]))"
     )
     other = RuntimeError("no such thing.\nAnd more of it")
-    assert capture.hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
+    assert hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
     scripted = torch.jit.script(nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU()))
-    assert "give its class and its weights" in capture.hindrance(scripted, [error])
+    assert "give its class and its weights" in hindrance(scripted, [error])

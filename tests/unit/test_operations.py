@@ -7,7 +7,7 @@ import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.incremental.registry import RULES
-from marginalization.inference.incremental.rules.base import aten, overloads
+from marginalization.inference.incremental.rules.base import aten, in_rows, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
 from marginalization.inference.incremental.rules.recurrent import Recurrent
 from marginalization.inference.incremental.rules.windows import Window
@@ -540,6 +540,85 @@ AFTER_MIXING = {
     "scaled": [simple(lambda x: x * x.std(1, keepdim=True) - x.sum(1, keepdim=True) / 2)],
     "moved": [simple(lambda x: functional.pad(x.flip(1), (3, 1)).roll(-2, 2).unfold(2, 2, 1)[..., 1])],
 }
+
+
+class Attending(nn.Module):
+    """PyTorch's attention layer on an activation, and of it the middle."""
+
+    def __init__(self, given=None, mask=None, weights=False, **options):
+        super().__init__()
+        self.first, self.layer = conv(4, 4, 3, padding=1), nn.MultiheadAttention(4, 2, **options)
+        self.given, self.mask, self.weights = given or {}, mask, weights
+
+    def forward(self, X):
+        x, order = self.first(X), (0, 2, 1) if self.layer.batch_first else (2, 0, 1)
+        queries, keys = x.tanh().permute(order), x.permute(order)
+        y, weights = self.layer(queries, keys, keys, attn_mask=self.mask, **self.given)
+        y = y.mT if self.layer.batch_first else y.permute(1, 2, 0)
+        return (y[:, :, 15:25], weights) if self.weights else y[:, :, 15:25]
+
+
+UPPER = torch.ones(LENGTH, LENGTH).triu(1)
+ATTENDING = {
+    "rows first": ({}, {"batch_first": True}),
+    "positions first": ({}, {}),
+    "without biases": ({"given": {"need_weights": False}}, {"batch_first": True, "bias": False}),
+    "of keys of their own": ({}, {"batch_first": True, "kdim": 4, "vdim": 4}),
+    "hidden from": ({"mask": UPPER.bool()}, {"batch_first": True}),
+    "causal": ({"mask": UPPER.bool(), "given": {"is_causal": True}}, {}),
+    "biased": ({"mask": UPPER.double() / 3}, {}),
+    "with its weights": ({"weights": True}, {"batch_first": True}),
+    "with each head's weights": (
+        {"weights": True, "mask": UPPER.double(), "given": {"average_attn_weights": False}},
+        {"batch_first": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTENDING)
+def test_attention_layers_of_pytorch_keep_their_rows_first(name):
+    """What lies before the scores is incremental, and of what follows only what is taken is computed."""
+    of_call, options = ATTENDING[name]
+    model = Attending(**of_call, **options)
+    engine = engine_of(model)
+    steps = engine.program(20, 24).steps
+    place = next(i for i, step in enumerate(steps) if "attention" in str(step.node.target))
+    assert {(step.out.lo, step.out.hi) for step in steps[:place]} == {(19, 25)}
+    assert steps[place].out.width == 10
+    assert "forward" not in vars(model.layer)
+
+
+class PositionsFirst(nn.Module):
+    """PyTorch's encoder as it is by default, after numbers for each position, and what is made of its positions."""
+
+    def __init__(self, over, norm_first):
+        super().__init__()
+        self.first, self.places, self.over = conv(4, 4, 3, padding=1), nn.Parameter(torch.ones(LENGTH, 1, 4)), over
+        layer = nn.TransformerEncoderLayer(4, 2, 8, norm_first=norm_first)
+        self.encoder = nn.TransformerEncoder(layer, 1, nn.LayerNorm(4), enable_nested_tensor=False)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, X):
+        x = functional.dropout(self.first(X).permute(2, 0, 1) + self.places, 0.1, self.training)
+        return self.over(self.last(self.encoder(x)))
+
+
+OVER_POSITIONS = [lambda x: x[15:25].permute(1, 2, 0), lambda x: x.mean(0), lambda x: x[-1], lambda x: x.amax((0, 2))]
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_positions_may_be_before_the_rows(norm_first):
+    engine = engine_of(Branches(*(PositionsFirst(over, norm_first) for over in OVER_POSITIONS)))
+    steps = engine.program(20, 24).steps
+    assert all(in_rows(step.node) for step in steps)
+    firsts = {step.out.width for step in steps if step.out is not None and step.parts is None}
+    assert firsts == {6}
+    assert sum("attention" in str(step.node.target) for step in steps) == len(OVER_POSITIONS)
+
+
+@pytest.mark.parametrize("options", [{"add_bias_kv": True}, {"add_zero_attn": True}])
+def test_other_attention_layers_are_as_pytorch_has_them(options):
+    engine_of(Attending(batch_first=True, **options))
 
 
 class Mixing(nn.Module):

@@ -121,15 +121,24 @@ class Cherimoya(nn.Module):
 
 
 class UNet(nn.Module):
-    """A U-Net: strided convolutions with mirrored ends, up again by transposed ones, masked where no letter is."""
+    """A U-Net: strided convolutions with mirrored ends, up again by transposed ones, masked where no letter is.
 
-    def __init__(self, filters=24):
+    Or up again by linear upsampling and a convolution, as decoders of gReLU and of images have it.
+    """
+
+    def __init__(self, filters=24, linear=False):
         super().__init__()
         self.first = nn.Conv1d(4, filters, 11, padding=5, padding_mode="reflect")
         self.down = nn.ModuleList(nn.Conv1d(filters, filters, 4, stride=2, padding=1) for _ in range(3))
-        self.up = nn.ModuleList(nn.ConvTranspose1d(filters, filters, 4, stride=2, padding=1) for _ in range(3))
+        self.up = nn.ModuleList(self.upwards(filters, linear) for _ in range(3))
         self.mix = nn.Parameter(torch.randn(3, filters, 2, filters) / filters)
         self.profile = nn.Conv1d(filters, 1, 5, padding=2, padding_mode="replicate")
+
+    @staticmethod
+    def upwards(filters, linear):
+        if linear:
+            return nn.Sequential(nn.Upsample(scale_factor=2, mode="linear"), nn.Conv1d(filters, filters, 3, padding=1))
+        return nn.ConvTranspose1d(filters, filters, 4, stride=2, padding=1)
 
     def forward(self, x):
         known = x.sum(dim=1, keepdim=True) > 0

@@ -154,19 +154,23 @@ class Satori(nn.Module):
 
 
 class ConvTransformer(nn.Module):
-    """gReLU's convolutional transformer: a stem with pooling, PyTorch's encoder layers, the mean over positions."""
+    """gReLU's convolutional transformer: a stem with pooling, PyTorch's encoder layers, the mean over positions.
 
-    def __init__(self, channels=64):
+    Or with the positions before the rows, as PyTorch's layers have it unless they are told otherwise.
+    """
+
+    def __init__(self, channels=64, rows_first=True):
         super().__init__()
         stem = [nn.Conv1d(4, channels, 15, padding=7), nn.GELU(), nn.MaxPool1d(4)]
         stem += [convolution_block(channels, channels, 5), nn.MaxPool1d(4)]
         self.stem = nn.Sequential(*stem)
-        layer = nn.TransformerEncoderLayer(channels, 4, 2 * channels, batch_first=True, norm_first=True)
+        self.order, self.positions = ((0, 2, 1), 1) if rows_first else ((2, 0, 1), 0)
+        layer = nn.TransformerEncoderLayer(channels, 4, 2 * channels, batch_first=rows_first, norm_first=True)
         self.transformer = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.head = nn.Linear(channels, 10)
 
     def forward(self, x):
-        return self.head(self.transformer(self.stem(x).transpose(1, 2)).mean(dim=1))
+        return self.head(self.transformer(self.stem(x).permute(self.order)).mean(dim=self.positions))
 
 
 class LanguageModel(nn.Module):

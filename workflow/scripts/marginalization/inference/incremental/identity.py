@@ -56,9 +56,9 @@ def _parts(value: Any) -> Iterator[Any]:
         version = 0 if value.is_inference() else value._version
         # What is captured shares its memory, so no other tensor has it.
         yield from (id(value), value.data_ptr(), version, value.shape, value.dtype, value.device)
-    elif isinstance(value, torch.jit.TracedModule):  # whose attributes PyTorch keeps in C++
-        tensors = [*value.named_parameters(), *value.named_buffers()]
-        yield from (str(value.inlined_graph), value.training, tensors)
+    elif isinstance(value, torch.jit.ScriptModule):  # whose attributes only its frozen code tells
+        _, _, code = str(torch.jit.freeze(value, optimize_numerics=False).inlined_graph).partition("\n")
+        yield from (code, [*value.named_parameters(), *value.named_buffers()])
     elif isinstance(value, nn.Module):
         yield from (type(value), type(value).forward, vars(value))
     elif isinstance(value, dict):

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs, distinct, of_each
-from .capture import CaptureError
 from .engine import Incremental
+from .graphs.hindrances import CaptureError
 from .saving import held_by_program, kept_of_background, memory_of, saving
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,21 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
+from .graphs.calls import Call, call_of, further
+from .graphs.permutations import (
+    ALONG,
+    EACH,
+    LAST,
+    OVER,
+    permuted_before,
+    permuted_before_along,
+    permuted_before_over,
+    permuted_twice,
+)
 from .rules.base import aten, bound_arguments, function_of, in_rows, overloads, shape_of
 from .rules.recurrent import CELLS, recurrent
 from .rules.reductions import ADAPTIVE_MAXIMA
+from .rules.shapes.reshapes import PERMUTATIONS
 from .rules.sliding import spatial
 
 SPLITS = set(overloads("split.Tensor split_with_sizes chunk unsafe_split.Tensor unsafe_chunk tensor_split.sections"))
@@ -48,13 +60,6 @@ SYNONYMS = {
 """Operations that do what others do, by name and overload."""
 
 _SPELLINGS = {op: other for pair in SYNONYMS.items() for op, other in zip(*map(overloads, pair), strict=False)}
-
-Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-"""A function, its arguments by place and those by name."""
-
-
-def _call_of(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
-    return target, args, kwargs
 
 
 def simplify(graph: Graph) -> None:
@@ -96,26 +101,26 @@ def _one_of_several(source: Node, index: int) -> Call | None:
         parts, dim = source.meta["val"], given["dim"]
         sizes = [part.shape[dim] for part in parts[: index + 1]]
         symbolic = any(isinstance(n, torch.SymInt) for n in sizes)
-        return None if symbolic else _call_of(aten.slice.Tensor, source.args[0], dim, sum(sizes[:-1]), sum(sizes))
+        return None if symbolic else call_of(aten.slice.Tensor, source.args[0], dim, sum(sizes[:-1]), sum(sizes))
     if target is aten.unbind.int:
-        return _call_of(aten.select.int, given["self"], given["dim"], index)
+        return call_of(aten.select.int, given["self"], given["dim"], index)
     if target in (aten.var_mean.correction, aten.var_mean.dim):
         if index == 1:
-            return _call_of(aten.mean.dim, given["self"], given["dim"], given["keepdim"])
+            return call_of(aten.mean.dim, given["self"], given["dim"], given["keepdim"])
         one = aten.var.dim if target is aten.var_mean.dim else aten.var.correction
         return one, source.args, dict(source.kwargs)
     if index != 0:
         return None
     if target in (aten.max.dim, aten.min.dim):
         extreme = aten.amax.default if target is aten.max.dim else aten.amin.default
-        return _call_of(extreme, given["self"], [given["dim"]], given["keepdim"])
+        return call_of(extreme, given["self"], [given["dim"]], given["keepdim"])
     if target is aten._native_batch_norm_legit_no_training.default:
         *operands, momentum, eps = source.args
-        return _call_of(aten.batch_norm.default, *operands, False, momentum, eps, False)
+        return call_of(aten.batch_norm.default, *operands, False, momentum, eps, False)
     if target in POOLS:
         return POOLS[target].default, source.args, dict(source.kwargs)
     if target in ADAPTIVE_MAXIMA:
-        return _call_of(ADAPTIVE_MAXIMA[target], *source.args)
+        return call_of(ADAPTIVE_MAXIMA[target], *source.args)
     return None
 
 
@@ -136,22 +141,15 @@ def _layers(graph: Graph, source: Node) -> Call | None:
     for first in range(0, len(params), each * directions):
         ys = []
         for i in range(directions):
-            read = _further(graph, aten.flip.default, x, [1]) if i else x
+            read = further(graph, aten.flip.default, x, [1]) if i else x
             own = params[first + each * i : first + each * (i + 1)]
             named: dict[str, Any] = {"input": read, "params": own, "cell": source.target}
             y = graph.call_function(recurrent, (), named)
             shape = (*x.meta["val"].shape[:2], own[1].meta["val"].shape[1])
             y.meta = {**source.meta, "val": x.meta["val"].new_empty(shape)}
-            ys.append(_further(graph, aten.flip.default, y, [1]) if i else y)
-        x = ys[0] if directions == 1 else _further(graph, aten.cat.default, ys, 2)
-    return _call_of(aten.alias.default, x)
-
-
-def _further(graph: Graph, target: Callable[..., Any], *args: Any) -> Node:
-    """A further operation, before the one that is looked at."""
-    node = graph.call_function(target, args)
-    node.meta["val"] = target(*torch.fx.map_arg(args, lambda n: n.meta["val"]))
-    return node
+            ys.append(further(graph, aten.flip.default, y, [1]) if i else y)
+        x = ys[0] if directions == 1 else further(graph, aten.cat.default, ys, 2)
+    return call_of(aten.alias.default, x)
 
 
 def _convolution(graph: Graph, node: Node) -> Call | None:
@@ -162,33 +160,33 @@ def _convolution(graph: Graph, node: Node) -> Call | None:
         return None
     operands = given["input"], given["weight"], given["bias"], given["stride"], given["padding"]
     if not given["transposed"]:
-        return _call_of((aten.conv1d, aten.conv2d)[ndim - 3].default, *operands, given["dilation"], given["groups"])
+        return call_of((aten.conv1d, aten.conv2d)[ndim - 3].default, *operands, given["dilation"], given["groups"])
     target = (aten.conv_transpose1d.default, aten.conv_transpose2d.input)[ndim - 3]
-    return _call_of(target, *operands, given["output_padding"], given["groups"], given["dilation"])
+    return call_of(target, *operands, given["output_padding"], given["groups"], given["dilation"])
 
 
 def _transposed(graph: Graph, node: Node) -> Call | None:
     """A transposed convolution with a stride of 1 is a convolution with the weights turned round."""
     given = bound_arguments(node)
-    (stride,), (padding,), (further,), (dilation,) = (
+    (stride,), (padding,), (more,), (dilation,) = (
         spatial(given[name], 3) for name in ("stride", "padding", "output_padding", "dilation")
     )
     left = (given["weight"].meta["val"].shape[2] - 1) * dilation - padding
-    if stride != 1 or further or given["groups"] != 1 or left < 0:
+    if stride != 1 or more or given["groups"] != 1 or left < 0:
         return None
-    swapped = _further(graph, aten.transpose.int, given["weight"], 0, 1)
-    turned = _further(graph, aten.flip.default, swapped, [2])
-    return _call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
+    swapped = further(graph, aten.transpose.int, given["weight"], 0, 1)
+    turned = further(graph, aten.flip.default, swapped, [2])
+    return call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
 
 
 def _added_product(graph: Graph, node: Node) -> Call | None:
     """A product of matrices, or of one and a vector, and what is added to it."""
     added, one, other = node.args
     given = bound_arguments(node)
-    y = _further(graph, aten.matmul.default, one, other)
+    y = further(graph, aten.matmul.default, one, other)
     if given["alpha"] != 1:
-        y = _further(graph, aten.mul.Tensor, y, given["alpha"])
-    return _call_of(aten.add.Tensor, y, added, alpha=given["beta"])
+        y = further(graph, aten.mul.Tensor, y, given["alpha"])
+    return call_of(aten.add.Tensor, y, added, alpha=given["beta"])
 
 
 def _narrow(graph: Graph, node: Node) -> Call | None:
@@ -197,7 +195,7 @@ def _narrow(graph: Graph, node: Node) -> Call | None:
     if not isinstance(start, int) or not isinstance(length, int):
         return None
     start %= given["self"].meta["val"].shape[dim]
-    return _call_of(aten.slice.Tensor, given["self"], dim, start, start + length)
+    return call_of(aten.slice.Tensor, given["self"], dim, start, start + length)
 
 
 def _stack(graph: Graph, node: Node) -> Call | None:
@@ -206,7 +204,7 @@ def _stack(graph: Graph, node: Node) -> Call | None:
     tensors, dim = given["tensors"], given["dim"] % node.meta["val"].ndim
     if dim == 0:
         return None
-    return _call_of(aten.cat.default, [_further(graph, aten.unsqueeze.default, x, dim) for x in tensors], dim)
+    return call_of(aten.cat.default, [further(graph, aten.unsqueeze.default, x, dim) for x in tensors], dim)
 
 
 def _as_another(graph: Graph, node: Node) -> Call | None:
@@ -215,13 +213,13 @@ def _as_another(graph: Graph, node: Node) -> Call | None:
     if not in_rows(other):
         return None
     target = aten.expand.default if node.target is aten.expand_as.default else aten.reshape.default
-    return _call_of(target, x, [_further(graph, aten.sym_size.int, other, 0), *shape_of(other)])
+    return call_of(target, x, [further(graph, aten.sym_size.int, other, 0), *shape_of(other)])
 
 
 def _of_type(graph: Graph, node: Node) -> Call | None:
     """The type and the device of another tensor, of which nothing else is used."""
     value = node.meta["val"]
-    return _call_of(aten.to.device, node.all_input_nodes[0], value.device, value.dtype)
+    return call_of(aten.to.device, node.all_input_nodes[0], value.device, value.dtype)
 
 
 def _of_shape(graph: Graph, node: Node) -> Call | None:
@@ -231,7 +229,7 @@ def _of_shape(graph: Graph, node: Node) -> Call | None:
     if size is None:
         if not in_rows(node):
             return None
-        size = [_further(graph, aten.sym_size.int, given["self"], 0), *value.shape[1:]]
+        size = [further(graph, aten.sym_size.int, given["self"], 0), *value.shape[1:]]
     name = function_of(node).__name__.partition(".")[0].removeprefix("new_").removesuffix("_like")
     filled = [given["fill_value"]] if name == "full" else []
     return getattr(aten, name).default, (size, *filled), {"dtype": value.dtype, "device": value.device}
@@ -241,6 +239,10 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.convolution.default: _convolution,
     aten._convolution.default: _convolution,
     aten.conv_transpose1d.default: _transposed,
+    **dict.fromkeys(PERMUTATIONS, permuted_twice),
+    **dict.fromkeys(EACH | LAST, permuted_before),
+    **dict.fromkeys(OVER, permuted_before_over),
+    **dict.fromkeys(ALONG, permuted_before_along),
     **dict.fromkeys(overloads("addmm baddbmm addmv"), _added_product),
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,

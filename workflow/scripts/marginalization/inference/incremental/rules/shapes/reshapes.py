@@ -25,7 +25,7 @@ class Reshape(Rule):
     def on(cls, op: Operation, window: Window) -> Self | None:
         before = shape_of(op.source)
         if op.target in PERMUTATIONS:
-            order = _order(op, len(before) + 1)
+            order = permuted(op, len(before) + 1)
             return cls(op.node, window._replace(axis=order.index(window.axis)))
         ahead, length = _place(op, window)
         for axis in range(1, len(op.shape) + 1):
@@ -36,7 +36,7 @@ class Reshape(Rule):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         if self.target in PERMUTATIONS:
-            delta = delta.permute(_order(self, delta.ndim))
+            delta = delta.permute(permuted(self, delta.ndim))
         elif out.flat is None:
             size = list(self.shape)
             size[out.axis - 1] = have.width
@@ -133,7 +133,7 @@ def _place(op: Operation, window: Window) -> tuple[int, int]:
     return math.prod(before[: window.axis - 1]), before[window.axis - 1]
 
 
-def _order(op: Operation, ndim: int) -> list[int]:
+def permuted(op: Operation, ndim: int) -> list[int]:
     """Which dimension a permutation puts at each place, found by moving dimensions of different sizes."""
     sizes = torch.empty([2 + i for i in range(ndim)], device="meta")
     return [size - 2 for size in op.target(sizes, *op.node.args[1:], **op.node.kwargs).shape]
