@@ -88,13 +88,7 @@ def read_elements(config: Config) -> Elements:
     for table in (pairs, control_pairs):
         _add_ids(table, elements)
     arrangements = read_arrangements(config.elements.arrangements, all_motifs, config.length)
-    arrangements["element_id"] = [identifier(sequence) for sequence in arrangements["sequence"]]
-    if len(arrangements):
-        of_arrangements = arrangements.assign(kind="arrangement")
-        _check_fit(of_arrangements, config)
-        elements = _with_pairs(elements, of_arrangements)
-        # What is a pair or a control already has the id of that.
-        arrangements["element_id"] = _ids_of(elements)[arrangements["sequence"]].to_numpy()
+    elements = _with_arrangements(elements, arrangements, config)
     if spec and spec.genomic:
         # The last, so that whatever else has a sequence keeps its kind.
         drawn, few = draw_genomic(elements, both["sequence"].str.len(), spec.genomic, config.seed)
@@ -150,6 +144,19 @@ def _with_pairs(elements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     new = _distinct(rows[~rows["sequence"].isin(elements["sequence"])])
     elements = pd.concat([elements, new]).sort_values("element_id", ignore_index=True)
     _check_ids(elements)
+    return elements
+
+
+def _with_arrangements(elements: pd.DataFrame, arrangements: pd.DataFrame, config: Config) -> pd.DataFrame:
+    """Elements, and those arrangements whose sequence none of them has; gives arrangements their element_ids."""
+    arrangements["element_id"] = [identifier(sequence) for sequence in arrangements["sequence"]]
+    if arrangements.empty:
+        return elements
+    of_arrangements = arrangements.assign(kind="arrangement")
+    _check_fit(of_arrangements, config)
+    elements = _with_pairs(elements, of_arrangements)
+    # What is a pair or a control already has the id of that.
+    arrangements["element_id"] = _ids_of(elements)[arrangements["sequence"]].to_numpy()
     return elements
 
 
