@@ -95,7 +95,7 @@ def write_clusters(motifs, models=("toy",), readouts=("words",), effects=None):
             **clusters.loc[motif].to_dict(),
             **{"start": LENGTH // 2 - 6, "element_q": 0.01, "significant": acts},
             **{"effect_mean": effects.get(motif, -1.0 if target == "1" else 1.0)},
-            **{"direction": "lowers" if target == "1" else "raises", "n_motifs": 1, "members": [motif]},
+            **{"direction": "lowers" if target == "1" else "raises", "n_motifs": 1, "members": [motif], "member_ids": []},
         }
         for model in models
         for readout in readouts
@@ -304,20 +304,21 @@ def test_a_job_that_is_stopped_goes_on_with_the_same_bytes(lab, monkeypatch):
     config = config_of(compute={"batch_size": 5})
     start(config)
     write_clusters(ACTS)
+    every, seen, last = effect_jobs.changed_part, [], None
+
+    def breaking(placed):
+        seen.append(placed)
+        if len(seen) == last:
+            raise RuntimeError("the machine died")
+        return every(placed)
+
+    monkeypatch.setattr(effect_jobs, "changed_part", breaking)
     run_all(config)
     (part,) = Path(f"{HERE}/map_outputs").rglob("*.parquet")
     whole = part.read_bytes()
     part.unlink()
     monkeypatch.setattr(pieces, "SECONDS", 0)
-    every, seen = effect_jobs.changed_part, []
-
-    def broken(placed):
-        seen.append(placed)
-        if len(seen) == 240:
-            raise RuntimeError("the machine died")
-        return every(placed)
-
-    monkeypatch.setattr(effect_jobs, "changed_part", broken)
+    last = len(seen) + len(seen) * 3 // 4
     with pytest.raises(AssertionError, match="the machine died"):
         run_all(config)
     assert list(Path(f"{HERE}/unfinished_maps").rglob("*.safetensors"))

@@ -18,6 +18,7 @@ def test_a_first_dry_run_shows_every_job_and_a_remedy_for_too_many(lab, config):
         "screen": 4,
         "merge": 1,
         "clusters": 1,
+        "scans": 1,
         "provenance": 1,
         "report": 1,
         "all": 1,

@@ -48,7 +48,7 @@ def test_what_is_seen_of_a_screen_from_failure_to_end(folder, finished):
     assert re.match(
         r"Error in probe of letters: .*no weights for \d+.* \(results/known/logs/probe/letters.log\)$", error
     )
-    assert re.search(r"^Stopped after \d+ s with \d of 12 jobs done; what is done is kept\.$", printed, re.MULTILINE)
+    assert re.search(r"^Stopped after \d+ s with \d of 13 jobs done; what is done is kept\.$", printed, re.MULTILINE)
     assert "Traceback" not in printed
 
     (folder / "lab.py").write_text(code)
@@ -62,7 +62,7 @@ def test_what_is_seen_of_a_screen_from_failure_to_end(folder, finished):
 
     assert call(folder, "run", "known.yaml")[1].splitlines()[-1] == "All is done: results/known/report.html"
     dry = call(folder, "run", "known.yaml", "--forceall", "--dry-run")[1]
-    assert dry.splitlines()[-1] == "12 jobs are left to run."
+    assert dry.splitlines()[-1] == "13 jobs are left to run."
 
 
 def test_errors_of_the_parse_are_one_line(folder):

@@ -66,7 +66,7 @@ def run_rows(
     clock = Clock()
     with (
         logging_redirect_tqdm(),
-        tqdm(total=(int(which.max()) + 1) * each, unit="marginal", file=sys.stderr, mininterval=10, ncols=100) as bar,
+        tqdm(total=(int(which.max(initial=-1)) + 1) * each, unit="marginal", file=sys.stderr, mininterval=10, ncols=100) as bar,
     ):
 
         def kept_from(done: int) -> Iterator[Kept]:
@@ -103,7 +103,7 @@ def spread(groups: Groups, which: np.ndarray, folder: Path) -> Groups:
         which: int64 (rows,), which of the different ones each row is.
         folder: for scratch files, which are gone in the end; it may not exist yet.
     """
-    n = int(which.max()) + 1
+    n = int(which.max(initial=-1)) + 1
     if n == len(which):
         yield from groups
         return
