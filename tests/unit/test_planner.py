@@ -17,7 +17,7 @@ class Small(nn.Module):
 
     def forward(self, X):
         h = functional.pad(self.convolution(X), (-10, -10))
-        return h.relu(), h.cumsum(2)
+        return h.relu(), h.cumprod(2)
 
 
 class Gap(nn.Module):
@@ -51,7 +51,7 @@ def test_reach_goes_forward_and_crops_only_at_the_ends(small):
     reach = small.reach(Window(2, 28, 34))
     # The crop moves positions by 10, and ends at 20. A sum from the left has no rule.
     assert spans(reach.windows) == {"X": (28, 34), "conv1d": (27, 35), "pad": (17, 20), "relu": (17, 20)}
-    assert {name_of(node) for node in reach.whole} == {"cumsum"}
+    assert {name_of(node) for node in reach.whole} == {"cumprod"}
     assert {node: rule.window for node, rule in reach.rules.items()} == {
         node: window for node, window in reach.windows.items() if name_of(node) != "X"
     }
@@ -61,7 +61,7 @@ def test_what_is_infinite_has_no_rule(small):
     convolution = next(node for node in small.nodes if name_of(node) == "conv1d")
     reach = small.reach(Window(2, 28, 34), {convolution})
     assert spans(reach.windows) == {"X": (28, 34)}
-    assert {name_of(node) for node in reach.whole} == {"conv1d", "pad", "relu", "cumsum"}
+    assert {name_of(node) for node in reach.whole} == {"conv1d", "pad", "relu", "cumprod"}
 
 
 def test_reach_ends_where_nothing_is_read(small):
@@ -72,7 +72,7 @@ def test_reach_ends_where_nothing_is_read(small):
 def test_need_goes_back_and_cuts_to_what_is_looked_at(small):
     needed = small.need(small.reach(Window(2, 28, 34)))
     # Of the convolution what is not cropped, 27 to 30, which looks at 26 to 31; there the letters differ from 28 on.
-    assert spans(needed.parts) == {"X": (28, 31), "conv1d": (27, 30), "pad": (17, 20), "relu": (17, 20), "cumsum": None}
+    assert spans(needed.parts) == {"X": (28, 31), "conv1d": (27, 30), "pad": (17, 20), "relu": (17, 20), "cumprod": None}
 
 
 def test_the_schedule_is_in_order_with_the_inputs_that_differ(small):
@@ -82,7 +82,7 @@ def test_the_schedule_is_in_order_with_the_inputs_that_differ(small):
         ("conv1d", {"X": (28, 31)}),
         ("pad", {"conv1d": (27, 30)}),
         ("relu", {"pad": (17, 20)}),
-        ("cumsum", {"pad": (17, 20)}),
+        ("cumprod", {"pad": (17, 20)}),
     ]
     assert [step.rule for step in steps] == [reach.rules.get(step.node) for step in steps]
 
@@ -98,10 +98,10 @@ def test_the_schedule_leaves_out_what_differs_elsewhere_than_where_it_is_needed(
 
 def test_memory_is_dropped_after_its_last_use_and_written_over_where_nobody_shares_it(small):
     reach = small.reach(Window(2, 28, 34))
-    convolution, pad, relu, cumsum = small.memory(small.schedule(reach, small.need(reach)))
-    assert [[name_of(node) for node in step.last_use_of] for step in (pad, relu, cumsum)] == [["conv1d"], [], ["pad"]]
+    convolution, pad, relu, cumprod = small.memory(small.schedule(reach, small.need(reach)))
+    assert [[name_of(node) for node in step.last_use_of] for step in (pad, relu, cumprod)] == [["conv1d"], [], ["pad"]]
     # What the crop gives may lie in the convolution's memory.
-    assert not any(step.spare or step.onto or step.added for step in (convolution, pad, relu, cumsum))
+    assert not any(step.spare or step.onto or step.added for step in (convolution, pad, relu, cumprod))
 
 
 def test_a_convolution_is_added_to_what_the_relu_alone_wants():
