@@ -99,7 +99,8 @@ def predict_batches(
         if most is None and device.type == "cpu":
             most = max(1, CPU_POSITIONS // X.shape[-1])
         if most is not None and len(X) > most:
-            parts = [slice(i, i + most) for i in range(0, len(X), most)]
+            size = -(-len(X) // -(-len(X) // most))  # of like sizes, as few rows cost more each
+            parts = [slice(i, i + size) for i in range(0, len(X), size)]
             return map_tree(lambda *ts: torch.cat(ts), *(run(X[part], [arg[part] for arg in args]) for part in parts))
         try:
             # Not around the loop: what is set there would hold for the caller between two batches too.

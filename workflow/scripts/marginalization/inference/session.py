@@ -98,8 +98,9 @@ class Session:
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
             self.inputs[0] = X.to(self.dtype)
-            self._look_at(state, cost, None if asked else first[len(first) // 2])
+            at_once = self._look_at(state, cost, None if asked else first[len(first) // 2])
             reason = None if asked else cost.hindrance
+            self.batch_size = self.batch_size if reason == TOO_LITTLE else at_once
         if reason:
             level = logging.WARNING if asked else logging.INFO
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
@@ -123,10 +124,13 @@ class Session:
             self.engine.forget()
 
     @torch.no_grad()
-    def _look_at(self, state: State, cost: Cost, placement: Placement | None) -> None:
+    def _look_at(self, state: State, cost: Cost, placement: Placement | None) -> int:
         """Run a background in full, for what it takes and does to the model's state: of a captured model nobody sees.
 
         Where that tells whether capturing pays, run one also with other letters where a motif is to go.
+
+        Returns:
+            How many sequences to run in full at a time.
         """
         X, *args = self.inputs
 
@@ -144,14 +148,15 @@ class Session:
             raise
         except Exception as error:
             logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
-            return
+            return self.batch_size
         most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
-        self.batch_size = cost.at_once(self.batch_size, X.element_size(), most)
-        if placement is not None and self.batch_size > 1 and cost.may_pay and not cost.is_sure:
+        at_once = cost.at_once(self.batch_size, X.element_size(), most)
+        if placement is not None and at_once > 1 and cost.may_pay and not cost.is_sure:
             motif, start = placement
             both, place = X[[0, 0]], slice(start, start + motif.shape[2])
             both[1, :, place] = both[0, :, place].roll(1, 0)
             cost.compare(lambda: run(both, *(arg[[0, 0]] for arg in args)))
+        return at_once
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.

@@ -35,7 +35,7 @@ PER_WINDOW = 32
 """How many motifs, or how many backgrounds, are to share a window on average: few rows cost more in steps of a program
 than in wider windows."""
 
-LEAST_SAVED = 0.2
+LEAST_SAVED = 0.25
 """What share of a full pass's operations incremental inference is to leave out; less does not pay for its steps."""
 
 TOLERANCES = {"highest": 1e-3, "high": 1e-2, "medium": 5e-2}
