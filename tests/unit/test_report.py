@@ -13,6 +13,7 @@ from marginalization.commands.cli import main
 from marginalization.store.paths import Results
 from marginalization.view import results as reading
 from marginalization.view.report import contents, figures, page
+from marginalization.view.report.overview import found
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.views import against_uniform
 from screens import cluster, finish, run_screen, screen_of
@@ -143,6 +144,24 @@ def test_elements_may_all_be_annotations(tmp_path, capsys):
     verdict = shown_on(html)["views"][0]["verdict"]
     assert verdict.startswith("With 9 controls none of 3 elements can be significant"), verdict
     assert main(["summary", str(folder)]) == 0
+
+
+def test_of_many_names_some_are_shown_and_it_says_so(tmp_path, monkeypatch):
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCATGCCATGGATCCA" * 3 + "\n")
+    (tmp_path / "sites.bed").write_text("".join(f"chr1\t{i}\t{i + 6}\tsite{i}\t0\t+\n" for i in range(12)))
+    config = screen_of(tmp_path, ["A"], LETTERS, CONTROLS, models={"toy": model(n=1)}, readouts={"all": {"output": 0}})
+    sites = {"file": str(tmp_path / "sites.bed"), "genome": str(tmp_path / "genome.fa"), "format": None}
+    config["elements"] |= {"motifs": [], "annotations": [{**sites, "stranded": True, "summit_flank": None}]}
+    config["elements"]["annotations"][0]["max_width"] = None
+    folder = finish(config, run_screen(config, tmp_path), tmp_path)
+    said = "Of 12 names those of the smallest q"
+    every = contents.gather(Results(folder))
+    assert len(every["findings"][0]) == 12
+    assert said not in page.render(every)
+    monkeypatch.setattr(found, "MOST_FINDINGS", 7)
+    some = contents.gather(Results(folder))
+    assert [row["name"] for row in some["findings"][0]] == [row["name"] for row in every["findings"][0]][:7]
+    assert said in page.render(some)
 
 
 @pytest.fixture(scope="module")

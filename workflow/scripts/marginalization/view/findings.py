@@ -70,19 +70,24 @@ def _of_clusters(clusters: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.DataFrame:
-    """The names of annotations, those of the smallest q first."""
+    """The names of annotations, those of the smallest q first; there may be as many as annotations."""
     order = rows.sort_values(["element_q", "rank"], kind="stable").drop_duplicates("element_id")
     own = order[[*OF_BEST, "significant"]].merge(sites.drop_duplicates(), on="element_id")
-    judged = own["significant"].notna()
-    own = own.assign(acts=own["significant"].fillna(False).astype(bool), judged=judged)
-    groups = own.groupby("name", sort=False)
-    table = groups[OF_BEST].first()
-    table["direction"] = np.where(table["effect_mean"] < neutral, "lowers", "raises")
-    table["n"], table["n_significant"] = groups.size(), groups["acts"].sum()
-    verdicts = groups["judged"].any()
-    table["significant"] = (table["n_significant"] > 0).astype(object).where(verdicts, None)
-    table["members"] = groups["element_id"].agg(list)
-    return table.reset_index().assign(kind="annotation")[COLUMNS].astype({"strand": str})
+    codes, names = pd.factorize(own["name"])
+    by_name = np.argsort(codes, kind="stable")
+    firsts = np.searchsorted(codes[by_name], np.arange(len(names)))
+    table = own.iloc[by_name[firsts]]
+    n_significant = np.bincount(codes, acts(own), len(names)).astype(int)
+    judged = np.bincount(codes, own["significant"].notna(), len(names)) > 0
+    return table.assign(
+        kind="annotation",
+        strand=table["strand"].astype(str),
+        direction=np.where(table["effect_mean"] < neutral, "lowers", "raises"),
+        n=np.bincount(codes, minlength=len(names)),
+        n_significant=n_significant,
+        significant=np.where(judged, (n_significant > 0).astype(object), None),
+        members=[list(ids) for ids in np.split(own["element_id"].to_numpy(object)[by_name], firsts[1:])],
+    )[COLUMNS]
 
 
 def acts(found: pd.DataFrame) -> np.ndarray:

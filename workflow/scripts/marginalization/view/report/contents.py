@@ -77,6 +77,7 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "n_elements": counts["elements"],
         "n_motifs": counts["motifs"],
         "n_annotations": counts["annotations"],
+        "n_names": screen.shown.sites["name"].nunique(),
         "n_controls": counts["controls"],
         "n_backgrounds": counts["backgrounds"]["kept"] * config.backgrounds.copies,
         "length": config.length,

@@ -13,8 +13,10 @@ HEIGHT = 320
 FONT = 11
 LETTER = 0.62 * FONT
 """About how wide a letter is."""
-GAP = 6
+GAP = 7
 """From a point to its name."""
+APART = 3
+"""What is free at each end of a name."""
 DOT = 3.5
 """Half the width of a point."""
 MARGIN = 30
@@ -101,7 +103,7 @@ def _dot(left: float, top: float) -> Box:
 def _box(left: float, middle: float, width: float, align: str) -> Box:
     """The left, top, right and bottom of a name."""
     start = left - {"left": 0.0, "center": width / 2, "right": width}[align]
-    return start, middle - 0.7 * FONT, start + width, middle + 0.7 * FONT
+    return start - APART, middle - 0.7 * FONT, start + width + APART, middle + 0.7 * FONT
 
 
 def _meet(a: Box, b: Box) -> bool:

@@ -43,6 +43,7 @@ def render(contents: dict[str, Any]) -> str:
         lights=contents["lights"],
         across=contents["across"],
         screened=screened(contents),
+        names_shown=min(sum(row["kind"] == "annotation" for row in found) for found in contents["findings"]),
         tabs=tabs(contents),
         has_heat_map=len({cell["view"] for cell in contents["heatMap"]}) > 1,
         pairs=list(dict.fromkeys(row["pair"] for row in contents["pairs"])),
