@@ -95,7 +95,12 @@ def write_clusters(motifs, models=("toy",), readouts=("words",), effects=None):
             **clusters.loc[motif].to_dict(),
             **{"start": LENGTH // 2 - 6, "element_q": 0.01, "significant": acts},
             **{"effect_mean": effects.get(motif, -1.0 if target == "1" else 1.0)},
-            **{"direction": "lowers" if target == "1" else "raises", "n_motifs": 1, "members": [motif], "member_ids": []},
+            **{
+                "direction": "lowers" if target == "1" else "raises",
+                "n_motifs": 1,
+                "members": [motif],
+                "member_ids": [],
+            },
         }
         for model in models
         for readout in readouts

@@ -66,7 +66,9 @@ def run_rows(
     clock = Clock()
     with (
         logging_redirect_tqdm(),
-        tqdm(total=(int(which.max(initial=-1)) + 1) * each, unit="marginal", file=sys.stderr, mininterval=10, ncols=100) as bar,
+        tqdm(
+            total=(int(which.max(initial=-1)) + 1) * each, unit="marginal", file=sys.stderr, mininterval=10, ncols=100
+        ) as bar,
     ):
 
         def kept_from(done: int) -> Iterator[Kept]:

@@ -85,7 +85,7 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
         direction=np.where(table["effect_mean"] < neutral, "lowers", "raises"),
         n=np.bincount(codes, minlength=len(names)),
         n_significant=n_significant,
-        significant=np.where(judged, (n_significant > 0).astype(object), None),
+        significant=[bool(n) if known else None for n, known in zip(n_significant, judged, strict=True)],
         members=[list(ids) for ids in np.split(own["element_id"].to_numpy(object)[by_name], firsts[1:])],
     )[COLUMNS]
 
