@@ -72,7 +72,13 @@ def test_reach_ends_where_nothing_is_read(small):
 def test_need_goes_back_and_cuts_to_what_is_looked_at(small):
     needed = small.need(small.reach(Window(2, 28, 34)))
     # Of the convolution what is not cropped, 27 to 30, which looks at 26 to 31; there the letters differ from 28 on.
-    assert spans(needed.parts) == {"X": (28, 31), "conv1d": (27, 30), "pad": (17, 20), "relu": (17, 20), "cumprod": None}
+    assert spans(needed.parts) == {
+        "X": (28, 31),
+        "conv1d": (27, 30),
+        "pad": (17, 20),
+        "relu": (17, 20),
+        "cumprod": None,
+    }
 
 
 def test_the_schedule_is_in_order_with_the_inputs_that_differ(small):
