@@ -35,8 +35,8 @@ PAYS_FROM, SURE_FROM = 1.3, 20
 """How many times what capturing takes is to be saved by it; and how long full passes are to take for it to be tried
 whatever is saved."""
 
-AT_MOST = 8
-"""How many times as long as to multiply each position by each weight a model may take."""
+AT_MOST = 2
+"""About how many times as long as to multiply each position by each weight a model takes at the most."""
 
 ROWS = 256
 """How many rows a step has at the most."""

@@ -1,4 +1,4 @@
-"""A model becomes a graph of operations, by `torch.export`, in whatever way its code allows.
+"""A model becomes a graph of operations, by PyTorch's exporter, in whatever way its code allows.
 
-It knows nothing of rules and windows. Open first: `exporting.py`.
+Of the rules it takes how operations are read, and nothing else. Open first: `exporting.py`.
 """
