@@ -243,7 +243,7 @@ def test_the_map_of_a_motif_beside_its_logo(report, results):
     )
     row = next(rows[rows["reads"] == "another"].itertuples())
     page = report().page
-    page.get_by_label("Search").fill(row.name)
+    page.locator("#table-box").get_by_label("Search").fill(row.name)
     page.locator("#table tbody button").first.click()
     dialog = page.locator("dialog[open]")
     drawn = dialog.get_by_role("img", name=f"Map: {read_in(row)}.")
@@ -254,7 +254,7 @@ def test_the_map_of_a_motif_beside_its_logo(report, results):
     assert boxes[0]["x"] == boxes[1]["x"]
     assert boxes[0]["width"] == boxes[1]["width"]
     page.keyboard.press("Escape")
-    page.get_by_label("Search").fill("MA0139.2")
+    page.locator("#table-box").get_by_label("Search").fill("MA0139.2")
     page.locator("#table tbody button").first.click()
     assert dialog.locator("#element-map").inner_text() == ""
 
