@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from marginalization.commands.cli import main
 from marginalization.store.paths import Results
+from marginalization.view.findings import factor
 from marginalization.view.maps import read_in
 from marginalization.view.report.contents import gather
 from marginalization.view.report.page import render
@@ -65,7 +66,7 @@ def test_the_answer_is_that_of_the_summary(report, results, summary, capsys):
     assert len(rows) == len(clusters)
     by_name = clusters.set_index("motif")
     for row in rows:
-        name = " ".join(row.locator(".name").inner_text().split()[1:])
+        name = row.locator(".name small").first.inner_text()
         expected = by_name.loc[name]
         assert number_in(row.locator(".number b")) == pytest.approx(expected["effect_mean"], rel=5e-3)
         assert number_in(row.locator(".verdict small")) == pytest.approx(expected["element_q"], rel=5e-3)
@@ -243,6 +244,8 @@ def test_the_map_of_a_motif_beside_its_logo(report, results):
     )
     row = next(rows[rows["reads"] == "another"].itertuples())
     page = report().page
+    finding = page.locator(".finding", has_text=row.name)
+    assert f"the model reads {factor(row.closest)} in it" in finding.inner_text()
     page.locator("#table-box").get_by_label("Search").fill(row.name)
     page.locator("#table tbody button").first.click()
     dialog = page.locator("dialog[open]")

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 
 from ....store.other_schemas import MAPS, MAPS_SUMMARY, SCANS
 from ....store.reading import read_table
+from ...findings import factor
 from ...maps import read_in
 from ...results import KEYS, read_effects
 from .amounts import MOST_BACKGROUNDS, room, rounded
@@ -142,7 +143,7 @@ def attributions(screen: Screen) -> dict[str, Any] | None:
 
 
 def maps(screen: Screen) -> dict[str, Any]:
-    """Of mapped motifs that are shown, by view: what is lost with each base, and what is read in them, in words."""
+    """Of mapped motifs that are shown, by view: what is lost with each base, what is read, and if it is another."""
     if not screen.config.elements.maps:
         return {}
     keys = [*KEYS, "element_id"]
@@ -158,7 +159,8 @@ def maps(screen: Screen) -> dict[str, Any]:
         losses = -by_map[(*of, row.element_id)].groupby("position")["effect_mean"].mean()
         width = len(screen.shown.elements.loc[row.element_id, "sequence"])
         values = rounded(losses.reindex(range(width), fill_value=0))
-        found[f"{view[of]}/{number[row.element_id]}"] = {"losses": values, "said": read_in(row)}
+        another = factor(row.closest) if row.reads == "another" else None
+        found[f"{view[of]}/{number[row.element_id]}"] = {"losses": values, "said": read_in(row), "another": another}
     return found
 
 

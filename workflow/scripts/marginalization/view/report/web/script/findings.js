@@ -26,7 +26,9 @@ function findingRow(view, row, words) {
   const best = row.members[0];
   const picture = best === undefined ? "" : logo(elements[best]);
   const full = row.factor === row.name ? "" : `<small>${escaped(short(row.name))}</small>`;
-  return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full}</span>` +
+  const another = CONTENTS.maps[`${view}/${best}`]?.another;
+  const read = another ? `<small class="read">the model reads ${escaped(another)} in it</small>` : "";
+  return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full} ${read}</span>` +
     `<span class="plot">${effectMark(view, row, [], foldsOf(view, best))}</span><span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>` +
     `${verdictMark(row)}<span class="more">${members(view, row, words)}</span></li>`;
 }
