@@ -3,7 +3,7 @@
 `genome.py` planted sites of four factors, `train.py` taught a model what they do, and the screen asked that model
 about a whole motif database and about the planted sites. As `train.py` simulates the signal of any sequence, the truth
 is known of every one of them: the mean difference of the simulated log counts of the screen's backgrounds with and
-without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Five questions follow:
+without it. (So a GATA motif counts as what it is, though GATA1's matrix was planted alone.) Six questions follow:
 
 1. Is each factor's own matrix significant, with the right sign, and near the top?
 2. Are the significant motifs those that act? *Precision* is the share of significant motifs that change the simulated
@@ -12,6 +12,7 @@ without it. (So a GATA motif counts as what it is, though GATA1's matrix was pla
 3. Is each planted site, substituted by itself, significant, in its factor's direction?
 4. Are the planted sites needed where they are? Replaced in their own loci, they should take away what they add.
 5. What does the model read in the motifs that act? Whatever they are called, the matrices that were planted.
+6. What do several copies of a site do? As log counts add up, as many times what one does.
 
     python config/demo/recovery.py results/demo [--truth config/demo/data/truth.tsv]
 
@@ -52,12 +53,16 @@ def simulated_log_counts(sequences: list[str]) -> np.ndarray:
 def simulated_effects(elements: list[str], backgrounds: list[str]) -> np.ndarray:
     """The mean effect of each element on the simulated log counts, in the middle of each background, (elements,)."""
     before = simulated_log_counts(backgrounds)
-    effects = []
-    for element in elements:
-        start = len(backgrounds[0]) // 2 - len(element) // 2
-        constructs = [letters[:start] + element + letters[start + len(element) :] for letters in backgrounds]
-        effects.append((simulated_log_counts(constructs) - before).mean())
-    return np.array(effects)
+    constructs = ([substituted(letters, element) for letters in backgrounds] for element in elements)
+    return np.array([(simulated_log_counts(each) - before).mean() for each in constructs])
+
+
+def substituted(letters: str, element: str) -> str:
+    """A background with an element in its middle, where an N keeps the background's letter."""
+    start = len(letters) // 2 - len(element) // 2
+    end = start + len(element)
+    kept = (own if letter == "N" else letter for letter, own in zip(element, letters[start:end], strict=True))
+    return letters[:start] + "".join(kept) + letters[end:]
 
 
 def read_elements(results: Path) -> pd.DataFrame:
@@ -101,13 +106,24 @@ def factor_table(truth: pd.DataFrame, motifs: pd.DataFrame, sites: pd.DataFrame,
     return pd.DataFrame(rows)
 
 
+def copies_of_sites(copies: pd.DataFrame, elements: pd.DataFrame) -> str:
+    """Of each motif how many times what one copy does the most copies do, and in the simulation."""
+    told = []
+    for motif, rows in copies.groupby("motif", sort=False):
+        means = rows.assign(simulated=rows["element_id"].map(elements["simulated"]))
+        means = means.groupby("n_copies")[["effect_mean", "simulated"]].mean()
+        times, simulated = means.iloc[-1] / means.loc[1]
+        told.append(f"{motif.split()[-1]} {times:.2f} ({simulated:.2f})")
+    return f"{copies['n_copies'].max()} copies do, in multiples of one (simulated): {', '.join(told)}"
+
+
 def share(part: pd.Series) -> str:
     """Such as "0.950 (19 of 20)"."""
     return f"{part.mean() if len(part) else float('nan'):.3f} ({part.sum()} of {len(part)})"
 
 
 def report(results: Path, truth: pd.DataFrame) -> str:
-    """The answers to the five questions, as text."""
+    """The answers to the six questions, as text."""
     elements = read_elements(results)
     motifs = pd.read_parquet(results / "motifs.parquet", columns=["name", "element_id"])
     sites = pd.read_parquet(results / "annotations.parquet", columns=["name", "element_id"])
@@ -121,6 +137,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
     by_size.columns = ["motifs", "significant"]
     measured = pd.read_parquet(results / "measured.parquet", filters=filters).iloc[0]
     read = pd.read_parquet(results / "maps_summary.parquet", filters=filters)
+    copies = pd.read_parquet(results / "copies.parquet", filters=filters)
     planted = read["closest"].str.split().str[0].isin(truth["matrix_id"]) & (read["reads"] != "unclear")
     return "\n".join(
         [
@@ -133,6 +150,7 @@ def report(results: Path, truth: pd.DataFrame) -> str:
             f"recall of motifs that act: {share(motifs['significant'][size >= ACTS])}",
             f"recall of planted sites: {share(sites['significant'])}",
             f"mapped motifs in which a planted matrix is read: {share(planted)}",
+            copies_of_sites(copies, elements),
             f"correlation of {measured['n_measured']} planted sites' effects with what each adds: "
             f"{measured['pearson']:.3f}, of ranks {measured['spearman']:.3f}",
         ]
@@ -140,7 +158,16 @@ def report(results: Path, truth: pd.DataFrame) -> str:
 
 
 def main(results: Path, truth: Path) -> None:
-    tables = ("summary", "motifs", "annotations", "backgrounds", "ablations_summary", "measured", "maps_summary")
+    tables = (
+        "summary",
+        "motifs",
+        "annotations",
+        "backgrounds",
+        "ablations_summary",
+        "measured",
+        "maps_summary",
+        "copies",
+    )
     needed = [truth, *(results / f"{name}.parquet" for name in tables)]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:

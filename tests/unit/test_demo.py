@@ -207,6 +207,8 @@ def screen(tmp_path: Path) -> Path:
         for name, (sequence, effect, q, significant) in rows.items()
         for strand, shift in (("+", 0.05), ("-", -0.05))
     ]
+    twice = {"element_id": "twice", "kind": "arrangement", "sequence": f"{ctcf}{'N' * 10}{ctcf}"}
+    summary += [{**summary[0], **twice, "significant": None}]
     summary += [{**summary[0], "readout": "strands", "effect_mean": -99.0}]
     summary += [{**summary[0], "kind": "control", "element_id": "control", "effect_mean": -99.0}]
     names = list(rows)
@@ -222,6 +224,18 @@ def screen(tmp_path: Path) -> Path:
                 *(("MA0139.2 CTCF", "itself"), ("MA0139.2 CTCF", "another"), ("MA0506.3 NRF1", "unclear")),
                 *(("MA0035.5 GATA1", "itself"), (None, "unclear")),
             )
+        ],
+        "copies": [
+            {
+                **keys,
+                "motif": "MA0139.2 CTCF",
+                "n_copies": n,
+                "strand": strand,
+                "element_id": name,
+                "effect_mean": effect,
+            }
+            for n, name, effect in ((1, "MA0139.2 CTCF", 1.0), (2, "twice", 1.5))
+            for strand in "+-"
         ],
         "ablations_summary": [
             {**keys, "name": "CTCF", "effect_mean": -0.95, "significant": True},
@@ -272,7 +286,9 @@ def test_recovery_prints_verdicts_against_the_simulation(recovery, screen: Path,
     assert lines[14] == "recall of planted sites: 0.667 (2 of 3)"
     told = "correlation of 3 planted sites' effects with what each adds: 0.988, of ranks 0.500"
     assert lines[15] == "mapped motifs in which a planted matrix is read: 0.400 (2 of 5)"
-    assert lines[16] == told
+    assert lines[16].startswith("2 copies do, in multiples of one (simulated): CTCF 1.50 (")
+    assert float(lines[16].split("(")[-1][:-1]) == pytest.approx(2, abs=0.1)
+    assert lines[17] == told
 
 
 def test_recovery_names_the_missing_files(recovery, tmp_path: Path):

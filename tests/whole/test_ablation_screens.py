@@ -33,7 +33,7 @@ def test_shards_that_are_done_stay(finished, ablated):
         **{"instances": 1, "ablate": 1, "ablations": 1, "report": 1}
     }
     assert "Nothing to be done" in run(folder, with_ablations())
-    assert "Needed where they are" in (folder / "results/known/report.html").read_text()
+    assert "Replaced in their own loci, " in (folder / "results/known/report.html").read_text()
     summaries = [pd.read_parquet(of / "results/known/summary.parquet") for of in (finished, folder)]
     pd.testing.assert_frame_equal(*summaries)
 
