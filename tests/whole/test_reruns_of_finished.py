@@ -26,6 +26,7 @@ def test_a_new_motif_runs_its_own_shard_and_the_merge(finished, config):
         "screen": 2,
         "merge": 1,
         "clusters": 1,
+        "scans": 1,
         "provenance": 1,
         "report": 1,
         "all": 1,
