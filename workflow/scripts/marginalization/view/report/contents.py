@@ -11,7 +11,7 @@ import pandas as pd
 from ...config.sections import Config
 from ...store.paths import Results
 from ..quantities import signed
-from ..results import KEYS, PARTITIONS_CODE, View, by_view, has_number_names
+from ..results import KEYS, KINDS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import labelled, short
 from .overview.found import across, floor, found, resolution, sentence
@@ -74,7 +74,7 @@ def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
         "screen": config.screen,
         "models": list(config.models),
         "groups": config.groups,
-        "n_elements": counts["elements"],
+        "n_elements": int(np.isin(screen.shown.kind, KINDS).sum()),
         "n_motifs": counts["motifs"],
         "n_annotations": counts["annotations"],
         "n_names": screen.shown.sites["name"].nunique(),
