@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ..config.checks import readouts_of
 from ..config.sections import Config
-from ..design.placement import placed_table
+from ..design.placement import starts, written_out
 from ..jobs.provenance import facts
 from ..jobs.shard import shard_of
 from ..maps.chosen import acting_motifs, chosen_motifs, of_model, place_changes
@@ -47,9 +47,9 @@ def scans(snakemake: Any) -> None:
     """Say where along the backgrounds elements do most, and where half of that is lost."""
     with as_job(snakemake):
         config, inputs = Config.of(snakemake.config), snakemake.input
-        placed = placed_table(read_table(inputs.elements, ELEMENTS), config.placement, config.length)
-        neutral = {name: readout.scale.neutral for name, readout in readouts_of(config).items()}
-        merge_scans(inputs.summary, placed["start"].nunique(), neutral, snakemake.output[0], facts(snakemake.config))
+        widest = int(read_table(inputs.elements, ELEMENTS, ["width"])["width"].max())
+        n_starts = len(starts(written_out(config.placement, config.length - widest)))
+        merge_scans(inputs.summary, n_starts, _neutral(config), snakemake.output[0], facts(snakemake.config))
 
 
 def copies(snakemake: Any) -> None:

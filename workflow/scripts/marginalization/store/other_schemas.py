@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from .schemas import KEYS, NAME
+from .schemas import KEYS, NAME, PLACED, VIEW
 
 INSTANCES = pa.schema(
     [
@@ -32,9 +32,7 @@ ABLATION_OUTPUTS = pa.schema(
 """A readout of loci as they are, and after each replacement: of the instance, then of each of `elsewhere`."""
 ABLATIONS = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("instance_id", pa.string()),
         ("name", pa.string()),
         ("chrom", NAME),
@@ -52,9 +50,7 @@ ABLATIONS = pa.schema(
 )
 ABLATIONS_SUMMARY = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("name", pa.string()),
         ("n_instances", pa.int64()),
         ("before_mean", pa.float64()),
@@ -77,9 +73,7 @@ MEASURED = pa.schema(
     [
         ("file", pa.string()),
         ("column", pa.string()),
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("n_measured", pa.int64()),
         ("pearson", pa.float64()),
         ("pearson_ci_low", pa.float64()),
@@ -96,9 +90,7 @@ MEASURED = pa.schema(
 )
 CLUSTERS = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("cluster", pa.int64()),
         ("motif", pa.string()),
         ("element_id", pa.string()),
@@ -126,12 +118,8 @@ LOCI = pa.schema(
 )
 CONTEXT = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("name", pa.string()),
         ("covariate", NAME),
         ("n_loci", pa.int64()),
@@ -159,9 +147,7 @@ Of the element as it is the position is -1, and the base N.
 """
 MAPS = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("element_id", pa.string()),
         ("name", pa.string()),
         ("strand", NAME),
@@ -176,9 +162,7 @@ MAPS = pa.schema(
 )
 MAPS_SUMMARY = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("element_id", pa.string()),
         ("name", pa.string()),
         ("strand", NAME),
@@ -197,12 +181,8 @@ MAPS_SUMMARY = pa.schema(
 )
 SCANS = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("effect_mean", pa.float64()),
         ("half_left", pa.float64()),
         ("half_right", pa.float64()),
@@ -210,9 +190,7 @@ SCANS = pa.schema(
 )
 COPIES = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("motif", pa.string()),
         ("orientation", NAME),
         ("distance", pa.int64()),

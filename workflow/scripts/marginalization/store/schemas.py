@@ -6,6 +6,10 @@ import pyarrow as pa
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 """For columns that repeat few values in many rows."""
+VIEW = [("model", NAME), ("readout", NAME), ("target", NAME)]
+"""The first columns of each merged table."""
+PLACED = [("element_id", pa.string()), ("strand", NAME), ("start", pa.int64())]
+"""An element in place, in those of elements."""
 BACKGROUNDS = pa.schema(
     [
         ("background_id", pa.int64()),
@@ -105,12 +109,8 @@ PROFILE_SUMS = pa.schema(
 """Sums of profiles over the backgrounds of one shard, which the merge turns into means."""
 PROFILES = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("name", pa.string()),
         ("before", pa.list_(pa.float32())),
         ("after", pa.list_(pa.float32())),
@@ -133,12 +133,8 @@ ATTRIBUTION_SUMS = pa.schema(
 """Sums of attributions over the backgrounds of one shard."""
 ATTRIBUTIONS = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("name", pa.string()),
         ("window_start", pa.int64()),
         ("before", pa.list_(pa.float32())),
@@ -190,12 +186,8 @@ AMONG_ELEMENTS = [
 """What follows from all elements and controls together."""
 SUMMARY = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("name", pa.string()),
         ("kind", NAME),
         ("sequence", pa.string()),
@@ -208,9 +200,7 @@ SUMMARY = pa.schema(
 )
 COOPERATIVITY = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("pair_id", pa.int64()),
         ("strand", NAME),
         ("start", pa.int64()),
@@ -236,9 +226,7 @@ COOPERATIVITY = pa.schema(
 )
 PAIRS_SUMMARY = pa.schema(
     [
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
+        *VIEW,
         ("first", pa.string()),
         ("second", pa.string()),
         ("n_arrangements", pa.int64()),
@@ -260,12 +248,8 @@ DIFFERENTIAL = pa.schema(
     [
         ("first", NAME),
         ("second", NAME),
-        ("model", NAME),
-        ("readout", NAME),
-        ("target", NAME),
-        ("element_id", pa.string()),
-        ("strand", NAME),
-        ("start", pa.int64()),
+        *VIEW,
+        *PLACED,
         ("name", pa.string()),
         ("kind", NAME),
         ("sequence", pa.string()),
