@@ -1,5 +1,7 @@
 """Which loci respond: effects against what is known of each locus."""
 
+from types import SimpleNamespace
+
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
@@ -16,7 +18,9 @@ from marginalization.merging.context import KEYS, dependence, merge_context
 from marginalization.merging.parts import find_parts
 from marginalization.store.files import write_table
 from marginalization.store.other_schemas import CONTEXT
+from marginalization.store.paths import Results
 from marginalization.store.reading import read_table
+from marginalization.view.report.reading.tables.loci import dependences
 from screens import MINIMAL, SCHEMA, finish, resolved, run_screen, typed
 from torch import nn
 
@@ -114,6 +118,17 @@ def test_a_column_that_gates_the_effect_is_found_and_noise_is_not(tmp_path):
     assert abs(ts.loc["noise", "spearman"]) < 0.4
     even = table[(table["name"] == "ts") & (table["target"].astype(str) == "1")]
     assert even["spearman"].isna().all()  # the same in every locus
+
+
+def test_where_nothing_is_significant_there_are_no_rows_and_the_report_says_nothing(tmp_path):
+    config = screen_of_loci(tmp_path)
+    (tmp_path / "motif.fa").write_text(">other\nACACACAC\n>more\nACCAACGC\n")
+    config["elements"]["controls"] = {"shuffles": 20, "kind": "mononucleotide", "per": "element", "level": 0.05}
+    config["elements"]["controls"] |= {"effect_floor": None, "strata": {"width": 1, "gc": 1}}
+    table, _, _ = context_of(config, tmp_path)
+    assert table.empty
+    screen = SimpleNamespace(config=Config.of(config), results=Results(tmp_path / "results"))
+    assert dependences(screen) == []
 
 
 @given(st.data())

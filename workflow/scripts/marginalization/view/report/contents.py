@@ -17,7 +17,7 @@ from .figures import labelled, short
 from .overview.found import across, floor, found, resolution, sentence
 from .overview.lights import lights
 from .overview.matrix import heat_map, motif_rows
-from .reading.amounts import rounded
+from .reading.amounts import as_rows, rounded
 from .reading.details import attributions, details, halves, maps, profiles, scan
 from .reading.quality import quality, read_records
 from .reading.screens import Screen, read_screen, scale_in
@@ -197,4 +197,4 @@ def pairs(screen: Screen) -> list[dict[str, Any]]:
     table = table.sort_values("order", kind="stable").head(MOST_PAIRS).sort_values("view", kind="stable")
     columns = {**{name: name for name in ("view", "pair", "distance", "orientation")}, **columns}
     values = {name: rounded(table[column]) for name, column in columns.items()}
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return as_rows(values)

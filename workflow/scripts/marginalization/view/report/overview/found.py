@@ -11,7 +11,7 @@ import pandas as pd
 
 from ....statistics.resolution import Resolution
 from ...findings import acts, answer, factor, in_order
-from ..reading.amounts import rounded
+from ..reading.amounts import as_rows, rounded
 from ..reading.screens import Screen, scale_in
 from ..reading.views import ViewRows
 
@@ -57,7 +57,7 @@ def _rows(screen: Screen, rows: ViewRows, neutral: float, most: int, n_members: 
         "significant": [None if pd.isna(verdict) else bool(verdict) for verdict in table["significant"]],
         "members": [own[own >= 0].tolist() for own in members],
     }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return as_rows(columns)
 
 
 def resolution(screen: Screen, rows: ViewRows) -> Resolution | None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ....store.reading import read_table
 from ....store.schemas import MOTIFS
 from ...findings import acts, factor
-from ..reading.amounts import rounded
+from ..reading.amounts import as_rows, rounded
 from ..reading.screens import Screen, scale_in
 from ..reading.similarity import clusters_of
 
@@ -55,7 +55,7 @@ def heat_map(screen: Screen) -> list[dict[str, Any]]:
         **{name: rounded(cells[column]) for name, column in values.items()},
         "group": [first and names[first] for _, first in clusters for _ in views],
     }
-    return [dict(zip(columns, cell, strict=True)) for cell in zip(*columns.values(), strict=True)]
+    return as_rows(columns)
 
 
 def _shown(screen: Screen, views: list[int]) -> pd.Series:

@@ -3,15 +3,18 @@
 Of views (a model or group, a readout and a target) there are at most `MOST_VIEWS`, of elements the `MOST_ELEMENTS`
 strongest, and of their effects `MOST_EFFECTS`: those of each view's own strongest, and of the strongest of all on every
 view. As many elements as `MOST_NUMBERS` allows are shown with what is known of each background, control and position.
-Numbers are rounded; the tables hold them all.
+Numbers are rounded; the tables hold them all. What is shown of them are rows by their columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from ...results import KEYS
 
 MOST_VIEWS = 1000
 MOST_ELEMENTS = 5000
@@ -62,6 +65,16 @@ def amounts(n_views: int, n_elements: int, n_strands: int, n_starts: int, n_back
 def room(each: int) -> int:
     """Of how many elements there is room for so many numbers."""
     return max(1, MOST_NUMBERS // each)
+
+
+def as_rows(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Columns of one length as rows."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def view_names(rows: pd.DataFrame) -> list[str]:
+    """What the views are called that rows are on."""
+    return [" · ".join(view) for view in zip(*(rows[key].astype(str) for key in KEYS), strict=True)]
 
 
 def rounded(values: Any) -> Any:

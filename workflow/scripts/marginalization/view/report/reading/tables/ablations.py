@@ -8,7 +8,7 @@ import numpy as np
 
 from .....store.other_schemas import ABLATIONS_SUMMARY, MEASURED
 from .....store.reading import read_table
-from ..amounts import rounded
+from ..amounts import as_rows, rounded, view_names
 from ..screens import Screen
 
 MOST_NAMES = 200
@@ -37,10 +37,9 @@ def ablations(screen: Screen) -> dict[str, Any]:
     table = read_table(screen.results.table("ablations_summary"), ABLATIONS_SUMMARY)
     order = table.assign(most=-table["difference"].abs()).sort_values(["q_value", "most"], kind="stable").index
     shown = table.loc[order].head(MOST_NAMES)
-    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
-    values = {"on": on.tolist(), **{name: shown[name].astype(object).tolist() for name in COLUMNS}}
+    values = {"on": view_names(shown), **{name: shown[name].astype(object).tolist() for name in COLUMNS}}
     values |= {name: rounded(shown[name]) for name in NUMBERS}
-    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    rows = as_rows(values)
     return {"rows": rows, "judged": len(table), "significant": int(table["significant"].sum())}
 
 
@@ -50,13 +49,12 @@ def measured(screen: Screen) -> list[dict[str, Any]]:
         return []
     table = read_table(screen.results.table("measured"), MEASURED)
     shown = table.loc[(-table["spearman"].abs()).sort_values(kind="stable").index].head(MOST_NAMES)
-    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
     of = [f"{column} in {file}" for file, column in zip(shown["file"], shown["column"], strict=True)]
     numbers = [name for name in MEASURED.names if name.startswith(("pearson", "spearman", "slope"))]
-    values = {"on": on.tolist(), "of": of, "n": shown["n_measured"].tolist()}
+    values = {"on": view_names(shown), "of": of, "n": shown["n_measured"].tolist()}
     values |= {name: rounded(shown[name]) for name in numbers}
     values["curve"] = [_curve(*bins) for bins in zip(shown["bin_effect"], shown["bin_measured"], strict=True)]
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return as_rows(values)
 
 
 def _curve(effect: np.ndarray, measured: np.ndarray) -> list[tuple[float, float]]:

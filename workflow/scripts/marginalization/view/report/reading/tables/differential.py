@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..amounts import rounded
+from ..amounts import as_rows, rounded
 from ..screens import Screen
 
 SIDES = ["first", "second", "model", "readout", "target"]
@@ -56,5 +56,5 @@ def _comparison(sides: tuple, rows: pd.DataFrame) -> dict[str, Any]:
         "on": " · ".join(filter(None, of)),
         "judged": len(judged),
         "significant": int(judged.sum()),
-        "rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+        "rows": as_rows(columns),
     }

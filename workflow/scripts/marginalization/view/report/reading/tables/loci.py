@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from .....store.other_schemas import CONTEXT, LOCI
 from .....store.reading import read_table
-from ..amounts import MOST_BACKGROUNDS, rounded
+from ..amounts import MOST_BACKGROUNDS, as_rows, rounded, view_names
 from ..screens import Screen
 
 MOST_ROWS = 100
@@ -36,7 +36,10 @@ def dependences(screen: Screen) -> list[dict[str, Any]]:
     order = table.assign(most=-table["spearman"].abs()).sort_values(["q_value", "most"], kind="stable").index
     # Of annotations that share a name, the one that depends most.
     shown = table.loc[order].drop_duplicates(["model", "readout", "target", "name", "covariate"]).head(MOST_ROWS)
-    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
-    values = {"on": on.tolist(), "name": shown["name"].tolist(), "covariate": shown["covariate"].astype(str).tolist()}
+    values = {
+        "on": view_names(shown),
+        "name": shown["name"].tolist(),
+        "covariate": shown["covariate"].astype(str).tolist(),
+    }
     values |= {"n_loci": shown["n_loci"].tolist(), **{name: rounded(shown[name]) for name in NUMBERS}}
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return as_rows(values)

@@ -12,7 +12,7 @@ from .....store.other_schemas import COPIES
 from .....store.reading import read_table
 from .....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
 from ....results import KEYS
-from ..amounts import rounded
+from ..amounts import as_rows, rounded, view_names
 from ..screens import Screen
 
 MOST_PAIRS = 200
@@ -32,11 +32,10 @@ def pair_verdicts(screen: Screen) -> dict[str, Any]:
     judged = table["significant"].dropna().astype(bool)
     order = table.assign(most=-table["cooperativity"].abs()).sort_values(["pair_p", "most"], kind="stable").index
     shown = table.loc[order].head(MOST_PAIRS)
-    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
-    values = {"on": on.tolist(), **{name: shown[name].astype(object).tolist() for name in COLUMNS}}
+    values = {"on": view_names(shown), **{name: shown[name].astype(object).tolist() for name in COLUMNS}}
     values["spacing"] = ["" if pd.isna(spacing) else spacing for spacing in values["spacing"]]
     values |= {name: rounded(shown[name]) for name in NUMBERS}
-    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    rows = as_rows(values)
     return {"rows": rows, "judged": len(judged), "significant": int(judged.sum())}
 
 
@@ -55,10 +54,9 @@ def arrangements(screen: Screen) -> list[dict[str, Any]]:
         ["model", "readout", "target", "arrangement_id"], kind="stable"
     )
     shown = shown.head(MOST_PAIRS)
-    on = shown[["model", "readout", "target"]].astype(str).agg(" · ".join, axis=1)
-    values = {"on": on.tolist(), **{name: shown[name].astype(object).tolist() for name in ("name", "n_motifs")}}
+    values = {"on": view_names(shown), **{name: shown[name].astype(object).tolist() for name in ("name", "n_motifs")}}
     values |= {name: rounded(shown[name]) for name in EFFECT}
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return as_rows(values)
 
 
 def copies(screen: Screen) -> list[dict[str, Any]]:
@@ -80,4 +78,4 @@ def copies(screen: Screen) -> list[dict[str, Any]]:
     values = {name: table[name].tolist() for name in ("view", "motif", "distance")}
     values |= {"n": table["n_copies"].tolist(), "expected": rounded(table["effect_mean"] / table["over_expected"])}
     values |= {name: rounded(table[column]) for name, column in columns.items()}
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return as_rows(values)
