@@ -42,6 +42,7 @@ def test_the_demo_gives_the_same_bytes_as_here(slurm, tmp_path):
     config = yaml.safe_load((PROJECT / "config" / "config.yaml").read_text())
     # Fewer motifs and controls: more of them take more time and no other way.
     config["elements"]["motifs"][0]["jaspar"]["tax_group"] = "nematodes"
+    config["elements"]["arrangements"] = [{"motifs": ["MA1439.2 elt-6"], "copies": 3, "distances": [25]}]
     config["elements"]["controls"]["shuffles"] = 3
     config["shards"]["marginals"] = 20000
     folders = tmp_path / "here", tmp_path / "there"
