@@ -12,9 +12,9 @@ from hypothesis import given
 from marginalization.config.checks import readouts_of
 from marginalization.config.resolving import resolve
 from marginalization.config.sections import Config
-from marginalization.design.backgrounds import COLUMNS, select_backgrounds
+from marginalization.design.backgrounds import COLUMNS, select_backgrounds, transform_backgrounds
 from marginalization.errors import InputError
-from marginalization.merging.context import KEYS, dependence, merge_context
+from marginalization.merging.context import KEYS, dependence, merge_context, table_of_loci
 from marginalization.merging.parts import find_parts
 from marginalization.store.files import write_table
 from marginalization.store.other_schemas import CONTEXT
@@ -158,6 +158,20 @@ def test_a_column_that_is_no_number_or_not_there_stops_before_any_job(tmp_path):
     config = screen_of_loci(tmp_path, columns={"far": 9})
     with pytest.raises(InputError, match="there is no column 9 for 'far'; there are 7"):
         run_screen(config, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["summit", "line", "where", "value", "covariate", "background_id"])
+def test_columns_may_have_any_other_name(tmp_path, name):
+    """Those of columns of this project's own tables, too; `table_of_loci` is what the workflow's job writes."""
+    config = screen_of_loci(tmp_path, columns={name: 5})
+    selected, _ = select_backgrounds(Config.of(config))
+    assert selected[name].tolist() == [
+        float(line.split("\t")[4]) for line in (tmp_path / "loci.bed").read_text().splitlines()
+    ]
+    backgrounds = transform_backgrounds(selected, "none", 1, 0)
+    table = table_of_loci(backgrounds, selected.drop(columns=COLUMNS))
+    assert table["covariate"].tolist() == [name] * len(selected)
+    assert table["value"].tolist() == selected[name].tolist()
 
 
 def test_a_column_called_like_what_is_known_anyway_is_refused():

@@ -16,17 +16,19 @@ WITHOUT_ANNDATA = pytest.mark.skipif(find_spec("anndata") is not None, reason="a
 INTERVALS = st.tuples(st.integers(0, 30), st.integers(1, 10), st.floats(-5, 5))
 
 
-@given(st.lists(INTERVALS, min_size=1, max_size=12))
-def test_of_each_base_the_effect_that_is_farthest_from_zero(intervals):
+@given(st.lists(INTERVALS, min_size=1, max_size=12), st.sampled_from([0.0, 1.0]))
+def test_of_each_base_the_effect_that_is_farthest_from_none(intervals, neutral):
+    """Of a difference none is 0, of a ratio 1."""
     placed = pd.DataFrame(
         [(start, start + width, effect) for start, width, effect in intervals], columns=["start", "end", "effect_mean"]
     )
-    table = _painted("chr1", placed)
+    table = _painted("chr1", placed, neutral)
     assert (table["start"].to_numpy()[1:] >= table["end"].to_numpy()[:-1]).all()
     for base in range(45):
         over = [effect for start, width, effect in intervals if start <= base < start + width]
         of_base = table[(table["start"] <= base) & (base < table["end"])]["effect"].tolist()
-        assert [abs(effect) for effect in of_base] == ([max(map(abs, over))] if over else [])
+        sizes = [abs(effect - neutral) for effect in over]
+        assert [abs(effect - neutral) for effect in of_base] == ([max(sizes)] if sizes else [])
 
 
 @pytest.fixture(scope="module")

@@ -301,6 +301,8 @@ def test_all_against_all_by_names_patterns_and_families(tmp_path):
     everything = [*gata, *fox, "a*b"]
     assert names("*", "*") == [(first, second) for first in everything for second in everything]
     assert names("a*b", "MA3 FOXA1") == [("a*b", *fox)]  # a name before a pattern
+    with pytest.raises(InputError, match="no motif is called"):
+        names("MA[12]*", "MA3 FOXA1")
     for first, message in (("*SOX*", r"no motif is called \*SOX\*"), ("family:SOX", "no motif is of the family SOX")):
         with pytest.raises(InputError, match=message):
             names(first, "MA3 FOXA1")

@@ -29,7 +29,7 @@ def test_the_tail_is_that_of_counting(n, shift, monkeypatch):
     """Up to a quarter off, where all draws can still be counted and a few rows are most of the sum."""
     values = drawn(np.random.default_rng(n), n, 5)
     values[:, 0] -= shift
-    monkeypatch.setattr(permutation, "ENUMERATED", 6**8)
+    monkeypatch.setattr(permutation, "ENUMERATED", 6**4)
     exact = permutation_p(values)
     monkeypatch.setattr(permutation, "ENUMERATED", 1)
     assert permutation_p(values) == pytest.approx(exact, rel=0.25)
@@ -61,3 +61,22 @@ def test_p_is_even_where_instances_are_nothing_special():
     p = np.array([permutation_p(drawn(rng, int(rng.integers(4, 30)), 20)) for _ in range(3000)])
     assert scipy.stats.kstest(p, "uniform").pvalue > 0.001
     assert (p < 0.01).mean() == pytest.approx(0.01, abs=0.006)
+
+
+@pytest.mark.parametrize("n", [6, 12, 40])
+def test_long_tails_make_no_small_p(n):
+    """An effect in the middle of all draws has no small p, however far out single stretches are."""
+    rng = np.random.default_rng(n)
+    for _ in range(300):
+        values = np.exp(1.5 * rng.normal(size=(n, 21)))
+        draws = sum(row[rng.integers(21, size=4000)] for row in values)
+        tails = (draws >= values[:, 0].sum()).mean(), (draws <= values[:, 0].sum()).mean()
+        assert permutation_p(values) >= 0.03 * min(1, 2 * min(tails))
+
+
+def test_next_to_the_least_of_all_draws():
+    """Where most values are all but equal, and the instances are next to the least, p is no small one."""
+    values = np.zeros((12, 21))
+    values[:, 0], values[:, 1:12], values[:, 12] = 1e-7, 2e-7, 50
+    assert permutation_p(values) > 0.05
+    assert permutation_p(-values) > 0.05

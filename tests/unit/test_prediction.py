@@ -110,6 +110,9 @@ def test_errors():
         predict(Scaled(), X, args=[torch.ones(3, 1), torch.ones(2, 1)])
     with pytest.raises(ValueError, match=r"must return tensors.* not float"):
         predict(lambda X: 1.0, X)
+    for model in (lambda X: X.sum(), lambda X: X.sum(dim=-1)[:1], lambda X: [X, X.sum(dim=-1).T]):
+        with pytest.raises(ValueError, match=r"an output has shape .* for 3 sequences: it must have a row for each"):
+            predict(model, X)
 
 
 class OfLittleMemory(nn.Module):

@@ -271,6 +271,10 @@ ONE_OF = "; it must return a tensor, or a list, tuple, dict or dataclass of them
         ("boolean", f"{OUTPUT}is torch.bool; a readout takes real numbers"),
         ("nothing", f"{RETURNS}an empty dict, no tensors"),
         ("None", f"{RETURNS}an empty tuple, no tensors"),
+        (
+            "no numbers",
+            "config: readouts.prediction: there is nothing in it: it has 0 numbers for each sequence",
+        ),
         ("nested", f"{HUMAN}is a dict, no tensor; take one out of it by a `function`"),
         (
             "NaN",

@@ -129,6 +129,14 @@ def test_a_table_as_basenji_and_enformer_ship_it(table):
     assert (y, names) == (BINS[:, :, [2, 0]].amax(dim=1).tolist(), ["CNhs10608", "ENCFF833POA"])
 
 
+def test_a_value_stands_for_itself_but_for_stars(table):
+    """Brackets and question marks, which other patterns read otherwise, are letters."""
+    path = table("index\tidentifier\tdescription\n0\ta\tDNASE:cortex [left]?\n1\tb\tDNASE:cortexl\n")
+    for value in ("DNASE:cortex [left]?", "*[left]?", "DNASE:*?"):
+        assert read_targets(path, "identifier", {"description": value}).numbers == (0,)
+    assert read_targets(path, "identifier", {"description": "DNASE:c*"}).numbers == (0, 1)
+
+
 def test_a_table_of_some_tracks_keeps_their_numbers(table):
     """As Borzoi's tables of some assays: the first column, without a name, is the number among all."""
     header, _, second, third = BASENJI.splitlines()
@@ -164,7 +172,7 @@ def test_a_table_of_another_head_is_refused(table):
         (BASENJI.replace("1\t0", "one\t0"), {}, "line 3: index 'one' is no number of a track; write a whole number"),
         (BASENJI.replace("CNhs10608", ""), {}, "line 4: no identifier; give it one, or name another column as `name`"),
         (BORZOI.replace("sum\t1", "sum\t"), {}, "line 2: strand_pair '' is no number of a track"),
-        (BASENJI.splitlines()[0], {}, "targets_human.txt has no targets; give a header with"),
+        (BASENJI.splitlines()[0], {}, "targets_human.txt has no targets; give a header, and rows"),
         (BASENJI.replace("\t", ","), {}, "has no column identifier; it has index,genome"),
     ],
     ids=lambda value: "" if isinstance(value, str) and "\t" in value else str(value)[:40],

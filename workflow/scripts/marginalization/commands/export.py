@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from ..config.checks import readouts_of
 from ..errors import InputError
 from ..inputs.genome import Genome
 from ..store.files import whole_file
@@ -44,7 +45,7 @@ Key = dict[str, str]
 def add_to(commands: Commands) -> None:
     about = "write the effects for other programs"
     more = (
-        "FILE ends in .csv or .tsv: the summary's rows without controls; .bedgraph or .bw: the mean effect of "
+        "FILE ends in .csv or .tsv: the summary's rows of motifs and annotations; .bedgraph or .bw: the mean effect of "
         "annotations at their places in the genome, for a browser; .h5ad: an AnnData of elements x targets, with z "
         "and q as layers."
     )
@@ -170,16 +171,17 @@ def _track(results: Results, keys: list[Key], path: Path) -> tuple[pd.DataFrame,
     if annotations.empty:
         raise InputError(f"{results} has no annotations, and motifs have no place in a genome; export a .csv")
     (rows,) = read_views(results, [*PLACED, "rank", "effect_mean"], keys)
-    placed = annotations.merge(strongest(rows)[["element_id", "effect_mean"]], on="element_id")
-    painted = [_painted(chrom, of) for chrom, of in placed.groupby("chrom", sort=True)]
+    neutral = readouts_of(read_config(results))[keys[0]["readout"]].scale.neutral
+    placed = annotations.merge(strongest(rows, neutral)[["element_id", "effect_mean"]], on="element_id")
+    painted = [_painted(chrom, of, neutral) for chrom, of in placed.groupby("chrom", sort=True)]
     return pd.concat(painted, ignore_index=True), len(placed)
 
 
-def _painted(chrom: str, placed: pd.DataFrame) -> pd.DataFrame:
-    """Intervals of a chromosome that do not overlap: chrom, start, end and the effect that is farthest from zero."""
+def _painted(chrom: str, placed: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """Intervals of a chromosome that do not overlap: chrom, start, end and the effect that is farthest from none."""
     edges = np.unique(placed[["start", "end"]].to_numpy())
     values = np.full(len(edges) - 1, np.nan)
-    weakest_first = placed.iloc[np.argsort(placed["effect_mean"].abs(), kind="stable")]
+    weakest_first = placed.iloc[np.argsort((placed["effect_mean"] - neutral).abs(), kind="stable")]
     firsts, ends = (np.searchsorted(edges, weakest_first[column]) for column in ("start", "end"))
     for first, end, effect in zip(firsts, ends, weakest_first["effect_mean"], strict=True):
         values[first:end] = effect

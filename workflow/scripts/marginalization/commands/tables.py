@@ -106,7 +106,7 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
                 console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
-        listed = _grouped(strongest(rows), groups_of(found)).head(arguments.top)
+        listed = _grouped(strongest(rows, neutral), groups_of(found)).head(arguments.top)
         print_table(console, _summary_columns(config, key["model"], listed))
         print_beside(console, results, key, _title(config, key), arguments.kind, arguments.top, arguments.significant)
     _tell_of_more(console, keys, KEYS)

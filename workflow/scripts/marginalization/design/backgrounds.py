@@ -167,7 +167,9 @@ def _from_loci(config: Config, loci: Loci, counts: dict[str, int]) -> pd.DataFra
             targets = _target_gc(spec.match_gc, genome, length)
             table = _keep(table, _match_gc(table, targets, config.seed), counts, "unmatched_gc")
     if loci.columns:
-        table = table.join(read_numbers(path, loci.columns, set(table["line"])), on="line")
+        # Put in place, not joined: names of the lab's own may be those of what is known of intervals.
+        numbers = read_numbers(path, loci.columns, set(table["line"]))
+        table[list(loci.columns)] = numbers.reindex(table["line"]).to_numpy()
     reverse = table["strand"] == "-"
     table["sequence"] = table["sequence"].mask(reverse, table["sequence"].map(reverse_complement))
     return table.astype({"start": "Int64", "end": "Int64"})

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ..config.sections.substitutions import Arrangement, Pair, Range
 from ..errors import InputError
+from ..inputs.text import fits
 from ..sequences.letters import UNKNOWN, identifier, reverse_complement
 from .placement import steps
 
@@ -228,7 +228,7 @@ def _motifs(named: str | Sequence[str], known: dict[str, Any], place: str) -> li
             motif.name: motif
             for motif in known.values()
             if motif.sequence.strip(UNKNOWN)
-            and any(fnmatchcase(of, pattern) for of in (_families(motif) if of_family else [motif.name]))
+            and any(fits(of, pattern) for of in (_families(motif) if of_family else [motif.name]))
         }
         if not fitting:
             what = "is of the family" if of_family else "is called"

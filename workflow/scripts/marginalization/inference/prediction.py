@@ -63,7 +63,8 @@ def predict(
         The output tree of the model, its tensors on the CPU with n rows each.
 
     Raises:
-        ValueError: no sequences, an arg with another number of rows, or an output that is no tree of tensors.
+        ValueError: no sequences, an arg with another number of rows, or an output that is no tree of tensors, or has
+            no row for each sequence.
         FaultError: a ValueError: running the model changes its buffers, and with them its output. They are as before.
     """
     n = check_rows(X, args)
@@ -106,7 +107,7 @@ def predict_batches(
             # Not around the loop: what is set there would hold for the caller between two batches too.
             with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
                 y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
-                return map_tree(lambda t: t.cpu(), y if func is None else func(y))
+                return map_tree(partial(_with_rows, n=len(X)), y if func is None else func(y))
         except torch.OutOfMemoryError:
             if len(X) == 1:
                 raise
@@ -183,6 +184,13 @@ def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
         if arg.shape[0] != X.shape[0]:
             raise ValueError(f"args[{i}] has {arg.shape[0]} rows but X has {X.shape[0]}; give one row for each")
     return X.shape[0]
+
+
+def _with_rows(y: torch.Tensor, n: int) -> torch.Tensor:
+    """An output on the CPU; a ValueError where it has no row for each of n sequences."""
+    if y.ndim == 0 or y.shape[0] != n:
+        raise ValueError(f"an output has shape {tuple(y.shape)} for {n} sequences: it must have a row for each")
+    return y.cpu()
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
-from .text import table_rows
+from .text import fits, table_rows
 
 INDEX, STRAND_PAIR = "index", "strand_pair"
 """The columns with a track's number, and with that of its other strand."""
@@ -172,7 +171,7 @@ def _float(row: dict[str, str], column: str, where: str) -> float:
 
 
 def _is(row: dict[str, str], column: str, value: str | int) -> bool:
-    return fnmatchcase(row.get(column, ""), str(value))
+    return fits(row.get(column, ""), str(value))
 
 
 def _number(row: dict[str, str], column: str, where: str) -> int:

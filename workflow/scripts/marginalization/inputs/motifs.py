@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from contextlib import closing
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -14,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..sequences.letters import DNA, UNKNOWN, named_generator, unknown_letters
 from .matrices import normalised, read_homer, read_jaspar_text, read_meme, read_modisco, read_transfac
-from .text import fasta_records, table_rows
+from .text import fasta_records, fits, table_rows
 
 Format = Literal["meme", "jaspar", "homer", "transfac", "modisco", "tsv", "fasta"]
 Sequences = Literal["consensus", "informative", "sampled"]
@@ -143,7 +142,7 @@ def read_jaspar(
     for what, wanted in (("tf_class", tf_class), ("tf_family", tf_family)):
         there = Counter(name for record in records for name in getattr(record, what))
         if wanted is not None:
-            records = [record for record in records if any(fnmatchcase(of, wanted) for of in getattr(record, what))]
+            records = [record for record in records if any(fits(of, wanted) for of in getattr(record, what))]
         if not records:
             near = difflib.get_close_matches(str(wanted), there, n=3) or [of for of, _ in there.most_common(5)]
             raise InputError(f"no motif of {release} here has the {what} '{wanted}'; others are {', '.join(near)}")

@@ -90,7 +90,8 @@ def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tupl
     rows = [(number, fields) for number, fields in rows if any(fields)]
     needed = f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
     if len(rows) < 2:
-        raise InputError(f"{path} has no {what}; give a header with the {needed}, and rows")
+        header = f"a header with the {needed}" if columns else "a header"
+        raise InputError(f"{path} has no {what}; give {header}, and rows")
     number, header = rows[0]
     if not set(columns) <= set(header):
         raise InputError(
@@ -111,6 +112,11 @@ def _fields(line: str) -> list[str]:
     """The columns of a line of a table, without the quotation marks that R and spreadsheets put around them."""
     fields = [field.strip() for field in line.split("\t")]
     return [field[1:-1].replace('""', '"') if re.fullmatch('".*"', field) else field for field in fields]
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Whether a text is what a pattern of the config says, where `*` stands for any letters and all else for itself."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 def _unreadable(path: str | Path, error: Exception) -> InputError:

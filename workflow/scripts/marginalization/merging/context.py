@@ -16,7 +16,7 @@ import scipy.stats
 
 from ..config.sections import Readout
 from ..statistics.nulls import benjamini_hochberg
-from ..store.other_schemas import CONTEXT
+from ..store.other_schemas import CONTEXT, LOCI
 from ..store.reading import read_table
 from ..store.schemas import SUMMARY
 from .parts import Screened, aligned, of_target
@@ -58,6 +58,11 @@ def merge_context(
         if (rows := by_readout.get((item.model, item.readout))) is not None:
             tables += _of_readout(item, rows, placed, known, copies, readouts[item.readout], Path(summary).parent)
     return pd.concat([pd.DataFrame(columns=CONTEXT.names), *tables])[CONTEXT.names]
+
+
+def table_of_loci(backgrounds: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """The rows of loci.parquet, of backgrounds (background_id and name) and what is known of each, by its name."""
+    return pd.concat([backgrounds.assign(covariate=name, value=known[name])[LOCI.names] for name in known])
 
 
 def _chosen(summary: str, n_placements: int) -> pd.DataFrame:

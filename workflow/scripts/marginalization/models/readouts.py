@@ -223,8 +223,10 @@ def target_names(readout: Readout, n: int, name: str) -> list[str]:
     """The names of a readout's n targets: the config's, else strands for a profile, else numbers.
 
     Raises:
-        InputError: the config names another number of targets, or gives an order of another length.
+        InputError: there are none, or the config names another number of targets, or gives an order of another length.
     """
+    if n == 0:
+        raise InputError(f"config: readouts.{name}: there is nothing in it: it has 0 numbers for each sequence")
     tracks = tracks_of(readout, name)
     numbers = tracks.numbers if tracks.numbers and len(tracks.numbers) == n else range(n)
     listed = readout.targets if isinstance(readout.targets, tuple) else ()

@@ -15,7 +15,7 @@ from ..config.sections import Config
 from ..design.backgrounds import COLUMNS, select_backgrounds
 from ..design.placement import placed_table
 from ..jobs.provenance import devices, facts, wall_seconds
-from ..merging.context import merge_context
+from ..merging.context import merge_context, table_of_loci
 from ..merging.cooperativity import merge_pairs
 from ..merging.differential import merge_differential
 from ..merging.means import merge_profiles
@@ -121,9 +121,7 @@ def context(snakemake: Any) -> None:
         )
         made_from = facts(snakemake.config, snakemake.params.files, effects)
         write_table(table, snakemake.output.context, CONTEXT, made_from)
-        loci = backgrounds[["background_id", "name"]].join(known)
-        loci = loci.melt(["background_id", "name"], var_name="covariate")
-        write_table(loci, snakemake.output.loci, LOCI, made_from)
+        write_table(table_of_loci(backgrounds, known), snakemake.output.loci, LOCI, made_from)
 
 
 def provenance(snakemake: Any) -> None:

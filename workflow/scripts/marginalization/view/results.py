@@ -41,7 +41,7 @@ Without it pyarrow takes a model `01` for a number.
 """
 
 KINDS = ["motif", "annotation"]
-"""All kinds of elements but controls."""
+"""The kinds of elements that verdicts are about."""
 
 HINTS = 8
 """How many names an error lists."""
@@ -100,7 +100,8 @@ def read_summary(results: Results, columns: list[str], **filters: str | list[str
     Args:
         results: the screen's.
         columns: their names.
-        **filters: a value, or several allowed ones, of any columns: `kind=KINDS` leaves out controls. None allows all.
+        **filters: a value, or several allowed ones, of any columns: `kind=KINDS` leaves out controls, pairs and
+            arrangements. None allows all.
 
     Returns:
         The columns as pandas reads them, but `significant` as nullable booleans.
@@ -118,7 +119,7 @@ def read_summary(results: Results, columns: list[str], **filters: str | list[str
 
 
 def read_views(results: Results, columns: list[str], keys: list[dict[str, str]]) -> Iterator[pd.DataFrame]:
-    """Columns of the rows, without controls, of several views by their `KEYS`: in the summary's order, in one pass."""
+    """Columns of the rows of motifs and annotations of several views by their `KEYS`: in one pass, in order."""
     wanted = {tuple(key[name] for name in KEYS) for key in keys}
     yield from map(_to_pandas, _filtered(results.table("summary"), columns, wanted.__contains__, {"kind": KINDS}))
 
@@ -272,9 +273,14 @@ def require_known(value: str, known: Iterable[str], what: str) -> None:
         raise InputError(f"there is no {what} {value!r}; {hint}")
 
 
-def strongest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each element in rows of one view that with the best rank, or where none has any the largest effect, first."""
-    rows = rows.assign(size=-rows["effect_mean"].abs()).sort_values(["rank", "size"], kind="stable")
+def strongest(rows: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """Of each element in rows of one view that with the best rank, or of those without one the largest effect, first.
+
+    Args:
+        rows: with element_id, rank and effect_mean.
+        neutral: the effect of what changes nothing.
+    """
+    rows = rows.assign(size=-(rows["effect_mean"] - neutral).abs()).sort_values(["rank", "size"], kind="stable")
     return rows.drop_duplicates("element_id").drop(columns="size")
 
 
