@@ -21,10 +21,10 @@ import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
 from alone import alone, sequences, timed
 from marginalization import marginalize_motifs, saturation_mutagenesis
-from marginalization.commands.check import BYTES_PER_ROW
 from marginalization.inference.incremental.motifs import checked_engine, run_group
 from marginalization.sequences.constructs import place_motif
 from marginalization.sequences.onehot import one_hot_encode
+from marginalization.view.disk import BYTES_PER_ROW
 from networks import NETWORKS, make
 from tangermeme.marginalize import marginalize
 from torch.utils.flop_counter import FlopCounterMode

@@ -1,6 +1,7 @@
 """The house: subpackages import only from those below them, and none grows beyond what one look takes in."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import marginalization
@@ -89,3 +90,16 @@ def test_modules_and_functions_are_short(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 60, node.name
+
+
+SUITES = "benchmark", "zoo", "real", "chaos", "browser"
+"""Folders of tests that are not run with the fast ones."""
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_what_slow_suites_import_is_there(suite):
+    for path in Path(__file__).parents[1].joinpath(suite).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "marginalization":
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), f"{path}:{node.lineno}"

@@ -174,6 +174,12 @@ WINDOWS = {
     "max pool overlapping": ([nn.MaxPool1d(3, 2, 1, ceil_mode=True)], (10, 13)),  # output o looks at 2 o - 1 to 2 o + 1
     "max pool dilated": ([nn.MaxPool1d(3, 1, dilation=2)], (16, 24)),
     "max pool 2d": ([simple(lambda x: x.unsqueeze(2)), nn.MaxPool2d((1, 4), ceil_mode=True)], (5, 6)),
+    "max pool of products": (
+        [conv(4, 16, 3, padding=1), conv(16, 16, 3, padding=1), nn.MaxPool1d(3, 2, 1, 2, ceil_mode=True)],
+        (8, 14),  # of 18 to 26: output o looks at 2 o - 1, 2 o + 1 and 2 o + 3
+    ),
+    "max pool of one": ([conv(4, 16, 1), conv(16, 16, 1), nn.MaxPool1d(1, 3)], (7, 8)),
+    "conv from few, strided and dilated": ([conv(4, 16, 5, stride=3, padding=5, dilation=2)], (6, 10)),
     "average pool": ([nn.AvgPool1d(3)], (6, 8)),
     "average pool padded": ([nn.AvgPool1d(5, 2, 2, ceil_mode=True, count_include_pad=False)], (9, 13)),
     "average pool 2d": ([simple(lambda x: x.unsqueeze(2)), nn.AvgPool2d((1, 4), padding=(0, 1))], (5, 7)),
@@ -238,6 +244,20 @@ def test_operations_in_place():
     assert without_rule(engine) == []
     found = engine.program(20, 24).windows
     assert [(found[node].lo, found[node].hi) for node in engine.outputs] == [(18, 24), (19, 25), (19, 23)]
+
+
+def test_a_norm_of_a_convolution_is_in_its_weights():
+    plain = nn.Sequential(conv(4, 5, 3, padding="same"), nn.BatchNorm1d(5), nn.ReLU())
+    bare = nn.Sequential(conv(4, 6, 5, stride=2, groups=2, bias=False), nn.BatchNorm1d(6, affine=False))
+    wide = nn.Sequential(simple(lambda x: x[:, None]), nn.Conv2d(1, 3, (4, 3), dilation=(1, 2)), nn.BatchNorm2d(3))
+    both = Layer(lambda layer, x: (y := layer.inner[0](x)) + layer.inner[1](y), conv(4, 5, 3), nn.BatchNorm1d(5))
+    for module in (plain, bare, wide, both):
+        for norm in (inner for inner in module.modules() if isinstance(inner, nn.modules.batchnorm._BatchNorm)):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+    engine = engine_of(Branches(plain, bare, wide, both))
+    assert without_rule(engine) == []
+    assert sum(node.target is aten.batch_norm.default for node in engine.nodes) == 1  # what else is taken stays
 
 
 REDUCTIONS = [

@@ -29,6 +29,7 @@ from .rules.sliding import spatial
 SPLITS = set(overloads("split.Tensor split_with_sizes chunk unsafe_split.Tensor unsafe_chunk tensor_split.sections"))
 POOLS = {aten.max_pool1d_with_indices.default: aten.max_pool1d, aten.max_pool2d_with_indices.default: aten.max_pool2d}
 
+CONVOLUTIONS = set(overloads("conv1d conv2d conv1d.padding conv2d.padding"))
 
 _COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}
 
@@ -179,6 +180,27 @@ def _transposed(graph: Graph, node: Node) -> Call | None:
     return call_of(aten.conv1d.default, given["input"], turned, given["bias"], [1], [left], [dilation])
 
 
+def _normed_convolution(graph: Graph, node: Node) -> Call | None:
+    """A convolution of which the norm of a batch, in evaluation mode, is all that is taken: other weights."""
+    given, source = bound_arguments(node), node.all_input_nodes[0]
+    if source.target not in CONVOLUTIONS or len(source.users) > 1 or given["training"] or given["input"] is not source:
+        return None
+    of = bound_arguments(source)
+    weight, bias = of["weight"], of["bias"]
+
+    def do(target: Callable[..., Any], *args: Any) -> Node:
+        return further(graph, target, *args)
+
+    scale = do(aten.rsqrt.default, do(aten.add.Tensor, given["running_var"], given["eps"]))
+    scale = scale if given["weight"] is None else do(aten.mul.Tensor, scale, given["weight"])
+    shift = do(aten.neg.default, given["running_mean"])
+    shift = do(aten.mul.Tensor, shift if bias is None else do(aten.add.Tensor, shift, bias), scale)
+    shift = shift if given["bias"] is None else do(aten.add.Tensor, shift, given["bias"])
+    scaled = do(aten.mul.Tensor, weight, do(aten.reshape.default, scale, [-1] + [1] * (weight.meta["val"].ndim - 1)))
+    names = list(source.target._schema.arguments)[3:]  # after the input, its weight and its bias
+    return call_of(source.target, of["input"], scaled, shift, *(of[argument.name] for argument in names))
+
+
 def _added_product(graph: Graph, node: Node) -> Call | None:
     """A product of matrices, or of one and a vector, and what is added to it."""
     added, one, other = node.args
@@ -239,6 +261,7 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     aten.convolution.default: _convolution,
     aten._convolution.default: _convolution,
     aten.conv_transpose1d.default: _transposed,
+    aten.batch_norm.default: _normed_convolution,
     **dict.fromkeys(PERMUTATIONS, permuted_twice),
     **dict.fromkeys(EACH | LAST, permuted_before),
     **dict.fromkeys(OVER, permuted_before_over),

@@ -18,6 +18,9 @@ from .windows import Window, add_into, fit, lay_out, matrix
 PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
 """How large the parts of a convolution may be before they are added up: on a CPU, not much larger than the cache."""
 
+MOST_OF_A_STRETCH = 4
+"""How many numbers an output position may look at, for each that it gives, for them to be put beside each other."""
+
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Sliding):
@@ -50,12 +53,16 @@ class Convolution(Sliding):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
-        by_taps = weight.ndim == 3 and kernel.stride == 1 and self.args["groups"] == 1 and weight.shape[1] >= 16
+        products = weight.ndim == 3 and self.args["groups"] == 1
+        by_taps = products and kernel.stride == 1 and weight.shape[1] >= 16
         if by_taps and weight.shape[0] <= 8:
             return self._to_few(run, delta, have, out)
         if by_taps and (have.width < out.width or kernel.size == 1):
             return self._by_taps(run, delta, have, out)
         delta = fit(delta, have, *self.need(self.source, out))
+        few = weight.shape[1] < 16 and weight.shape[1] * kernel.size <= MOST_OF_A_STRETCH * weight.shape[0]
+        if products and few:
+            return self._by_stretches(run, delta, out)
         if any(self.further):
             delta = functional.pad(delta, self.further)
         _, strides, paddings, dilations = self.along
@@ -95,6 +102,24 @@ class Convolution(Sliding):
                 into = total[(lo - out.lo) * n_rows : (hi - out.lo) * n_rows]
                 some = changed[(lo - shift - have.lo) * n_rows : (hi - shift - have.lo) * n_rows]
                 torch.addmm(into, some, tap, out=into)
+        return difference
+
+    def _by_stretches(self, run: Backgrounds, delta: torch.Tensor, out: Window) -> torch.Tensor:
+        """The same from few inputs: one matrix product of the stretches that the outputs look at.
+
+        Args:
+            delta: of all that the outputs look at.
+        """
+        weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
+        taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).flatten(0, 1).contiguous())
+        (n_rows, n_inputs, width), n_outputs = delta.shape, len(weight)
+        steps = kernel.stride * n_inputs, width * n_inputs, kernel.dilation * n_inputs, 1
+        stretches = run.buffer("parts", delta, out.width, n_rows, kernel.size, n_inputs)
+        stretches.copy_(delta.mT.contiguous().as_strided(stretches.shape, steps))
+        difference = run.buffer(self.node, delta, out.width, n_rows, n_outputs, order=(1, 2, 0))
+        self._begin(run, out, difference)
+        total = matrix(difference)
+        torch.addmm(total, stretches.view(len(total), len(taps)), taps, out=total)
         return difference
 
     def _to_few(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:

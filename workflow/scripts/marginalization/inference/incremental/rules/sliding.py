@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -13,7 +13,7 @@ from torch.fx import Node
 from torch.nn import functional
 
 from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, shape_of
-from .windows import Window, fit
+from .windows import Window, by_position, fit, padded
 
 
 class Kernel(NamedTuple):
@@ -97,8 +97,9 @@ class MaxPool(Pool):
         inside = self._looked_at(out)
         x = fit(delta, have, inside.lo, inside.hi)
         spare = x is not delta or run.may_overwrite(self.source)
-        x = (x.add_ if spare else x.add)(run.background(self.source, inside))
-        return self._pooled(x, inside, out).sub_(run.background(self.node, out))
+        x = (x.add_ if spare else x.add)(run.background(self.source, inside, x))
+        y = self._pooled(x, inside, out)
+        return y.sub_(run.background(self.node, out, y))
 
     def value(self, run: Backgrounds, parts: Deltas, wholes: Wholes, out: Window) -> torch.Tensor:
         (have, x), inside = parts[self.source], self._looked_at(out)
@@ -107,8 +108,12 @@ class MaxPool(Pool):
     def _pooled(self, x: torch.Tensor, inside: Window, out: Window) -> torch.Tensor:
         lo, hi = self.need(self.source, out)
         if (lo, hi) != (inside.lo, inside.hi):
-            after = x.ndim - 1 - out.axis
-            x = functional.pad(x, [0, 0] * after + [inside.lo - lo, hi - inside.hi], value=-math.inf)
+            x = padded(x, out.axis, inside.lo - lo, hi - inside.hi, -math.inf)
+        if by_position(x):  # where the maxima of what lies side by side in memory are fast
+            stride, dilation = self.kernels[self.at].stride, self.kernels[self.at].dilation
+            last = (out.width - 1) * stride + 1
+            y, *others = (x[:, :, i : i + last : stride] for i in range(0, hi - lo - last + 1, dilation))
+            return reduce(torch.maximum, others, y) if others else y.clone()
         pool = functional.max_pool1d if x.ndim == 3 else functional.max_pool2d
         sizes, strides, paddings, dilations = self.along
         return pool(x, sizes, strides, paddings, dilations, self.args["ceil_mode"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional
 
 
 class Window(NamedTuple):
@@ -55,8 +56,14 @@ def fit(delta: torch.Tensor, have: Window, lo: int, hi: int) -> torch.Tensor:
         return delta
     if have.hi <= lo or hi <= have.lo:
         return delta.new_zeros(*delta.shape[: have.axis], hi - lo, *delta.shape[have.axis + 1 :])
-    after = delta.ndim - 1 - have.axis
-    return torch.nn.functional.pad(delta, [0, 0] * after + [left, right])
+    return padded(delta, have.axis, left, right)
+
+
+def padded(x: torch.Tensor, axis: int, left: int, right: int, value: float = 0) -> torch.Tensor:
+    """A tensor with a value on both sides along an axis, or cropped there; in memory as it was."""
+    if axis == 2 and by_position(x):
+        return functional.pad(x.permute(2, 0, 1), [0, 0, 0, 0, left, right], value=value).permute(1, 2, 0)
+    return functional.pad(x, [0, 0] * (x.ndim - 1 - axis) + [left, right], value=value)
 
 
 def by_position(x: torch.Tensor) -> bool:
