@@ -34,6 +34,7 @@ ORDER = [
     "view.report.reading.tables",
     "view.report.overview",
     "view.report",
+    "view.several",
     "commands",
     "stages",
 ]
