@@ -95,7 +95,7 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 def welch(
     first: tuple[np.ndarray, np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The difference of the means of two samples that have nothing to do with each other (Welch, Biometrika 34:28, 1947).
+    """The difference of the means of two samples that are independent of each other (Welch, Biometrika 34:28, 1947).
 
     Args:
         first, second: the mean, its standard error and the size of each sample, arrays (rows,); NaN for a standard

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import pandas as pd
-
 from .differences import Differences, differences
-from .matching import Match, match_views
+from .matching import Match
 from .rows import Table, read_matches, table_of
 from .screens import Compared
 from .told import Group, groups_of, in_numbers, sentence
@@ -34,17 +32,17 @@ class Found(NamedTuple):
     numbers: list[str]
 
 
-def compare_screens(compared: Compared, keys: list[pd.DataFrame]) -> Iterator[Found]:
+def compare_screens(compared: Compared, matches: list[Match]) -> Iterator[Found]:
     """What is found on each match.
 
     Args:
         compared: the screens.
-        keys: of each the views that may be taken.
+        matches: of `match_views`.
 
     Raises:
-        InputError: they have no view in common, or a table is damaged.
+        InputError: a table is damaged.
     """
-    screens, matches = compared.screens, match_views(compared.screens, keys)
+    screens = compared.screens
     for match, reads in zip(matches, read_matches(compared, matches), strict=True):
         table = table_of(compared, match, reads)
         others: list[Differences | None] = []

@@ -20,7 +20,7 @@ from ...statistics.scales import effect
 from ...statistics.summary import signed_rank, spread, welch
 from ..report.reading.screens import scale_in
 from ..results import PLACED, View, read_effects
-from .rows import AT, Read, Table
+from .rows import Read, Table
 from .screens import Screen
 
 LEVEL = 0.05
@@ -51,7 +51,11 @@ class Differences(NamedTuple):
 
 
 def differences(
-    screens: tuple[Screen, Screen], views: tuple[View, View], reads: tuple[Read, Read], table: Table, sides: tuple[int, int]
+    screens: tuple[Screen, Screen],
+    views: tuple[View, View],
+    reads: tuple[Read, Read],
+    table: Table,
+    sides: tuple[int, int],
 ) -> Differences:
     """How far the effects of two screens of a table differ; they are in one unit.
 
@@ -91,7 +95,7 @@ def _has_effects(screen: Screen) -> bool:
 def _paired(
     screens: tuple[Screen, Screen], views: tuple[View, View], rows: tuple[pd.DataFrame, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Of differences in each background the mean with its interval by Student's t, and the p-value of Wilcoxon's test."""
+    """Of the differences in each background the mean, its interval by Student's t, and the p of Wilcoxon's test."""
     n_backgrounds = len(screens[0].backgrounds)
     at_once = max(1, AT_ONCE // (2 * n_backgrounds))
     blocks = []
@@ -143,7 +147,9 @@ def _among_controls(screens: tuple[Screen, Screen], reads: tuple[Read, Read]) ->
     first, second = (screen.elements.reset_index() for screen in screens)
     keys = ["number", "sequence"]
     first, second = (of.assign(is_control=of["kind"] == "control") for of in (first, second))
-    shared = first.merge(second[[*keys, "element_id", "is_control"]], on=[*keys, "is_control"], suffixes=("", "_second"))
+    shared = first.merge(
+        second[[*keys, "element_id", "is_control"]], on=[*keys, "is_control"], suffixes=("", "_second")
+    )
     expected = first["is_control"] & first["number"].isin(shared["number"][~shared["is_control"]])
     if shared["is_control"].sum() < ENOUGH * expected.sum() or not shared["is_control"].any():
         return None

@@ -41,9 +41,7 @@ class Read(NamedTuple):
 def read_matches(compared: Compared, matches: list[Match]) -> Iterator[list[Read]]:
     """What is read of each screen, match after match: in one pass through the tables of each."""
     several = any(screen.config.placement.several_starts for screen in compared.screens)
-    each = [
-        _read(screen, [match.views[i] for match in matches], several) for i, screen in enumerate(compared.screens)
-    ]
+    each = [_read(screen, [match.views[i] for match in matches], several) for i, screen in enumerate(compared.screens)]
     return map(list, zip(*each, strict=True))
 
 
@@ -111,6 +109,6 @@ def changes(first: pd.Series, other: pd.Series) -> np.ndarray:
     """What became of the verdicts of the first screen in another, by the states in both; (elements,) of str."""
     a, b = first.to_numpy(object), other.to_numpy(object)
     unknown = np.isin(a, [ABSENT, UNJUDGED]) | np.isin(b, [ABSENT, UNJUDGED])
-    return np.select(
-        [unknown, a == b, a == RESTS, b == RESTS], [NOT_COMPARABLE, SAME, GAINED, LOST], FLIPPED
-    ).astype(object)
+    return np.select([unknown, a == b, a == RESTS, b == RESTS], [NOT_COMPARABLE, SAME, GAINED, LOST], FLIPPED).astype(
+        object
+    )

@@ -56,7 +56,7 @@ class Screen(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """The screens, and what any of them screened: name, kind, sequence and source by number, of the first that has it."""
+    """The screens, and what any screened: name, kind, sequence and source by number, as the first that has it says."""
 
     screens: list[Screen]
     elements: pd.DataFrame
@@ -113,7 +113,7 @@ def _elements(results: Results) -> pd.DataFrame:
 
 
 def _names(found: list[Results], configs: list[Config]) -> list[str]:
-    """What the screens call themselves; their folders where two say the same, with a number where these are the same."""
+    """What the screens call themselves; their folders where two say the same, numbered where these are the same."""
     names = [config.screen for config in configs]
     if len(set(names)) < len(names):
         parts = [Path(results.folder).resolve().parts for results in found]

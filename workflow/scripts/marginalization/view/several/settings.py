@@ -43,20 +43,22 @@ def differing(compared: Compared, match: Match) -> list[tuple[str, list[str]]]:
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """The keys of a config, with dots, and their values; mappings that are empty are left out."""
+    """The keys of a config, such as elements.motifs[0].file, and their values; those without any are left out."""
     for name, value in values.items():
         key = f"{within}{name}"
         if any(key == of or key.startswith(f"{of}.") for of in IGNORED):
             continue
         if isinstance(value, dict):
             yield from _flat(value, f"{key}.")
+        elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+            yield from _flat({f"[{i}]": entry for i, entry in enumerate(value)}, key)
         elif value not in (None, []):
             yield key, value
 
 
 def _text(value: Any) -> str:
     """A value as a config has it; a dash for none."""
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 

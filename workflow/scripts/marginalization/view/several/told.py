@@ -55,8 +55,8 @@ class Group(NamedTuple):
 def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table) -> list[Group]:
     """The groups of any screen: those that act in any first, by their best rank.
 
-    A cluster of a later screen is that of an earlier one where they share an element, that of its best member; else where
-    their best motifs have the same name.
+    A cluster of a later screen is that of an earlier one where they share an element, that of its best member; else
+    where their best motifs have the same name.
     """
     members: dict[tuple[str, str], dict[int, None]] = {}
     called: list[dict[tuple[str, str], str]] = []
@@ -70,7 +70,8 @@ def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table)
             if not known and key in names:  # one name for two clusters of one screen
                 key = (kind, f"{key[1]} {i} {len(names)}")
             names.setdefault(key, name)
-            members.setdefault(key, {}).update(dict.fromkeys(own for own in numbers if (kind, own) not in at or known))
+            new = [own for own in numbers if kind == "annotation" or (kind, own) not in at]
+            members.setdefault(key, {}).update(dict.fromkeys(new))
             for own in numbers:
                 at.setdefault((kind, own), key)
         called.append(names)
@@ -203,8 +204,18 @@ def in_numbers(compared: Compared, match: Match, table: Table, side: int, found:
         of_effects = f"{number(agree.pearson)}, their ranks {number(agree.spearman)}"
         which = of_effects if match.alike[side] else f"{number(agree.spearman)} in their ranks; their units are others"
         said += f"{'. Effects' if said else 'Effects'} correlate by {which}"
-    alone = [int((table.screened[:, i] & ~table.screened[:, j]).sum()) for i, j in ((0, side), (side, 0))]
-    if any(alone):
-        both = [f"{n:,} {'is' if n == 1 else 'are'} in {name} alone" for n, name in zip(alone, (a, b), strict=True) if n]
-        said += f". {' and '.join(both)}, by {'its' if sum(alone) == 1 else 'their'} letters"
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{said[:1].upper()}{said[1:]}.{_alone(compared, table, side)}"
+
+
+def _alone(compared: Compared, table: Table, side: int) -> str:
+    """What one of two screens has, and the other has not."""
+    has = table.screened[:, [0, side]]
+    alone = [compared.elements["name"].loc[table.places.index[has[:, i] & ~has[:, 1 - i]]] for i in (0, 1)]
+    parts = [
+        f"{len(own):,} {'sequence is' if len(own) == 1 else 'sequences are'} in {name} alone"
+        for own, name in zip(alone, (compared.names[0], compared.names[side]), strict=True)
+        if len(own)
+    ]
+    n = len(set(alone[0]) & set(alone[1]))
+    named = f", of which {n:,} {'has' if n == 1 else 'have'} the same name in both, but other letters" if n else ""
+    return f" {_joined(parts)}{named}." if parts else ""
