@@ -366,11 +366,10 @@ def test_errors(made, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(second, copy)
     shutil.rmtree(copy / "effects")
-    with pytest.raises(InputError, match="have no model"):
-        read = read_screens([str(first), str(made["folds"])])
-        keys = [summary_keys(screen.results) for screen in read.screens]
-        keys[1] = keys[1][keys[1]["model"] != "all"]
-        match_views(read.screens, keys)
+    read = read_screens([str(first), str(made["folds"])])
+    keys = [summary_keys(screen.results) for screen in read.screens]
+    with pytest.raises(InputError, match=r"have no model in common: first has toy; folds has a, b; choose one"):
+        match_views(read.screens, [keys[0], keys[1][keys[1]["model"] != "all"]])
     _, found = found_in(first, copy)
     assert not found[0].differences[0].paired  # without effects/ their means are compared
 

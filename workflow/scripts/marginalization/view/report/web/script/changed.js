@@ -23,7 +23,7 @@ const columns = [
   ...screens.slice(1).flatMap(({ name }, k) => {
     const to = pairs ? `, ${escaped(name)}` : "";
     return [
-      { title: `Change${to}`, about: `From ${screens[0].name} to ${name}: gained, lost or flipped where the verdict is another.`, data: (row) => toldChange(row, k), className: "kept" },
+      { title: `Change${to}`, about: `From ${screens[0].name} to ${name}: gained, lost or flipped where the verdict is another.`, data: (row, type) => (type === "display" ? escaped(toldChange(row, k)) : toldChange(row, k)), className: "kept" },
       { title: `Difference${to}`, about: `Of the effects, ${name} less ${screens[0].name}. None where their units differ.`, ...against(k, "difference", signed) },
       spread(`95 % of it${to}`, "Confidence interval of the difference, over backgrounds.", (row) => row.against[k]),
       { title: `q of it${to}`, about: "Of the difference among those of the element's controls, or over backgrounds where the screens have none in common.", ...against(k, "q", number) },
