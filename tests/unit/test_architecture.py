@@ -35,6 +35,7 @@ ORDER = [
     "view.report.reading.tables",
     "view.report.overview",
     "view.report",
+    "view.several",
     "commands",
     "stages",
 ]

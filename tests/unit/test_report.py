@@ -250,7 +250,9 @@ def test_effects_of_a_few_elements_are_all_read(many):
     table = pd.concat(map(pd.read_parquet, (many / "effects").rglob("*.parquet")))
     ids = sorted(table["element_id"].unique())[5:30:7]
     columns = ["element_id", "target", "background_id", "after"]
-    found = pd.concat(rows.to_pandas() for _, _, rows in reading.read_effects(Results(many), ids, columns, 3))
+    found = pd.concat(
+        rows.to_pandas() for _, _, rows in reading.read_effects(Results(many).parts("effects"), ids, columns, 3)
+    )
     rows = table[table["element_id"].isin(ids) & (table["background_id"] < 3)]
     assert (
         found.astype({"after": float}).to_numpy().tolist() == rows[columns].astype({"after": float}).to_numpy().tolist()

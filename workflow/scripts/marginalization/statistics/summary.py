@@ -92,6 +92,32 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     return mean, std, sem, mean - half_width, mean + half_width
 
 
+def welch(
+    first: tuple[np.ndarray, np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The difference of the means of two samples that are independent of each other (Welch, Biometrika 34:28, 1947).
+
+    Args:
+        first, second: the mean, its standard error and the size of each sample, arrays (rows,); NaN for a standard
+            error of one value.
+
+    Returns:
+        Arrays (rows,): second less first, the ends of its 95 % interval, and the two-sided p-value, by Student's t with
+        Satterthwaite's degrees of freedom; NaN, but for the difference, without a standard error.
+    """
+    (mean, sem, n), (other, other_sem, m) = first, second
+    difference, variances = other - mean, np.stack([sem**2, other_sem**2])
+    variance = variances.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = variance**2 / (variances**2 / (np.stack([n, m]) - 1)).sum(axis=0)
+        t = np.where(difference == 0, 0.0, difference / np.sqrt(variance))
+    sure = variance == 0  # both samples are each of one value
+    df = np.where(sure, 1.0, df)
+    half_width = np.where(sure, 0.0, scipy.stats.t.ppf(0.975, df) * np.sqrt(variance))
+    p = np.where(np.isnan(variance), np.nan, 2 * scipy.stats.t.sf(np.abs(t), df))
+    return difference, difference - half_width, difference + half_width, p
+
+
 def agreement(means: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
     """How far the models of a group agree.
 

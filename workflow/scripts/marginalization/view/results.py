@@ -181,9 +181,9 @@ def summary_keys(results: Results) -> pd.DataFrame:
 
 
 def read_effects(
-    results: Results, element_ids: Collection[str], columns: list[str], most_backgrounds: int
+    paths: Iterable[Path], element_ids: Collection[str], columns: list[str], most_backgrounds: int
 ) -> Iterator[tuple[str, str, pa.Table]]:
-    """The effects of a few elements in the first backgrounds, file after file.
+    """The effects of a few elements in the first backgrounds, file of effects/ after file.
 
     Only the row groups that hold some of them are read, which pyarrow by itself can not tell for columns of names.
 
@@ -194,7 +194,7 @@ def read_effects(
         InputError: a file is damaged.
     """
     ids = np.array(sorted(element_ids), dtype=object)
-    for path in results.parts("effects"):
+    for path in paths:
         model, readout, _ = part_name(path)
         with whole_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):

@@ -13,7 +13,7 @@ import altair as alt
 
 from .element_charts import attributions, backgrounds, change, controls, copies, loci, profile, scan, spacing, targets
 from .marks import Layers
-from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, spread, volcano
+from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, screens, spread, volcano
 
 UNITS = {
     "difference": "change of {}, after - before",
@@ -41,6 +41,7 @@ CHARTS: dict[str, Callable[[], alt.Chart | Layers]] = {
         copies,
         heat_map,
         against,
+        screens,
         quantiles,
         composition,
         spread,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -145,12 +146,11 @@ def _verdict(screen: Screen, rows: ViewRows) -> str:
 
 def elements(screen: Screen) -> list[dict[str, Any]]:
     """The elements shown, with the matrix and the class of the first motif that each is."""
-    motifs = motif_rows(screen, screen.shown.elements.index.tolist())
+    motifs = motif_rows(screen.results, screen.shown.elements.index.tolist())
     classes = motif_classes(motifs["name"].tolist(), screen.config)
     found = []
     for element_id, row in screen.shown.elements.iterrows():
         motif = motifs.loc[element_id] if element_id in motifs.index else None
-        matrix = None if motif is None or motif["matrix"] is None else np.stack(motif["matrix"]).round(3).tolist()
         found.append(
             {
                 "id": element_id,
@@ -158,11 +158,16 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
                 "kind": row["kind"],
                 "sequence": row["sequence"],
                 "source": row["source"],
-                "matrix": matrix,
+                "matrix": None if motif is None else matrix_of(motif["matrix"]),
                 **({} if motif is None else classes.get(motif["name"], {})),
             }
         )
     return found
+
+
+def matrix_of(matrix: Sequence[np.ndarray] | None) -> list[list[float]] | None:
+    """The frequencies of a motif's matrix, (width, 4), as a logo is drawn from them."""
+    return None if matrix is None else np.stack(matrix).round(3).tolist()
 
 
 def effects(screen: Screen) -> dict[str, list[Any]]:

@@ -17,6 +17,10 @@ MOTIF, SITE = "significant motif", "significant annotation"
 KINDS = alt.Scale(domain=[MOTIF, SITE, NOT_SIGNIFICANT], range=[BLUE, ORANGE, GREY])
 KIND_SHAPES = alt.Scale(domain=[MOTIF, SITE, NOT_SIGNIFICANT], range=["circle", "diamond", "circle"])
 SHAPES = alt.Scale(domain=[SIGNIFICANT, NOT_SIGNIFICANT, NO_CONTROLS], range=["diamond", "circle", "circle"])
+BOTH_ACT, REST = "acts in both", "no change otherwise"
+CHANGED = [BOTH_ACT, "gained", "lost", "flipped", REST]
+CHANGES = alt.Scale(domain=CHANGED, range=[BLUE, GREEN, ORANGE, VERMILION, GREY])
+CHANGE_SHAPES = alt.Scale(domain=CHANGED, range=["circle", "triangle-up", "triangle-down", "diamond", "circle"])
 
 Layers = alt.LayerChart | alt.FacetChart
 """The type of what `alt.layer` gives: here always the first."""

@@ -19,7 +19,10 @@ from .contents import gather
 from .figures import MOST_VIEWS, short
 from .logos import letter_outlines
 
-SCRIPTS = ("rows", "data", "draw", "logos", "marks", "findings", "element", "table", "tabs", "quality", "ready")
+SCRIPTS = (
+    *("words", "rows", "data", "draw", "logos", "axis", "marks", "findings", "element"),
+    *("tables", "table", "tabs", "about", "quality", "asked", "ready"),
+)
 """The files of web/script, in the order in which they make one module: each may use names of those before it."""
 
 
@@ -33,11 +36,10 @@ def write_report(results: Results) -> dict[str, Any]:
 
 def render(contents: dict[str, Any]) -> str:
     """The page as HTML."""
-    tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
-    here = files(__package__) / "web"
-    parts = {part.name: part.read_text(encoding="utf-8") for part in here.iterdir() if part.name.endswith(".html")}
-    environment = jinja2.Environment(loader=jinja2.DictLoader(parts), autoescape=True, trim_blocks=True)
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
+        SCRIPTS,
+        contents,
         facts=contents["facts"],
         views=contents["views"],
         lights=contents["lights"],
@@ -54,9 +56,27 @@ def render(contents: dict[str, Any]) -> str:
         measured=contents["measured"],
         dependences=contents["dependences"],
         comparisons=contents["comparisons"],
+        most_cards=MOST_VIEWS,
+    )
+
+
+def rendered(template: str, scripts: tuple[str, ...], contents: dict[str, Any], **shown: Any) -> str:
+    """A page as HTML, with all that it needs.
+
+    Args:
+        template: a file of web/ that extends base.html.
+        scripts: the files of web/script that are its script, such as `SCRIPTS`.
+        contents: what its script reads.
+        **shown: what its template shows.
+    """
+    tables = files("itables") / "html"  # carries DataTables, with its extensions, in one module
+    here = files(__package__) / "web"
+    parts = {part.name: part.read_text(encoding="utf-8") for part in here.iterdir() if part.name.endswith(".html")}
+    environment = jinja2.Environment(loader=jinja2.DictLoader(parts), autoescape=True, trim_blocks=True)
+    return environment.get_template(template).render(
+        **shown,
         short=short,
         number=lambda value: "" if value is None else number(value, 4),
-        most_cards=MOST_VIEWS,
         contents=_in_script(json.dumps(contents, separators=(",", ":"), allow_nan=False)),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
         letters=_in_script(json.dumps(letter_outlines())),
@@ -64,7 +84,7 @@ def render(contents: dict[str, Any]) -> str:
         table_script=_in_script(json.dumps((tables / "dt_bundle.js").read_text(encoding="utf-8"))),
         table_style=(tables / "dt_bundle.css").read_text(encoding="utf-8"),
         style=(here / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
+        script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in scripts),
     )
 
 

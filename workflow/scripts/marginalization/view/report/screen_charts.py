@@ -7,6 +7,8 @@ import altair as alt
 from .labels import FONT, HEIGHT
 from .marks import (
     BLUE,
+    CHANGE_SHAPES,
+    CHANGES,
     GREEN,
     GREY,
     KIND_SHAPES,
@@ -47,13 +49,7 @@ def volcano() -> Layers:
             tooltip=["name:N", effect("effect"), effect("low"), effect("high"), number("q"), "shown:N"],
         )
     )
-    labels = (
-        alt.Chart(alt.NamedData("labels"))
-        .transform_filter("datum.least <= width && width < datum.most")
-        .mark_text(fontSize=FONT, dx=_of("dx"), dy=_of("dy"), align=_of("align"), baseline="middle")
-        .encode(x="x:Q", y="y:Q", text="label:N")
-    )
-    return alt.layer(floor, level, points, labels).properties(width="container", height=HEIGHT)
+    return alt.layer(floor, level, points, names()).properties(width="container", height=HEIGHT)
 
 
 def lollipop() -> Layers:
@@ -119,6 +115,26 @@ def against() -> alt.Chart:
     )
 
 
+def screens() -> Layers:
+    """One screen's effects against another's, a point for each element, and where they are equal.
+
+    Data: `points` (a, b, name, element, shown, difference, q); `labels` as `labels.labels` gives them; `diagonal`, of
+    effects in one unit.
+    """
+    points = (
+        alt.Chart(alt.NamedData("points"))
+        .mark_point(size=36, filled=True, opacity=0.8)
+        .encode(
+            x=alt.X("a:Q", title="mean effect in the first", axis=alt.Axis(format=PLAIN, tickCount=8)),
+            y=alt.Y("b:Q", title="mean effect in the second", axis=alt.Axis(format=PLAIN)),
+            color=alt.Color("shown:N", scale=CHANGES, legend=alt.Legend(title=None, columns=3)),
+            shape=alt.Shape("shown:N", scale=CHANGE_SHAPES, legend=alt.Legend(title=None, columns=3)),
+            tooltip=["name:N", effect("a"), effect("b"), effect("difference"), number("q"), "shown:N"],
+        )
+    )
+    return alt.layer(diagonal("a", "b"), points, names()).properties(width="container", height=HEIGHT)
+
+
 def quantiles() -> Layers:
     """Sorted p-values against those of a uniform distribution. Data: `quantiles` (expected, observed, test), -log10."""
     points = (
@@ -171,6 +187,16 @@ def rates() -> alt.Chart:
             tooltip=["model:N", "job:N", number("rate")],
         )
         .properties(width="container", height=alt.Step(22))
+    )
+
+
+def names() -> alt.Chart:
+    """Names beside points, in data `labels`, as `labels.labels` gives them."""
+    return (
+        alt.Chart(alt.NamedData("labels"))
+        .transform_filter("datum.least <= width && width < datum.most")
+        .mark_text(fontSize=FONT, dx=_of("dx"), dy=_of("dy"), align=_of("align"), baseline="middle")
+        .encode(x="x:Q", y="y:Q", text="label:N")
     )
 
 

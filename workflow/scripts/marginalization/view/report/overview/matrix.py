@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ....store.paths import Results
 from ....store.reading import read_table
 from ....store.schemas import MOTIFS
 from ...findings import acts, factor
@@ -22,10 +23,10 @@ CLIPPED = 0.9
 """The quantile of a target's effects that has the full colour, so that one far out does not bleach the others."""
 
 
-def motif_rows(screen: Screen, element_ids: list[str]) -> pd.DataFrame:
+def motif_rows(results: Results, element_ids: list[str]) -> pd.DataFrame:
     """The first motif that each element is, by its element_id."""
     rows = ("element_id", lambda ids: pc.is_in(ids, pa.array(element_ids)))
-    table = read_table(screen.results.table("motifs"), MOTIFS, rows=rows)
+    table = read_table(results.table("motifs"), MOTIFS, rows=rows)
     return table.drop_duplicates("element_id").set_index("element_id")
 
 
@@ -45,7 +46,7 @@ def heat_map(screen: Screen) -> list[dict[str, Any]]:
     wide = rows.pivot(index="element_id", columns="view", values="distance").loc[some]
     full = wide.abs().quantile(CLIPPED)
     wide = (wide / full.where(full > 0, wide.abs().max())).clip(-1, 1)
-    clusters = clusters_of(some, motif_rows(screen, some)["matrix"], wide.fillna(0).to_numpy())
+    clusters = clusters_of(some, motif_rows(screen.results, some)["matrix"], wide.fillna(0).to_numpy())
     cells = rows.set_index(["element_id", "view"]).assign(value=wide.stack(future_stack=True))
     cells = cells.reindex(pd.MultiIndex.from_product([[element_id for element_id, _ in clusters], views]))
     values = {"value": "value", "effect": "effect_mean", "q": "element_q"}

@@ -31,7 +31,9 @@ def details(screen: Screen) -> dict[str, Any]:
     keys, values = ["target", *PLACED], ["background_id", "before", "after", "effect"]
     tables = [
         _joined(rows.to_pandas(), by_readout[model, readout], keys)[[*values, "view", "element", "strand"]]
-        for model, readout, rows in read_effects(screen.results, detailed, [*keys, *values], MOST_BACKGROUNDS)
+        for model, readout, rows in read_effects(
+            screen.results.parts("effects"), detailed, [*keys, *values], MOST_BACKGROUNDS
+        )
         if (model, readout) in by_readout
     ]
     if not tables:  # of groups of models there are none

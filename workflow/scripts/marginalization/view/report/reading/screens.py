@@ -48,7 +48,7 @@ class Screen(NamedTuple):
 def read_screen(results: Results, config: Config) -> Screen:
     """What is shown of a screen."""
     shown = _shown(results)
-    clusters = _clusters_by_view(results, set(shown.views))
+    clusters = clusters_by_view(results, set(shown.views))
     rows_by_view = by_view(results.table("summary"), COLUMNS, set(shown.views).__contains__)
     views = [
         view_rows(rows, shown, next(clusters), scale_in(config, readout).neutral)
@@ -58,7 +58,7 @@ def read_screen(results: Results, config: Config) -> Screen:
     return Screen(results, config, shown, views, *tables)
 
 
-def _clusters_by_view(results: Results, views: set[View]) -> Iterator[pd.DataFrame]:
+def clusters_by_view(results: Results, views: set[View]) -> Iterator[pd.DataFrame]:
     """The rows of clusters.parquet on one view after another; none of a screen without motifs."""
     path = results.table("clusters")
     if not path.is_file():

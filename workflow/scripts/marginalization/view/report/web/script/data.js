@@ -139,3 +139,14 @@ function profilePoints(view, element, values) {
   );
 }
 const isProfile = (view) => profiles !== null && view in profiles.before;
+// Effects are told with their unit, and with the view where there are two.
+function titled(spec, view) {
+  const named = (key, value) =>
+    key === "title" && value?.startsWith?.("mean effect") ? value.replace("mean effect", `mean effect (${views[view].unit})`) : value;
+  const of = JSON.parse(JSON.stringify(spec), named);
+  if (of.encoding?.x?.field === "a") {
+    of.encoding.x.title = `mean effect on ${views[byId("first").value].label}`;
+    of.encoding.y.title = `mean effect on ${views[byId("second").value].label}`;
+  }
+  return of;
+}

@@ -2,15 +2,8 @@
 const drawn = new Map();
 async function draw(box) {
   const { chart, view, element } = box.dataset;
-  // Effects are told with their unit.
-  const named = (key, value) =>
-    key === "title" && value?.startsWith?.("mean effect") ? value.replace("mean effect", `mean effect (${views[view || 0].unit})`) : value;
-  const spec = JSON.parse(JSON.stringify(CHARTS[chart]), named);
+  const spec = titled(JSON.parse(JSON.stringify(CHARTS[chart])), Number(view || 0));
   spec.datasets = data[chart](Number(view || 0), Number(element || 0));
-  if (chart === "against") {
-    spec.encoding.x.title = `mean effect on ${views[byId("first").value].label}`;
-    spec.encoding.y.title = `mean effect on ${views[byId("second").value].label}`;
-  }
   drawn.get(box)?.finalize();
   const night = dark.matches && !matchMedia("print").matches;
   const [ink, line] = night ? ["#e6edf3", "#3d444d"] : ["#1b1f24", "#d0d7de"];

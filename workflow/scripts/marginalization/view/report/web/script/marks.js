@@ -41,18 +41,7 @@ function effectMark(view, row, controls = [], folds = []) {
     folds.map((x) => `<circle class="fold" cx="${at(view, x)}" cy="50%" r="2.5"/>`).join("") +
     "</svg>";
 }
-const TICKS = 6;
-function axisMark(view) {
-  const [low, high] = domain(view);
-  const rough = (high - low) / TICKS;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
-  const ticks = [];
-  for (let k = Math.ceil(low / step); k * step <= high; k++) ticks.push(Number((k * step).toPrecision(6)));
-  return `<svg class="axis" aria-hidden="true">${ticks
-    .map((x) => `<text x="${at(view, x)}" y="12" text-anchor="middle">${number(x)}</text><line x1="${at(view, x)}" x2="${at(view, x)}" y1="16" y2="21"/>`)
-    .join("")}</svg>`;
-}
+const axisMark = (view) => axisOf(...domain(view), (x) => at(view, x));
 // The mean profile around an element, grey before and blue after; of the view, or of a profile readout of its model.
 const [THUMB_WIDTH, THUMB_HEIGHT] = [110, 26];
 function profileView(view) {

@@ -1,6 +1,4 @@
-// The tables: of motifs or of annotations' sequences, and of annotations by name. Beside each column, what it means.
-const source = URL.createObjectURL(new Blob([TABLE_SCRIPT], { type: "text/javascript" }));
-const { default: DataTable } = await import(source);
+// The tables: of motifs or of annotations' sequences, and of annotations by name.
 const strands = [...new Set(effects.strand)].sort();
 const grouped = effects.n_models.some((n) => n > 1);
 const shownView = () => Number(byId("view").value);
@@ -14,14 +12,6 @@ const tableRows = () => {
     return { ...row, ...byStrand, of: elements[i], number: i, verdict: verdictOf(significant) };
   });
 };
-// A column of numbers, which sorts and is downloaded by its values. `display` writes them.
-const numeric = (name, title, about, display = number, more = {}) => ({
-  title,
-  about,
-  data: (row, type) => (type === "display" ? display(row[name]) : row[name] ?? (type === "sort" ? -Infinity : "")),
-  type: "num",
-  ...more,
-});
 const EFFECT = {
   title: "Effect",
   name: "effect",
@@ -50,28 +40,6 @@ const columns = [
   ...(grouped ? [{ title: "Folds agree", about: "How many models of the group have the sign of its mean.", data: (row) => (row.n_models > 1 ? `${row.agree} of ${row.n_models}` : "") }] : []),
   { title: "Sequence", about: "What was substituted.", data: "of.sequence", visible: false },
 ];
-const SEARCHED = ["Name", "Family"];
-const layoutOf = (filename) => ({
-  topStart: "pageLength",
-  topEnd: ["search", { buttons: [
-    { extend: "colvis", text: "Columns", columns: ":not(.kept)" },
-    { extend: "csvHtml5", text: "Download CSV", filename, exportOptions: { modifier: { search: "applied", order: "applied" }, orthogonal: "export", columns: ":not(.no-export)" } },
-  ] }],
-});
-function tableOf(id, filename, of, data, order) {
-  const made = new DataTable(id, {
-    data,
-    deferRender: true,
-    autoWidth: false,
-    pageLength: 25,
-    order: [[of.findIndex(({ title }) => title === order), "desc"]],
-    language: { search: "Search names and families" },
-    layout: layoutOf(filename),
-    columns: of.map(({ about, ...column }) => ({ ...column, searchable: SEARCHED.includes(column.title) })),
-  });
-  of.forEach(({ about }, i) => Object.assign(made.column(i).header().dataset, { about }));
-  return made;
-}
 const table = tableOf("#table", facts.screen, columns, tableRows(), "Effect");
 
 // Annotations by name: a row unfolds to its sites.

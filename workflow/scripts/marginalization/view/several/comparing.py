@@ -1,0 +1,54 @@
+"""Screens compared: all that the page and the command line say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .differences import Differences, differences
+from .matching import Match
+from .rows import Table, read_matches, table_of
+from .screens import Compared
+from .told import Group, groups_of, in_numbers, sentence
+
+
+class Found(NamedTuple):
+    """What is found on one match.
+
+    Fields:
+        match: the views.
+        table: of elements.
+        differences: of each screen but the first from it; None where effects are in other units.
+        groups: of like motifs, and of annotations by name.
+        answer: what changed, in a sentence.
+        numbers: of each screen but the first the same in numbers.
+    """
+
+    match: Match
+    table: Table
+    differences: list[Differences | None]
+    groups: list[Group]
+    answer: str
+    numbers: list[str]
+
+
+def compare_screens(compared: Compared, matches: list[Match]) -> Iterator[Found]:
+    """What is found on each match.
+
+    Args:
+        compared: the screens.
+        matches: of `match_views`.
+
+    Raises:
+        InputError: a table is damaged.
+    """
+    screens = compared.screens
+    for match, reads in zip(matches, read_matches(compared, matches), strict=True):
+        table = table_of(compared, match, reads)
+        others: list[Differences | None] = []
+        for i in range(1, len(screens)):
+            pair = (screens[0], screens[i]), (match.views[0], match.views[i]), (reads[0], reads[i])
+            others.append(differences(*pair, table, (0, i)) if match.alike[i] else None)
+        groups = groups_of(compared, match, reads, table)
+        numbers = [in_numbers(compared, match, table, i, found) for i, found in enumerate(others, start=1)]
+        yield Found(match, table, others, groups, sentence(compared, groups), numbers)

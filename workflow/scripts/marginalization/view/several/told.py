@@ -1,0 +1,221 @@
+"""What changed, as a person would say it: of clusters of like motifs and names of annotations, and in numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..findings import factor, findings
+from ..quantities import number
+from .differences import Differences
+from .matching import Match
+from .rows import (
+    ABSENT,
+    FLIPPED,
+    GAINED,
+    LOST,
+    LOWERS,
+    NOT_COMPARABLE,
+    RAISES,
+    UNJUDGED,
+    Read,
+    Table,
+    changes,
+    elements_of,
+)
+from .screens import Compared, Screen
+
+MOST_NAMED = 8
+"""Groups that a sentence names of those of which it says the same."""
+
+ACTS = (RAISES, LOWERS)
+NUMERALS = {2: "both", 3: "all three", 4: "all four"}
+
+
+class Group(NamedTuple):
+    """A cluster of like motifs, or the annotations of a name.
+
+    Fields:
+        kind: motif or annotation.
+        name: that of its best member in the first screen that it acts in, or else that has it.
+        members: the numbers of its elements, the best first.
+        best: of each screen the number of its best member there, -1 where it has none.
+        states: of each screen, such as `rows.RAISES`.
+    """
+
+    kind: str
+    name: str
+    members: list[int]
+    best: list[int]
+    states: list[str]
+
+
+def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table) -> list[Group]:
+    """The groups of any screen: those that act in any first, by their best rank.
+
+    A cluster of a later screen is that of an earlier one where they share an element, that of its best member; else
+    where their best motifs have the same name.
+    """
+    members: dict[tuple[str, str], dict[int, None]] = {}
+    called: list[dict[tuple[str, str], str]] = []
+    at: dict[tuple[str, int], tuple[str, str]] = {}
+    for i, (screen, read, neutral) in enumerate(zip(compared.screens, reads, match.neutral, strict=True)):
+        names: dict[tuple[str, str], str] = {}
+        for kind, name, ids in _found(screen, read, neutral):
+            numbers = screen.numbers.reindex(ids).dropna().astype(int).tolist()
+            known = [at[kind, own] for own in numbers if (kind, own) in at] if kind == "motif" else []
+            key = known[0] if known else (kind, name if kind == "annotation" else factor(name))
+            if not known and key in names:  # one name for two clusters of one screen
+                key = (kind, f"{key[1]} {i} {len(names)}")
+            names.setdefault(key, name)
+            new = [own for own in numbers if kind == "annotation" or (kind, own) not in at]
+            members.setdefault(key, {}).update(dict.fromkeys(new))
+            for own in numbers:
+                at.setdefault((kind, own), key)
+        called.append(names)
+    ranks = np.fmin.reduce([own["rank"].to_numpy(np.float64, na_value=np.nan) for own in table.own])
+    rank = pd.Series(ranks, index=table.places.index)
+    found = [_group(kind, key, list(own), called, table, rank) for (kind, key), own in members.items() if own]
+    return sorted(found, key=lambda group: (not _acts(group), rank.reindex(group.members).min()))
+
+
+def _found(screen: Screen, read: Read, neutral: float) -> list[tuple[str, str, list[str]]]:
+    """The kind, name and element_ids of a screen's findings."""
+    rows = elements_of(read, screen)
+    own = findings(rows[rows["element_id"].isin(screen.sites["element_id"])], read.clusters, screen.sites, neutral)
+    return list(zip(own["kind"], own["name"], own["members"], strict=True))
+
+
+def _group(
+    kind: str, key: str, numbers: list[int], called: list[dict[tuple[str, str], str]], table: Table, rank: pd.Series
+) -> Group:
+    best, states = [], []
+    for own in table.own:
+        rows = own.reindex(numbers)
+        rows = rows[rows["effect_mean"].notna()]
+        order = rows.sort_values(["element_q", "rank"], kind="stable").index
+        first = int(order[0]) if len(order) else -1
+        acting = [number for number in order if rows.at[number, "state"] in ACTS]
+        best.append(int(acting[0]) if acting else first)
+        states.append(rows.at[best[-1], "state"] if len(order) else ABSENT)
+    names = [of.get((kind, key)) for of in called]
+    acting_in = [name for name, state in zip(names, states, strict=True) if name and state in ACTS]
+    known = acting_in or [name for name in names if name]
+    members = sorted(numbers, key=lambda number: rank.get(number, np.inf))
+    return Group(kind, known[0], members, best, states)
+
+
+def _acts(group: Group) -> bool:
+    return any(state in ACTS for state in group.states)
+
+
+def sentence(compared: Compared, groups: list[Group]) -> str:
+    """Such as "CTCF, REST: in both. GATA1: in A alone. NRF1: raises in A, lowers in B."."""
+    names = compared.names
+    without = [screen.name for screen in compared.screens if screen.config.elements.level is None]
+    if without:
+        return f"No verdicts to compare: {_joined(without)} {'has' if len(without) == 1 else 'have'} no controls."
+    parts, acting = [], [group for group in groups if _acts(group)]
+    if acting and all(len(set(group.states)) == 1 for group in acting):
+        parts.append("Nothing changed.")
+    for kind, what in (("motif", "motif"), ("annotation", "name of annotations")):
+        own = [group for group in acting if group.kind == kind]
+        if not own and any(group.kind == kind for group in groups):
+            parts.append(f"No {what} acts in {'either' if len(names) == 2 else 'any'}.")
+        said: dict[str, list[str]] = {}
+        # What is the same first, then what turned, and what is in some alone.
+        for group in sorted(own, key=lambda group: (len(set(group.states)) > 1, not set(group.states) <= {*ACTS})):
+            said.setdefault(pattern(names, group.states), []).append(factor(group.name))
+        prefix = "Of annotations " if kind == "annotation" and own else ""
+        parts += [prefix + " ".join(f"{_listed(of)}: {where}." for where, of in said.items())] if own else []
+    return " ".join(parts) or "Nothing but pairs and arrangements was screened."
+
+
+def pattern(names: list[str], states: list[str]) -> str:
+    """In which screens something acts, such as "in A alone"; of states at least one acts."""
+    where = {state: [name for name, own in zip(names, states, strict=True) if own == state] for state in states}
+    acting = [name for name, state in zip(names, states, strict=True) if state in ACTS]
+    if RAISES in where and LOWERS in where:
+        said = f"raises in {_joined(where[RAISES])}, lowers in {_joined(where[LOWERS])}"
+    elif len(acting) == len(names):
+        return f"in {NUMERALS.get(len(names), 'all')}"
+    else:
+        said = f"in {_joined(acting)}"
+    rest = [state for state in where if state not in (*ACTS, ABSENT, UNJUDGED)]
+    if rest and len(acting) == 1 and len(where) == 2:
+        return f"{said} alone"
+    said += f", not in {_joined(where[rest[0]])}" if rest else ""
+    said += f", without a verdict in {_joined(where[UNJUDGED])}" if UNJUDGED in where else ""
+    return said + (f", not screened in {_joined(where[ABSENT])}" if ABSENT in where else "")
+
+
+def _joined(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _listed(names: list[str]) -> str:
+    names = list(dict.fromkeys(names))
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+class Agreement(NamedTuple):
+    """How a screen's effects agree with the first's: over how many elements, and correlations, NaN where undefined."""
+
+    n: int
+    pearson: float
+    spearman: float
+
+
+def agreement_of(table: Table, side: int) -> Agreement:
+    """How the effects of a screen of a table agree with those of the first, over what both have."""
+    a, b = (table.own[i]["effect_mean"] for i in (0, side))
+    both = a.notna() & b.notna()
+    a, b = a[both], b[both]
+    # Spearman's is Pearson's of the ranks.
+    return Agreement(len(a), a.corr(b), a.rank().corr(b.rank()))
+
+
+def in_numbers(compared: Compared, match: Match, table: Table, side: int, found: Differences | None) -> str:
+    """What changed between the first screen and another, counted, in a sentence or three."""
+    a, b = compared.names[0], compared.names[side]
+    became = pd.Series(changes(table.own[0]["state"], table.own[side]["state"]), index=table.places.index)
+    judged, counts = int((became != NOT_COMPARABLE).sum()), became.value_counts()
+    changed = became.isin([GAINED, LOST, FLIPPED])
+    parts = []
+    if judged:
+        kinds = [f"{counts[kind]:,} {kind}" for kind in (GAINED, LOST, FLIPPED) if kind in counts]
+        n = int(changed.sum())
+        few = f"{n:,}" if n else "none"
+        told = f"{few} of {judged:,} elements {'have' if n > 1 else 'has'} another verdict in {b} than in {a}"
+        parts.append(told + (f" ({', '.join(kinds)})" if n else ""))
+    if found is not None and found.table["differs"].notna().any():
+        differs = found.table["differs"].fillna(False).astype(bool)
+        how = "more than their shuffles do" if found.among_controls else "over backgrounds"
+        own = became.reindex(differs.index)
+        n, among = int(differs.sum()), int((differs & own.isin([GAINED, LOST, FLIPPED])).sum())
+        which = f"of {among:,} of these, and of {n - among:,} others," if changed.any() else f"of {n or 'none'}"
+        parts.append(f"the effects {which} differ {how} (q < {found.level:g})")
+    said = "; ".join(parts)
+    agree = agreement_of(table, side)
+    if np.isfinite(agree.spearman):
+        of_effects = f"{number(agree.pearson)}, their ranks {number(agree.spearman)}"
+        which = of_effects if match.alike[side] else f"{number(agree.spearman)} in their ranks; their units are others"
+        said += f"{'. Effects' if said else 'Effects'} correlate by {which}"
+    return f"{said[:1].upper()}{said[1:]}.{_alone(compared, table, side)}"
+
+
+def _alone(compared: Compared, table: Table, side: int) -> str:
+    """What one of two screens has, and the other has not."""
+    has = table.screened[:, [0, side]]
+    alone = [compared.elements["name"].loc[table.places.index[has[:, i] & ~has[:, 1 - i]]] for i in (0, 1)]
+    parts = [
+        f"{len(own):,} {'sequence is' if len(own) == 1 else 'sequences are'} in {name} alone"
+        for own, name in zip(alone, (compared.names[0], compared.names[side]), strict=True)
+        if len(own)
+    ]
+    n = len(set(alone[0]) & set(alone[1]))
+    named = f", of which {n:,} {'has' if n == 1 else 'have'} the same name in both, but other letters" if n else ""
+    return f" {_joined(parts)}{named}." if parts else ""
