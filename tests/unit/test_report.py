@@ -12,7 +12,6 @@ from marginalization.commands.cli import main
 from marginalization.store.paths import Results
 from marginalization.view import results as reading
 from marginalization.view.report import contents, figures, page
-from marginalization.view.report.overview import found
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.views import against_uniform
 from screens import cluster, finish, run_screen, screen_of, shown_on
@@ -151,7 +150,7 @@ def test_of_many_names_some_are_shown_and_it_says_so(tmp_path, monkeypatch):
     every = contents.gather(Results(folder))
     assert len(every["findings"][0]) == 12
     assert said not in page.render(every)
-    monkeypatch.setattr(found, "MOST_FINDINGS", 7)
+    monkeypatch.setattr(amounts, "MOST_FINDINGS", 7)
     some = contents.gather(Results(folder))
     assert [row["name"] for row in some["findings"][0]] == [row["name"] for row in every["findings"][0]][:7]
     assert said in page.render(some)
