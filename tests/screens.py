@@ -1,6 +1,9 @@
 """Small screens for the tests: resolved configs, a model whose outputs are known, and runs of all jobs."""
 
+import base64
 import json
+import re
+import zlib
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,3 +243,9 @@ def cluster(config: dict, results: Path) -> Path:
         table = merge_clusters(str(results / "summary.parquet"), motifs, neutral)
         write_table(table, results / "clusters.parquet", CLUSTERS, {})
     return results
+
+
+def shown_on(html: str) -> dict:
+    """What a report's page shows: the contents in it."""
+    match = re.search(r'^window\.PACKED = "(.*)";$', html, re.MULTILINE)
+    return json.loads(zlib.decompress(base64.b64decode(match[1])))

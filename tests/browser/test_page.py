@@ -13,6 +13,7 @@ from marginalization.view.maps import read_in
 from marginalization.view.report.contents import gather
 from marginalization.view.report.page import render
 from opened import Opened
+from screens import shown_on
 
 KEYS = {"model": "demo", "readout": "counts", "target": "counts"}
 
@@ -103,7 +104,7 @@ def test_the_lights_say_a_word_and_where(report):
         assert page.locator(light.get_attribute("href")).count() == 1
 
 
-def test_the_table_is_that_of_the_summary(report, summary):
+def test_the_table_is_that_of_the_summary(report, results, summary):
     page = report().page
     page.get_by_role("button", name="Columns").click()
     page.get_by_role("button", name="z", exact=True).click()
@@ -111,9 +112,9 @@ def test_the_table_is_that_of_the_summary(report, summary):
     rows = rows_of(page)
     motifs = summary[summary["kind"] == "motif"]
     assert shown(page) == len(motifs)
-    ids = page.evaluate(
-        "[...document.querySelectorAll('#table tbody button')].map((b) => CONTENTS.elements[b.dataset.element].id)"
-    )
+    elements = shown_on((results / "report.html").read_text())["elements"]
+    numbers = page.evaluate("[...document.querySelectorAll('#table tbody button')].map((b) => b.dataset.element)")
+    ids = [elements[int(number)]["id"] for number in numbers]
     # Equal but for rounding, some stand in another order.
     assert len({*ids} & {*motifs["element_id"].head(25)}) > 20
     for row, expected in zip(rows, motifs.set_index("element_id").loc[ids].to_dict("records"), strict=True):

@@ -1,14 +1,13 @@
 """The page of several screens as a reader uses it, in a real browser that is offline."""
 
 import csv
-import json
 
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from marginalization.commands.cli import main
 from opened import Opened
-from screens import cluster, finish, run_screen, screen_of
+from screens import cluster, finish, run_screen, screen_of, shown_on
 
 MOTIFS = ["ACGTCATG", "CACGTGAC", "GGCATTAC", "TTAACCGT", "AAGGTCAA", "CTAGCAAT"]
 LETTERS = ["ACGTACGTACGTACTTGACAGT", "AAAACCCCGGGTTTTGCATGCA", "TTTTTTTTTTTACGGCATTGAC", "GGATTACACATTGCAGTCCATG"]
@@ -49,8 +48,9 @@ def opened(browser, page):
         context.close()
 
 
-def in_contents(page, what):
-    return page.evaluate(f"CONTENTS.{what}")
+def match_in(page, which):
+    """What the page shows of the first screen beside another."""
+    return shown_on(page.content())["matches"][which]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -77,7 +77,7 @@ def test_the_table_is_that_of_the_summaries(opened, page, tmp_path):
     download.value.save_as(tmp_path / "shown.csv")
     with open(tmp_path / "shown.csv", newline="", encoding="utf-8-sig") as handle:
         rows = list(csv.DictReader(handle))
-    target = in_contents(browsed, "matches[0].views[0]").split(" · ")[-1]
+    target = match_in(browsed, 0)["views"][0].split(" · ")[-1]
     for column, folder in (("one", "a"), ("two", "b"), ("few", "c")):
         summary = pd.read_parquet(page.parent / folder / "results" / "summary.parquet")
         summary = summary[(summary["target"] == target) & (summary["kind"] == "motif")]
@@ -101,15 +101,15 @@ def test_another_target_and_another_screen_by_keyboard(opened):
     browsed = shown.page
     browsed.locator("#match").focus()
     browsed.keyboard.press("ArrowDown")
-    assert browsed.locator("#answer").inner_text() == in_contents(browsed, "matches[1].answer")
-    numbers = in_contents(browsed, "matches[1].numbers")
+    assert browsed.locator("#answer").inner_text() == match_in(browsed, 1)["answer"]
+    numbers = match_in(browsed, 1)["numbers"]
     assert browsed.locator("#numbers li").all_inner_texts() == numbers
     browsed.locator("#other").select_option("few")
-    n = in_contents(browsed, "matches[1].tests[1].n")
+    n = match_in(browsed, 1)["tests"][1]["n"]
     assert browsed.locator("#effects-note").inner_text().startswith(f"{n} elements: correlation ")
     browsed.wait_for_function("document.querySelector('[data-chart=\"screens\"] svg').textContent.includes('few: ')")
     groups = browsed.locator("#groups .group:not(.axis-row)")
-    assert groups.count() == len([of for of in in_contents(browsed, "matches[1].groups") if of["acts"]])
+    assert groups.count() == len([of for of in match_in(browsed, 1)["groups"] if of["acts"]])
     # What a column means is told when its header is focused.
     browsed.locator("#table th", has_text="Change, two").evaluate(
         "(th) => (th.querySelector('[tabindex]') ?? th).focus()"
@@ -121,9 +121,7 @@ def test_another_target_and_another_screen_by_keyboard(opened):
 
 
 def test_names_are_no_markup(opened, page, tmp_path):
-    html = page.read_text(encoding="utf-8")
-    (line,) = [line for line in html.splitlines() if line.startswith("window.CONTENTS = ")]
-    contents = json.loads(line.removeprefix("window.CONTENTS = ").removesuffix(";").replace("\\x3c", "<"))
+    contents = shown_on(page.read_text(encoding="utf-8"))
     from marginalization.view.several.page import render
 
     for element in contents["elements"]:

@@ -3,8 +3,6 @@
 Numbers are compared with what pandas and scipy make of the two screens' own Parquet files.
 """
 
-import json
-import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from marginalization.view.several import contents as shown_contents
 from marginalization.view.several.comparing import compare_screens
 from marginalization.view.several.matching import match_views
 from marginalization.view.several.screens import read_screens
-from screens import cluster, finish, run_screen, screen_of
+from screens import cluster, finish, run_screen, screen_of, shown_on
 from torch import nn
 
 FIRST = {"ACGTCATG": 3.0, "CACGTGAC": 2.5, "GGCATTAC": 2.0, "TTAACCGT": -2.0}
@@ -254,8 +252,7 @@ def page_of(*folders, path=None):
     path = path or folders[0].parent / "page.html"
     assert main(["report", *map(str, folders), "--output", str(path)]) == 0
     html = path.read_text()
-    found = re.search(r"^window\.CONTENTS = (.*);$", html, re.MULTILINE)
-    return json.loads(found[1].replace("\\x3c", "<")), html
+    return shown_on(html), html
 
 
 def test_a_screen_against_itself_has_changed_nothing(made, capsys):

@@ -78,6 +78,7 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
     firsts = np.searchsorted(codes[by_name], np.arange(len(names)))
     table = own.iloc[by_name[firsts]]
     n_significant = np.bincount(codes, acts(own), len(names)).astype(int)
+    ids = own["element_id"].iloc[by_name].tolist()
     judged = np.bincount(codes, own["significant"].notna(), len(names)) > 0
     return table.assign(
         kind="annotation",
@@ -86,16 +87,13 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
         n=np.bincount(codes, minlength=len(names)),
         n_significant=n_significant,
         significant=[bool(n) if known else None for n, known in zip(n_significant, judged, strict=True)],
-        members=[list(ids) for ids in np.split(own["element_id"].to_numpy(object)[by_name], firsts[1:])],
+        members=list(map(ids.__getitem__, map(slice, firsts, [*firsts[1:], len(ids)]))),
     )[COLUMNS]
 
 
 def acts(found: pd.DataFrame) -> np.ndarray:
     """Which findings are significant, bool; none where there is no verdict."""
-    verdicts = found["significant"].to_numpy(object)
-    return np.fromiter(
-        (isinstance(verdict, bool | np.bool_) and bool(verdict) for verdict in verdicts), bool, len(found)
-    )
+    return pd.array(found["significant"], dtype="boolean").fillna(False).to_numpy(bool)
 
 
 def in_order(found: pd.DataFrame, neutral: float) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from ..quantities import signed
 from ..results import KEYS, KINDS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
 from .figures import labelled, short
-from .overview.found import across, floor, found, resolution, sentence
+from .overview.found import across, floor, found, resolution
 from .overview.lights import lights
 from .overview.matrix import heat_map, motif_rows
 from .reading.amounts import as_rows, rounded
@@ -116,7 +116,7 @@ def views(screen: Screen) -> list[dict[str, Any]]:
                 "neutral": scale.neutral,
                 "band": rounded(rows.band),
                 "floor": rounded(floor(screen, rows, scale.neutral)),
-                "answer": sentence(screen, rows, scale.neutral),
+                "answer": rows.answer,
                 "verdict": _verdict(screen, rows),
             }
         )

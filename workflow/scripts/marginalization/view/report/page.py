@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ def rendered(template: str, scripts: tuple[str, ...], contents: dict[str, Any], 
         **shown,
         short=short,
         number=lambda value: "" if value is None else number(value, 4),
-        contents=_in_script(json.dumps(contents, separators=(",", ":"), allow_nan=False)),
+        contents=packed(contents),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
         letters=_in_script(json.dumps(letter_outlines())),
         vega=_in_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
@@ -86,6 +88,12 @@ def rendered(template: str, scripts: tuple[str, ...], contents: dict[str, Any], 
         style=(here / "page.css").read_text(encoding="utf-8"),
         script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in scripts),
     )
+
+
+def packed(contents: dict[str, Any]) -> str:
+    """JSON, compressed (RFC 1950), in base64: a quarter of its size, which `unpacked` of web/script/words.js reads."""
+    text = json.dumps(contents, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def screened(contents: dict[str, Any]) -> str:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ....statistics.resolution import Resolution
-from ...findings import acts, answer, factor, in_order
+from ...findings import factor
 from ..reading.amounts import as_rows, rounded
-from ..reading.screens import Screen, scale_in
+from ..reading.screens import Screen
 from ..reading.views import ViewRows
 
-MOST_FINDINGS = 6000
-"""Rows of all views, and of each at least `FEWEST`."""
-FEWEST = 6
 MOST_MEMBERS = 60_000
 """Members told of in all, and of each row at most `MEMBERS`."""
 MEMBERS = 100
@@ -28,23 +26,19 @@ NUMBERS = {"effect": "effect_mean", "low": "effect_ci_low", "high": "effect_ci_h
 
 
 def found(screen: Screen) -> list[list[dict[str, Any]]]:
-    """The rows of each view: as many as there is room for, in their order.
+    """The rows of each view.
 
     A row's members are numbers of elements shown, its best first; `n` counts all.
     """
-    most = max(FEWEST, MOST_FINDINGS // len(screen.views))
-    n_rows = sum(min(most, len(rows.findings)) for rows in screen.views)
+    n_rows = sum(len(rows.findings) for rows in screen.views)
     members = min(MEMBERS, max(1, MOST_MEMBERS // max(1, n_rows)))
-    return [
-        _rows(screen, rows, scale_in(screen.config, view[1]).neutral, most, members)
-        for view, rows in zip(screen.shown.views, screen.views, strict=True)
-    ]
+    return [_rows(screen, rows.findings, members) for rows in screen.views]
 
 
-def _rows(screen: Screen, rows: ViewRows, neutral: float, most: int, n_members: int) -> list[dict[str, Any]]:
-    table = in_order(rows.findings, neutral).head(most)
-    number = screen.shown.number
-    members = [number[screen.shown.ids.get_indexer(own[:n_members])] for own in table["members"]]
+def _rows(screen: Screen, table: pd.DataFrame, n_members: int) -> list[dict[str, Any]]:
+    some = [own[:n_members] for own in table["members"]]
+    known = screen.shown.number[screen.shown.ids.get_indexer(list(chain(*some)))]
+    members = np.split(known, np.cumsum([len(own) for own in some])[:-1])
     columns = {
         "kind": table["kind"].tolist(),
         "name": table["name"].tolist(),
@@ -66,19 +60,13 @@ def resolution(screen: Screen, rows: ViewRows) -> Resolution | None:
     return Resolution(*rows.judged, asdict(controls)) if controls else None
 
 
-def sentence(screen: Screen, rows: ViewRows, neutral: float) -> str:
-    """The answer for a view."""
-    return answer(rows.findings, neutral, resolution(screen, rows))
-
-
 def across(screen: Screen) -> str:
     """On how many targets what is found acts, such as "CTCF raises 812 and lowers 3"; empty where nothing does."""
     counts: dict[str, Counter[str]] = {}
     moved = 0
     for rows in screen.views:
-        acting = rows.findings[acts(rows.findings)]
-        moved += bool(len(acting))
-        for name, direction in {*zip(acting["name"].map(factor), acting["direction"], strict=True)}:
+        moved += bool(len(rows.acting))
+        for name, direction in {*zip(rows.acting["name"].map(factor), rows.acting["direction"], strict=True)}:
             counts.setdefault(name, Counter())[direction] += 1
     if not counts:
         return ""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ....store.paths import Results
 from ....store.reading import read_table
 from ....store.schemas import MOTIFS
-from ...findings import acts, factor
+from ...findings import factor
 from ..reading.amounts import as_rows, rounded
 from ..reading.screens import Screen, scale_in
 from ..reading.similarity import clusters_of
@@ -64,11 +64,8 @@ def _shown(screen: Screen, views: list[int]) -> pd.Series:
     everywhere = screen.shown.elements.iloc[: screen.shown.amounts.everywhere]
     numbers: set[int] = set()
     for view in views:
-        found = screen.views[view].findings
-        for members in found["members"][acts(found)]:
-            known = screen.shown.number[screen.shown.ids.get_indexer(members)]
-            numbers |= {int(known[known >= 0].min())} if (known >= 0).any() else set()
-    acting = everywhere.iloc[sorted(number for number in numbers if number < len(everywhere))]
+        numbers |= {*screen.views[view].acting["number"].tolist()}
+    acting = everywhere.iloc[sorted(number for number in numbers if 0 <= number < len(everywhere))]
     shown = acting if len(acting) else everywhere.drop_duplicates("name")  # of sites that share a name the strongest
     names = shown.head(HEAT_MAP_ROWS)["name"].map(factor)
     sites = shown.head(HEAT_MAP_ROWS)["kind"] == "annotation"

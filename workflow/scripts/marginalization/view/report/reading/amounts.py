@@ -28,6 +28,9 @@ MOST_CONTROLS = 100
 QUANTILES = 250
 MOST_QUANTILES = 60_000
 """How many points of sorted p-values are shown of a test, and of all."""
+MOST_FINDINGS = 6000
+"""Rows of all views, and of each at least `FEWEST_FINDINGS`."""
+FEWEST_FINDINGS = 6
 
 
 class Amounts(NamedTuple):
@@ -39,6 +42,7 @@ class Amounts(NamedTuple):
         detailed: how many, the first, have details.
         scanned: how many have their effects at every start; 0 where there is one.
         quantiles: points of sorted p-values of a test.
+        findings: of a view, how many rows of clusters of like motifs and names of annotations.
     """
 
     everywhere: int
@@ -46,6 +50,7 @@ class Amounts(NamedTuple):
     detailed: int
     scanned: int
     quantiles: int
+    findings: int
 
 
 def amounts(n_views: int, n_elements: int, n_strands: int, n_starts: int, n_backgrounds: int) -> Amounts:
@@ -59,6 +64,7 @@ def amounts(n_views: int, n_elements: int, n_strands: int, n_starts: int, n_back
         detailed=min(everywhere, MOST_DETAILS, room(rows * min(n_backgrounds, MOST_BACKGROUNDS))),
         scanned=0 if n_starts == 1 else min(everywhere, room(4 * rows * n_starts)),
         quantiles=min(QUANTILES, MOST_QUANTILES // (2 * n_views)),
+        findings=max(FEWEST_FINDINGS, MOST_FINDINGS // n_views),
     )
 
 

@@ -6,6 +6,7 @@ That is read twice, a view at a time: to find the strongest elements, and to kee
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
@@ -50,8 +51,9 @@ def read_screen(results: Results, config: Config) -> Screen:
     shown = _shown(results)
     clusters = clusters_by_view(results, set(shown.views))
     rows_by_view = by_view(results.table("summary"), COLUMNS, set(shown.views).__contains__)
+    controls = asdict(config.elements.controls) if config.elements.controls else None
     views = [
-        view_rows(rows, shown, next(clusters), scale_in(config, readout).neutral)
+        view_rows(rows, shown, next(clusters), scale_in(config, readout).neutral, controls)
         for (_, readout, _), rows in rows_by_view
     ]
     tables = [_together([getattr(view, name) for view in views], shown) for name in ("places", "scan", "controls")]

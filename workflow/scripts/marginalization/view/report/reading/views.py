@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...findings import OF_BEST, findings
+from ....statistics.resolution import Resolution
+from ...findings import OF_BEST, acts, answer, findings, in_order
 from ...results import KINDS, PLACED, View
 from .amounts import MOST_CONTROLS, Amounts, rounded
 
@@ -75,7 +77,10 @@ class ViewRows(NamedTuple):
         places: rows of each element and strand at the start of the best rank, with the element's number.
         scan: the same at every start, of the first elements.
         controls: effect_mean of controls of detailed elements, placed as these, with the number of the element.
-        findings: of all elements, as `findings.findings` gives them.
+        answer: the findings of all elements in a sentence.
+        findings: the first of them, `findings.in_order`.
+        acting: all of them that act: name, direction, and `number`, the first of the elements shown that is a member
+            (int64; -1 where none is).
         rest: `over_a_half` of its elements.
     """
 
@@ -87,7 +92,9 @@ class ViewRows(NamedTuple):
     places: pa.Table
     scan: pa.Table
     controls: pa.Table
+    answer: str
     findings: pd.DataFrame
+    acting: pd.DataFrame
     rest: float | None
 
     @property
@@ -95,7 +102,9 @@ class ViewRows(NamedTuple):
         return sum(n for _, n in self.counts.values())
 
 
-def view_rows(rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: float) -> ViewRows:
+def view_rows(
+    rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: float, controls: dict[str, Any] | None
+) -> ViewRows:
     """What is kept of a view, from `COLUMNS` of its rows.
 
     Args:
@@ -103,6 +112,7 @@ def view_rows(rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: flo
         shown: what of the screen is shown.
         clusters: rows of clusters.parquet on the view.
         neutral: the effect of what changes nothing.
+        controls: the section of the config.
     """
     ids = shown.ids.get_indexer(rows["element_id"].to_pandas())
     kind, number = shown.kind[ids], shown.number[ids]
@@ -117,14 +127,16 @@ def view_rows(rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: flo
     places = own[np.r_[True, (np.diff(ids[own]) != 0) | (minus[own][1:] != minus[own][:-1])][: len(own)]]
     strongest = pd.unique(number[places[np.argsort(rank[places], kind="stable")]])[: shown.amounts.own]
     places = places[(number[places] < shown.amounts.everywhere) | np.isin(number[places], strongest)]
+    judged = (
+        len(np.unique(ids[rows["significant"].is_valid().to_numpy()])),
+        pc.max(rows["n_stratum"]).as_py() or 0,
+    )
+    found = findings(_of_sites(rows, ranked, ids, shown), clusters, shown.sites, neutral)
     return ViewRows(
         band=np.quantile(of_controls, [0.025, 0.975]).tolist() if len(of_controls) else None,
         first=(rows["element_id"][int(first)].as_py(), effect[first]),
         counts=_counts(rows, ids[ranked], ranked, shown),
-        judged=(
-            len(np.unique(ids[rows["significant"].is_valid().to_numpy()])),
-            pc.max(rows["n_stratum"]).as_py() or 0,
-        ),
+        judged=judged,
         quantiles={
             name: against_uniform(p, shown.amounts.quantiles)
             for column, name in TESTS.items()
@@ -133,7 +145,10 @@ def view_rows(rows: pa.Table, shown: Shown, clusters: pd.DataFrame, neutral: flo
         places=_taken(rows, places, number[places]),
         scan=_taken(rows, scanned := own[number[own] < shown.amounts.scanned], number[scanned]),
         controls=_controls(rows, shown.parent[ids], minus, places[number[places] < shown.amounts.detailed], number),
-        findings=findings(_of_sites(rows, ranked, ids, shown), clusters, shown.sites, neutral),
+        answer=answer(found, neutral, Resolution(*judged, controls) if controls else None),
+        # Of as many names as annotations the rest would fill the memory, once for each view.
+        findings=in_order(found, neutral).head(shown.amounts.findings),
+        acting=_acting(found[acts(found)], shown),
         rest=over_a_half(rows.take(pa.array(ranked[np.unique(ids[ranked], return_index=True)[1]]))),
     )
 
@@ -142,6 +157,16 @@ def over_a_half(rows: pa.Table) -> float | None:
     """Of the p-values of elements that are not significant, the share over a half; None of fewer than `FEWEST`."""
     rest = rows["element_p"].filter(pc.invert(rows["significant"].fill_null(True))).drop_null().to_numpy()
     return float(np.mean(rest > 0.5)) if len(rest) >= FEWEST else None
+
+
+def _acting(found: pd.DataFrame, shown: Shown) -> pd.DataFrame:
+    """Name, direction and `number` of findings that act."""
+    members = found["members"].tolist()
+    known = shown.number[shown.ids.get_indexer(list(chain(*members)))]
+    known = np.where(known < 0, len(shown.ids), known)
+    firsts = np.cumsum([0, *map(len, members)])[: len(members)]
+    number = np.minimum.reduceat(known, firsts) if members else known
+    return found[["name", "direction"]].assign(number=np.where(number < len(shown.ids), number, -1))
 
 
 def _of_sites(rows: pa.Table, ranked: np.ndarray, ids: np.ndarray, shown: Shown) -> pd.DataFrame:

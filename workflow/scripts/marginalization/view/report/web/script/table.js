@@ -20,7 +20,7 @@ const EFFECT = {
   type: "num",
   className: "kept",
 };
-const INTERVAL = { title: "95 %", about: "Confidence interval of the mean effect, over backgrounds.", data: (row) => interval(row), orderable: false };
+const INTERVAL = { title: "95 %", about: "Confidence interval of the mean effect, over backgrounds.", data: (row, type) => (type === "display" || type === "export" ? interval(row) : ""), orderable: false };
 const Q = numeric("q", "q", `Decides the verdict: element_q, over strands and starts together${facts.level ? `, under ${facts.level} for significant` : ""}.`);
 const plot = (about, picture) => ({ title: "Against controls", about, data: (row, type) => (type === "display" ? picture(row) : ""), orderable: false, className: "no-export plot" });
 const GREY_LINES = "Effect with its interval, before the range within which nothing is significant (grey); thin lines: its own controls. All rows have one axis.";
