@@ -16,7 +16,7 @@ from marginalization.errors import InputError
 from marginalization.store.files import write_table
 from marginalization.store.other_schemas import CLUSTERS
 from marginalization.store.paths import Results
-from marginalization.store.schemas import ANNOTATIONS, MOTIFS, SUMMARY
+from marginalization.store.schemas import ANNOTATIONS, ELEMENTS, MOTIFS, SUMMARY
 from marginalization.view import results
 from screens import finish, run_screen, screen_of
 
@@ -353,6 +353,21 @@ def test_errors_of_summary(folds, plain, capsys):
             f"argument --top: {top!r} is no whole number of 1 or more; see marginalization summary --help"
         )
     assert error_of(capsys).endswith("see marginalization --help")
+
+
+def test_all_elements_of_a_name_are_listed(tmp_path):
+    """Sites of a factor have its name and other sequences: each is to be chosen by its id."""
+    ids = ["aaaa", "bbbb", "cccc"]
+    nothing = pd.DataFrame(columns=[*ELEMENTS.names, *MOTIFS.names])
+    sites = pd.DataFrame({"name": "CTCF", "element_id": [*ids, "aaaa"]}).reindex(columns=ANNOTATIONS.names)
+    for name, table, schema in (
+        ("elements", nothing, ELEMENTS),
+        ("motifs", nothing, MOTIFS),
+        ("annotations", sites, ANNOTATIONS),
+    ):
+        write_table(table.loc[:, ~table.columns.duplicated()][schema.names], tmp_path / f"{name}.parquet", schema, {})
+    with pytest.raises(InputError, match=r"'CTCF' fits 3 elements: CTCF \(aaaa\), CTCF \(bbbb\), CTCF \(cccc\); give"):
+        results.find_element(Results(tmp_path), "CTCF")
 
 
 def test_errors_of_show(folds, capsys):

@@ -5,6 +5,9 @@ import re
 import pandas as pd
 import pytest
 from marginalization.commands.cli import main
+from marginalization.store.paths import Results
+from marginalization.view.report.contents import gather
+from marginalization.view.report.figures import for_paper
 from screens import cluster, finish, run_screen, screen_of
 
 MOTIFS = ["ACGTCA", "TTTTGT", "CACGTG", "GGCATT", "AAGGTC"]
@@ -51,8 +54,32 @@ def test_it_has_the_elements_that_are_asked_for(results, tmp_path):
     assert {name for name in names if f">{name}<" in svg} == {names[1], names[3]}
 
 
+def test_a_scan_is_of_the_element_that_is_asked_for(results, tmp_path):
+    """Its marks too, of where half of the effect is lost."""
+    contents = gather(Results(results))
+    for i, element in enumerate(contents["elements"]):
+        data = for_paper(contents, "scan", 0, [element["name"]])
+        assert {row["element"] for row in data["scan"]} == {i}
+        assert data["halves"] == [row for row in contents["halves"] if row["element"] == i]
+
+
+def test_what_has_nothing_to_draw_is_refused(tmp_path, capsys):
+    """A scan of a screen of one start, and a volcano without controls."""
+    config = screen_of(tmp_path, MOTIFS, BACKGROUNDS)
+    results = cluster(config, finish(config, run_screen(config, tmp_path), tmp_path))
+    for chart, takes in (("scan", r"several starts (placement.start)"), ("volcano", "elements.controls")):
+        path = tmp_path / f"{chart}.svg"
+        assert main(["figure", str(results), chart, str(path), "--readout", "prediction"]) == 2
+        assert f"nothing for this figure; it takes {takes}" in capsys.readouterr().err
+        assert not path.exists()
+
+
 def test_errors(results, tmp_path, capsys):
     for arguments, words in (
+        (
+            ["scan", "a.svg", "--elements", "motif_0", "motif_1"],
+            "a scan is of one element; give the name of one in place of motif_0, motif_1",
+        ),
         (["found", "a.docx"], "a.docx ends in none of .svg, .pdf, .png; name the file after the format that it is for"),
         (
             ["found", "a.svg", "--elements", "xyz"],

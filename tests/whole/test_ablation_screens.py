@@ -53,6 +53,15 @@ def test_the_numbers_are_known(ablated):
     assert over["n_instances"].tolist() == [10] * 4
 
 
+def test_their_verdicts_are_given_again_where_those_of_controls_are_others(ablated):
+    """The level and the floor are of the section controls."""
+    config = with_ablations()
+    config["elements"]["controls"] = {"shuffles": 2, "effect_floor": 0.5}
+    shown = jobs(run(ablated[0], config, "--dry-run"))
+    assert shown["ablations"] == 1
+    assert "ablate" not in shown
+
+
 def test_without_the_section_what_was_of_it_is_set_aside(ablated, tmp_path):
     folder = shutil.copytree(ablated[0], tmp_path / "lab")
     assert "ablate" not in jobs(run(folder, make_config()))

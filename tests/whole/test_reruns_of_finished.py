@@ -1,5 +1,6 @@
 """What is run again after a change, and what becomes of files of earlier plans and of damaged ones."""
 
+import json
 import re
 import shutil
 
@@ -56,6 +57,23 @@ def test_a_changed_model_runs_its_shards_and_a_touched_one_does_not(finished, co
     assert "screen" not in jobs(run(finished, config, *QUIET))
     (finished / "lab.py").write_text((finished / "lab.py").read_text().replace("8.0)", "9.0)"))
     assert jobs(run(finished, config, *QUIET))["screen"] == 4
+
+
+def test_what_only_merges_depend_on_runs_these_alone(finished, config):
+    """Groups and comparisons, of which no shard knows."""
+    config["models"]["again"] = {"factory": "lab.py:Letters", "kwargs": {"weights": [1.0, 2.0, 4.0, 9.0]}}
+    config |= {"compare": [{"first": "letters", "second": "again"}], "shards": {"marginals": 100000}}
+    run(finished, config)
+    alone = {"differential": 1, "provenance": 1, "report": 1, "all": 1}
+    turned = config | {"compare": [{"first": "again", "second": "letters"}]}
+    assert jobs(run(finished, turned, *QUIET)) == alone
+    grouped = config | {"groups": {"both": ["letters", "again"]}}
+    expected = alone | {"merge": 1, "clusters": 1, "scans": 1}
+    assert jobs(run(finished, grouped, *QUIET)) == expected
+    run(finished, grouped)
+    results = finished / "results" / "known"
+    assert "both" in pd.read_parquet(results / "summary.parquet")["model"].astype(str).tolist()
+    assert json.loads((results / "provenance.json").read_text())["config"]["groups"] == grouped["groups"]
 
 
 def test_a_damaged_file_is_named_and_only_it_is_computed_again(finished, config):

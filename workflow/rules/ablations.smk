@@ -59,6 +59,8 @@ rule ablations:
         "../../envs/marginalization.yaml"
     params:
         files=sorted({*INPUT_FILES, *ablation_files(SCREEN)}),
+        groups=config["groups"],
+        controls=config["elements"].get("controls"),
         code=CODE,
     script:
         "../scripts/ablations.py"

@@ -44,6 +44,7 @@ rule attributions:
         "../../envs/marginalization.yaml"
     params:
         files=sorted({*INPUT_FILES, *attribution_files(SCREEN)}),
+        groups=config["groups"],
         code=CODE,
     script:
         "../scripts/attributions.py"

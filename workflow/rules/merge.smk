@@ -21,6 +21,7 @@ rule merge:
         "../../envs/marginalization.yaml"
     params:
         files=INPUT_FILES,
+        groups=config["groups"],
         code=CODE,
     script:
         "../scripts/merge.py"
@@ -44,6 +45,7 @@ rule cooperativity:
         "../../envs/marginalization.yaml"
     params:
         files=INPUT_FILES,
+        groups=config["groups"],
         code=CODE,
     script:
         "../scripts/cooperativity.py"
@@ -64,6 +66,8 @@ rule differential:
         "../../envs/marginalization.yaml"
     params:
         files=INPUT_FILES,
+        compare=config["compare"],
+        groups=config["groups"],
         code=CODE,
     script:
         "../scripts/differential.py"
@@ -107,5 +111,6 @@ rule provenance:
         "../../envs/marginalization.yaml"
     params:
         jobs=PLAN.jobs,
+        config=checks.config_hash(config),
     script:
         "../scripts/provenance.py"

@@ -139,7 +139,10 @@ def _figure(console: Console, arguments: argparse.Namespace) -> None:
     spec, scale = figures.on_paper(shown, chart, wanted[0], arguments.elements, arguments.width, arguments.points)
     with whole_file(path) as temporary:
         Path(temporary).write_bytes(figures.drawn(spec, suffix, scale))
-    console.print(f"{path}: {arguments.chart} of {shown['views'][wanted[0]]['label']}", soft_wrap=True)
+    # Of one element, the strongest unless told.
+    of = [*arguments.elements, figures.short(shown["elements"][0]["name"])][:1] if arguments.chart == "scan" else []
+    told = ", ".join([*of, shown["views"][wanted[0]]["label"]])
+    console.print(f"{path}: {arguments.chart} of {told}", soft_wrap=True)
 
 
 def _export(console: Console, arguments: argparse.Namespace) -> None:

@@ -248,7 +248,7 @@ def find_element(results: Results, text: str) -> str:
             return found["element_id"].iloc[0]
     if len(found):
         n = found["element_id"].nunique()
-        distinct = found.drop_duplicates("name")
+        distinct = found.drop_duplicates("element_id")
         listed = [f"{name} ({of})" for name, of in zip(distinct["name"], distinct["element_id"], strict=True)]
         raise InputError(f"{text!r} fits {n} elements: {_some(listed)}; give more of the name, or an element_id")
     # A factor's name is a word of its motif's.

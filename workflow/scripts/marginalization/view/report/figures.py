@@ -29,6 +29,8 @@ PIXELS = 600
 """Of a bitmap for a paper, to an inch."""
 PAPER = {"found": "lollipop", "volcano": "volcano", "null": "quantiles", "scan": "scan", "heat-map": "heat_map"}
 """The charts that are drawn one at a time, by what they are called."""
+TAKES = {"scan": "several starts (placement.start)", "volcano": "elements.controls"}
+"""What of the config some charts are of."""
 MOST_VIEWS = 12
 """Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MOST_PAIRS = 4
@@ -74,7 +76,7 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
     """The data of one of `PAPER` for a view, of the findings or elements called one of the names; of all without any.
 
     Raises:
-        InputError: none is called so.
+        InputError: none is called so, or several names are given for what is of one element.
     """
 
     def called(*known: str) -> bool:
@@ -92,7 +94,9 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
             raise InputError(f"the report shows nothing that is called {' or '.join(names)}; its tables have the names")
         everywhere["findings"][view] = known
     if chart == "scan":
-        return scan(contents, view, elements[0] if names and elements else 0)
+        if len(names) > 1 or (names and not elements):
+            raise InputError(f"a scan is of one element; give the name of one in place of {', '.join(names)}")
+        return scan(contents, view, elements[0] if names else 0)
     if chart == "heat_map":
         cells = [cell for cell in contents["heatMap"] if called(cell["name"], cell["name"].removesuffix(", site"))]
         return {"cells": [{**cell, "view": contents["views"][cell["view"]]["label"]} for cell in cells]}
@@ -103,8 +107,16 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
 
 
 def on_paper(contents: dict[str, Any], chart: str, view: int, names: list[str], width: float, points: float) -> Paper:
-    """A chart as journals ask for it: so many millimetres wide, all of its letters so many points high."""
-    spec = {**specification(chart, for_paper(contents, chart, view, names)), "background": "white"}
+    """A chart as journals ask for it: so many millimetres wide, all of its letters so many points high.
+
+    Raises:
+        InputError: as `for_paper`, or there is nothing to draw.
+    """
+    data = for_paper(contents, chart, view, names)
+    if not next(iter(data.values())):
+        takes = f"; it takes {TAKES[chart]}" if chart in TAKES else ""
+        raise InputError(f"the report has nothing for this figure{f' of {names[0]}' if names else ''}{takes}")
+    spec = {**specification(chart, data), "background": "white"}
     sizes = {"labelFontSize": FONT, "titleFontSize": FONT, "titleFontWeight": "normal"}
     config = {**spec["config"], "font": "Helvetica, Arial, sans-serif", "axis": sizes}
     config["legend"] = {**spec["config"].get("legend", {}), **sizes}
@@ -254,7 +266,7 @@ def scan(contents: dict[str, Any], view: int, element: int = 0) -> dict[str, lis
     places = zip(columns["view"], columns["element"], strict=True)
     wanted = [i for i, place in enumerate(places) if place == (view, element)]
     rows = [{name: values[i] for name, values in columns.items()} for i in wanted]
-    halves = [row for row in contents["halves"] if (row["view"], row["element"]) == (view, 0)]
+    halves = [row for row in contents["halves"] if (row["view"], row["element"]) == (view, element)]
     return {"scan": rows, "halves": halves, "neutral": [{"value": contents["views"][view]["neutral"]}]}
 
 
