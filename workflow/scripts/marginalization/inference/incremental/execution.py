@@ -10,9 +10,14 @@ from typing import Any, Protocol
 import torch
 from torch.fx import Node
 
+from .gaps.cores import Core, value_on
+from .gaps.reached import sides
 from .planner import Program, Step
-from .rules.base import is_size
-from .rules.windows import Window, by_position, fit, lay_out, moved, narrow
+from .rules.base import Deltas, Rule, is_size, shape_of
+from .rules.windows import Window, by_position, difference, fit, lay_out, moved, narrow
+
+Sides = list[tuple[Window, torch.Tensor]]
+"""Differences on either side of a gap."""
 
 
 class Engine(Protocol):
@@ -44,28 +49,48 @@ class Run:
         self.rows = slice(0, 1)
         self.n_rows = 1
         self.step: Step
+        self.delta: torch.Tensor
+        self.side = 0
+        self.core: Core | None = None
+        self.copies: set[tuple[Node, int]] = set()
 
     def forget(self) -> None:
         """Drop what was made of backgrounds: there are others now, or other windows of them."""
         self.slices = {}
 
-    def outputs(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
+    def outputs(
+        self, program: Program, delta: torch.Tensor, rows: slice, core: Core | None = None
+    ) -> list[torch.Tensor]:
         """The outputs for substitutions.
 
         Args:
             program: for the window of the differences, or a wider one.
             delta: differences of the input where the program has it differ, shape (n_rows, letters, width).
             rows: the backgrounds: one for all rows, or one for each.
+            core: what the elements alone decide; None where nothing differs in gaps.
         """
+        self.core = core
+        env = self._computed(program, delta, rows)
+        return [self._whole(node, program, env) for node in self.leaves]
+
+    def cores(self, program: Program, delta: torch.Tensor, rows: slice, parts: dict[Node, list[Window]]) -> Core:
+        """The values of elements on parts of gaps; a program that computes these, and the rest as for `outputs`."""
+        env = self._computed(program, delta, rows)
+        return {
+            node: [(part, self._part(node, part, program, env)) for part in windows] for node, windows in parts.items()
+        }
+
+    def _computed(self, program: Program, delta: torch.Tensor, rows: slice) -> dict[Node, Any]:
+        """What is left of a program's values and differences at its end."""
         if program is not self.program or rows != self.rows:
             self.forget()
-        self.program, self.rows, self.n_rows = program, rows, len(delta)
+        self.program, self.rows, self.n_rows, self.delta = program, rows, len(delta), delta
         env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
         for step in program.steps:
             env[step.node] = self._compute(step, program, env)
             for node in step.last_use_of:
                 del env[node]
-        return [self._whole(node, program, env) for node in self.leaves]
+        return env
 
     # What the rules ask for.
 
@@ -83,7 +108,7 @@ class Run:
 
     def may_overwrite(self, node: Node) -> bool:
         """Whether the step at hand may write its output over this input."""
-        return node in self.step.spare
+        return node in self.step.spare or (node, self.side) in self.copies
 
     def comes_added(self, node: Node) -> bool:
         """Whether an input of the step at hand comes added to the base that its rule wants."""
@@ -106,7 +131,7 @@ class Run:
 
         The shape is that in memory; with an `order`, its dimensions are given in that order.
         """
-        n = math.prod(shape)
+        n, purpose = math.prod(shape), (purpose, self.side)
         held = self.buffers.get(purpose)
         if held is None or held.numel() < n or held.dtype != like.dtype:
             held = self.buffers[purpose] = like.new_empty(n)
@@ -128,19 +153,84 @@ class Run:
 
     def _compute(self, step: Step, program: Program, env: dict[Node, Any]) -> Any:
         self.step = step
+        self.copies.clear()
         if step.rule is not None and step.parts is not None:
             parts = {n: (part, self._part(n, part, program, env)) for n, part in step.parts.items() if part is not None}
             wholes = {n: self._whole(n, program, env) for n, part in step.parts.items() if part is None}
             return step.rule.value(self, parts, wholes, step.out or step.rule.window)
         if step.rule is not None:
-            deltas = {node: (window, env[node]) for node, window in step.inputs.items()}
-            precise = step.rule.multiplies_values(deltas)
+            precise = step.rule.multiplies_values(step.inputs)
             with contextlib.nullcontext() if precise else products(self.precision):
+                if step.gap is not None and step.out is not None:
+                    return self._sides(step.rule, sides(step.out, step.gap), program, env)
+                deltas = {n: (window, self._between(n, window, program, env)) for n, window in step.inputs.items()}
                 if step.out is None:
                     return step.rule.collapse(self, deltas)
                 return step.rule.apply(self, deltas, step.out)
         args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda n: self._whole(n, program, env))
         return step.function(*args, **kwargs)
+
+    def _sides(self, rule: Rule, parts: list[Window], program: Program, env: dict[Node, Any]) -> Sides:
+        """The differences on either side of a step's gap: a rule computes them one after the other."""
+        facing: list[Deltas] = []
+        for self.side, part in enumerate(parts):
+            needs = {n: self._needed(rule.need(n, part), window) for n, window in self.step.inputs.items()}
+            facing.append({n: (need, self._between(n, need, program, env)) for n, need in needs.items()})
+        found: Sides = []
+        for self.side, (part, deltas) in enumerate(zip(parts, facing, strict=True)):
+            if deltas:
+                found.append((part, rule.apply(self, deltas, part)))
+        self.side = 0
+        return found
+
+    @staticmethod
+    def _needed(need: tuple[int, int], window: Window) -> Window:
+        """The part of a window that is needed, of one position at least."""
+        lo = min(max(need[0], window.lo), window.hi - 1)
+        return window._replace(lo=lo, hi=max(lo + 1, min(need[1], window.hi)))
+
+    def _between(self, node: Node, part: Window, program: Program, env: dict[Node, Any]) -> torch.Tensor:
+        """A node's difference on a part of its window, put together of its sides and what is known in its gap."""
+        value, window = env[node], program.windows[node]
+        if isinstance(value, torch.Tensor):
+            return value if window == part else narrow(value, part, window.lo)
+        for side, x in value:
+            if side.lo <= part.lo and part.hi <= side.hi:
+                return x if side == part else narrow(x, part, side.lo)
+        total = self._memory(node, part, value)
+        pieces = [*value, (program.gaps[node], None)]
+        if sum(piece.clip(part.lo, part.hi).width for piece, _ in pieces) < part.width:
+            total.zero_()
+        for piece, x in pieces:
+            some = piece.clip(part.lo, part.hi)
+            if some.width > 0:
+                target = narrow(total, some, part.lo)
+                self._fill(target, node, some) if x is None else target.copy_(narrow(x, some, piece.lo))
+        if window == part:
+            env[node] = total  # for others that take all
+        else:
+            self.copies.add((node, self.side))
+        return total
+
+    def _memory(self, node: Node, part: Window, value: Sides) -> torch.Tensor:
+        """Memory for a node's difference on a part, which lies in it as the differences beside a gap do."""
+        like = value[0][1] if value else self.delta.new_empty(0, dtype=node.meta["val"].dtype)
+        shape = [self.n_rows, *shape_of(node)]
+        shape[part.axis] = part.width
+        if by_position(like):
+            return self.buffer((self.step.node, node), like, shape[2], *shape[:2], order=(1, 2, 0))
+        return self.buffer((self.step.node, node), like, *shape)
+
+    def _fill(self, target: torch.Tensor, node: Node, part: Window) -> None:
+        """Write what is known of a difference in a gap."""
+        if self.core is None:
+            target.zero_()
+            return
+        value, before = value_on(self.core, node, part), self.background(node, part, target)
+        if target.is_floating_point():
+            torch.sub(value, before, out=target)
+        else:
+            target.copy_(difference(value, before))
 
     def _size(self, node: Node) -> int | float:
         """A size, or what is computed of sizes, for the rows of this run."""
@@ -166,8 +256,8 @@ class Run:
             return before
         whole = before.clone(memory_format=torch.contiguous_format)
         shaped = whole if window.flat is None else whole.view(self.n_rows, *window.flat)
-        part = narrow(shaped, window)
-        part.copy_(moved(part, env[node])) if whole.dtype == torch.bool else part.add_(env[node])
+        part, delta = narrow(shaped, window), self._between(node, window, program, env)
+        part.copy_(moved(part, delta)) if whole.dtype == torch.bool else part.add_(delta)
         return whole
 
     def _part(self, node: Node, part: Window, program: Program, env: dict[Node, Any]) -> torch.Tensor:
@@ -180,6 +270,7 @@ class Run:
         before = before.expand(self.n_rows, *before.shape[1:])
         if window is None or value is None:
             return before
+        value = self._between(node, window, program, env)
         if window.axis == part.axis:
             return moved(before, fit(value, window, part.lo, part.hi))
         after = before.clone(memory_format=torch.contiguous_format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -193,6 +194,25 @@ def shape_of(node: Node) -> tuple[int, ...]:
     if shape is None:
         raise TypeError(f"{node} is no tensor with the batch as its first dimension alone")
     return shape
+
+
+def size_of(node: Node, window: Window | None) -> int:
+    """How many numbers a node has on a window, for one row."""
+    value = node.meta.get("val")
+    if not isinstance(value, torch.Tensor):
+        return 1
+    if window is None:
+        return math.prod(shape_of(node) if in_rows(node) else map(of_one_row, value.shape))
+    shape = list(window.flat or shape_of(node))
+    shape[window.axis - 1] = window.width
+    return math.prod(shape)
+
+
+def of_one_row(n: int | torch.SymInt) -> int:
+    """A size, for a batch of one row."""
+    if not isinstance(n, torch.SymInt):
+        return n
+    return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
 
 
 def in_rows(node: Node) -> bool:
