@@ -32,7 +32,8 @@ from torch.fx import Node
 from ...models.outputs import map_tree
 from .capture import captured
 from .execution import Run
-from .gaps.cores import Core, rows_of, together_of
+from .gaps.cores import Core
+from .gaps.cores import together as cores_together
 from .gaps.reached import Gap, Place
 from .planner import Parts, Planner, Program, last_uses
 from .rules.base import function_of, size_of
@@ -161,13 +162,12 @@ class Incremental:
             delta: differences of the elements from the first background that is prepared.
             lo, gap: as for `after`.
         """
-        cores = self._covered(lo, lo + delta.shape[2], gap).cores
-        if cores is None:
-            return {}
-        program, parts, first = cores.program, cores.parts, slice(0, 1)
-        delta = self._used(program, delta, lo)
-        batches = self._batches(program, len(delta))
-        return together_of([self.run.cores(program, delta[some], first, parts) for some in batches])
+        program = self._covered(lo, lo + delta.shape[2], gap)
+        if (cores := program.cores) is None:
+            return Core({}, {})
+        delta = self._used(cores.program, delta, lo)
+        batches = self._batches(cores.program, len(delta))
+        return cores_together([self.run.core_of(program, delta[some], slice(0, 1)) for some in batches])
 
     def floats_per_background(self, lo: int, hi: int, further: Collection[Place] = ()) -> int:
         """How many numbers are kept of each background."""
@@ -197,7 +197,7 @@ class Incremental:
         parts = []
         for batch in self._batches(program, len(delta)):
             own = rows if rows.stop - rows.start == 1 else slice(rows.start + batch.start, rows.start + batch.stop)
-            parts.append(self.run.outputs(program, delta[batch], own, core and rows_of(core, batch)))
+            parts.append(self.run.outputs(program, delta[batch], own, core and core.rows(batch)))
         return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
 
     def _batches(self, program: Program, n_rows: int) -> list[slice]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
 from torch.fx import Node
 
-from .gaps.cores import Core, value_on
+from .gaps.beside import Sides, beside, cut_out, needed, put_together
+from .gaps.cores import Core
 from .gaps.reached import sides
 from .planner import Program, Step
-from .rules.base import Deltas, Rule, is_size, shape_of
-from .rules.windows import Window, by_position, difference, fit, lay_out, moved, narrow
-
-Sides = list[tuple[Window, torch.Tensor]]
-"""Differences on either side of a gap."""
+from .rules.base import Deltas, Rule, is_size, shape_of, size_for
+from .rules.products import products
+from .rules.windows import Window, by_position, fit, lay_out, moved, narrow
 
 
 class Engine(Protocol):
@@ -53,6 +52,7 @@ class Run:
         self.side = 0
         self.core: Core | None = None
         self.copies: set[tuple[Node, int]] = set()
+        self.together: dict[Node, torch.Tensor] = {}
 
     def forget(self) -> None:
         """Drop what was made of backgrounds: there are others now, or other windows of them."""
@@ -73,18 +73,29 @@ class Run:
         env = self._computed(program, delta, rows)
         return [self._whole(node, program, env) for node in self.leaves]
 
-    def cores(self, program: Program, delta: torch.Tensor, rows: slice, parts: dict[Node, list[Window]]) -> Core:
-        """The values of elements on parts of gaps; a program that computes these, and the rest as for `outputs`."""
-        env = self._computed(program, delta, rows)
-        return {
-            node: [(part, self._part(node, part, program, env)) for part in windows] for node, windows in parts.items()
-        }
+    def core_of(self, program: Program, delta: torch.Tensor, rows: slice) -> Core:
+        """What elements alone decide, for a program with gaps of letters; the rest as for `outputs`."""
+        if program.cores is None:
+            raise ValueError("this program has no cores")
+        of_cores, parts = program.cores
+        env = self._computed(of_cores, delta, rows)
+        core = Core({}, {})
+        for node, windows in parts.items():
+            core.values[node] = [(part, self._part(node, part, of_cores, env)) for part in windows]
+        for step in program.steps:
+            for self.side, halo in enumerate(step.halos or ()):
+                if halo is not None and step.rule is not None:
+                    facing = {n: (part, core.value(n, part)) for n, part in halo.inputs.items()}
+                    core.terms[step.node, self.side] = self._term(step, step.rule, facing, halo.out)
+        self.side = 0
+        return core
 
     def _computed(self, program: Program, delta: torch.Tensor, rows: slice) -> dict[Node, Any]:
         """What is left of a program's values and differences at its end."""
         if program is not self.program or rows != self.rows:
             self.forget()
         self.program, self.rows, self.n_rows, self.delta = program, rows, len(delta), delta
+        self.together.clear()
         env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
         for step in program.steps:
             env[step.node] = self._compute(step, program, env)
@@ -172,42 +183,63 @@ class Run:
 
     def _sides(self, rule: Rule, parts: list[Window], program: Program, env: dict[Node, Any]) -> Sides:
         """The differences on either side of a step's gap: a rule computes them one after the other."""
-        facing: list[Deltas] = []
+        step, facing, found = self.step, list[Deltas](), Sides()
         for self.side, part in enumerate(parts):
-            needs = {n: self._needed(rule.need(n, part), window) for n, window in self.step.inputs.items()}
-            facing.append({n: (need, self._between(n, need, program, env)) for n, need in needs.items()})
-        found: Sides = []
+            facing.append({})
+            for n, window in step.inputs.items():
+                need = needed(rule.need(n, part), window)
+                if step.halos is not None and not isinstance(env[n], torch.Tensor):
+                    need = beside(need, env[n])
+                    facing[-1][n] = need, self._between(n, need, program, env, known=False)
+                else:
+                    facing[-1][n] = need, self._between(n, need, program, env)
         for self.side, (part, deltas) in enumerate(zip(parts, facing, strict=True)):
             if deltas:
                 found.append((part, rule.apply(self, deltas, part)))
+                self._add_terms(rule, *found[-1])
         self.side = 0
         return found
 
-    @staticmethod
-    def _needed(need: tuple[int, int], window: Window) -> Window:
-        """The part of a window that is needed, of one position at least."""
-        lo = min(max(need[0], window.lo), window.hi - 1)
-        return window._replace(lo=lo, hi=max(lo + 1, min(need[1], window.hi)))
+    def _add_terms(self, rule: Rule, part: Window, delta: torch.Tensor) -> None:
+        """Add what a linear rule makes on a side of a gap of the inputs' cores, less the backgrounds there."""
+        halo = None if self.core is None or self.step.halos is None else self.step.halos[self.side]
+        if self.core is not None and halo is not None:
+            facing = {n: (held, self.background(n, held, delta)) for n, held in halo.inputs.items()}
+            before = self.once((rule, "term", part), lambda: self._term(self.step, rule, facing, halo.out))
+            narrow(delta, halo.out, part.lo).add_(self.core.terms[rule.node, self.side]).sub_(before)
 
-    def _between(self, node: Node, part: Window, program: Program, env: dict[Node, Any]) -> torch.Tensor:
-        """A node's difference on a part of its window, put together of its sides and what is known in its gap."""
+    def _term(self, step: Step, rule: Rule, values: Deltas, out: Window) -> torch.Tensor:
+        """What a linear rule makes of values, as precisely as full passes do."""
+        side, copies = self.side, self.copies
+        self.step, self.side, self.copies = step._replace(onto=None, spare=frozenset(), added=frozenset()), 2, set()
+        with products("highest"):
+            term = rule.apply(self, values, out).clone()  # out of the run's memory
+        self.step, self.side, self.copies = step, side, copies
+        return term
+
+    def _between(
+        self, node: Node, part: Window, program: Program, env: dict[Node, Any], known: bool = True
+    ) -> torch.Tensor:
+        """A node's difference on a part of its window; without what is `known` in its gap it is zero there."""
         value, window = env[node], program.windows[node]
+        if known and node in self.together:
+            value = self.together[node]
         if isinstance(value, torch.Tensor):
             return value if window == part else narrow(value, part, window.lo)
-        for side, x in value:
-            if side.lo <= part.lo and part.hi <= side.hi:
-                return x if side == part else narrow(x, part, side.lo)
+        if (found := cut_out(value, part)) is not None:
+            return found
+
+        def fill(target: torch.Tensor, held: Window) -> None:
+            if self.core is None or not known:
+                target.zero_()
+            else:
+                less = torch.bitwise_xor if target.dtype == torch.bool else torch.sub
+                less(self.core.value(node, held), self.background(node, held, target), out=target)
+
         total = self._memory(node, part, value)
-        pieces = [*value, (program.gaps[node], None)]
-        if sum(piece.clip(part.lo, part.hi).width for piece, _ in pieces) < part.width:
-            total.zero_()
-        for piece, x in pieces:
-            some = piece.clip(part.lo, part.hi)
-            if some.width > 0:
-                target = narrow(total, some, part.lo)
-                self._fill(target, node, some) if x is None else target.copy_(narrow(x, some, piece.lo))
-        if window == part:
-            env[node] = total  # for others that take all
+        put_together(total, part, value, program.gaps[node], fill)
+        if window == part and known:
+            self.together[node] = total  # for others that take all
         else:
             self.copies.add((node, self.side))
         return total
@@ -221,26 +253,6 @@ class Run:
             return self.buffer((self.step.node, node), like, shape[2], *shape[:2], order=(1, 2, 0))
         return self.buffer((self.step.node, node), like, *shape)
 
-    def _fill(self, target: torch.Tensor, node: Node, part: Window) -> None:
-        """Write what is known of a difference in a gap."""
-        if self.core is None:
-            target.zero_()
-            return
-        value, before = value_on(self.core, node, part), self.background(node, part, target)
-        if target.is_floating_point():
-            torch.sub(value, before, out=target)
-        else:
-            target.copy_(difference(value, before))
-
-    def _size(self, node: Node) -> int | float:
-        """A size, or what is computed of sizes, for the rows of this run."""
-        value = node.meta["val"]
-        if not isinstance(value, (torch.SymInt, torch.SymFloat)):
-            return value
-        expression = value.node.expr
-        expression = expression.subs(dict.fromkeys(expression.free_symbols, self.n_rows))
-        return int(expression) if isinstance(value, torch.SymInt) else float(expression)
-
     def _whole(self, node: Node, program: Program, env: dict[Node, Any]) -> Any:
         """The whole value of a node for the rows of this run."""
         window = program.windows.get(node)
@@ -249,7 +261,7 @@ class Run:
         if not node.meta["of_batch"]:
             return self.constant(node)
         if is_size(node):
-            return self._size(node)
+            return size_for(node, self.n_rows)
         before = self.background(node)
         before = before.expand(self.n_rows, *before.shape[1:])
         if window is None or node not in env:
@@ -276,17 +288,3 @@ class Run:
         after = before.clone(memory_format=torch.contiguous_format)
         narrow(after, window).copy_(moved(narrow(before, window), narrow(value, part)))
         return after
-
-
-@contextlib.contextmanager
-def products(precision: str) -> Iterator[None]:
-    """Matrix products in float32 of a precision, as `torch.set_float32_matmul_precision` has it."""
-    before = torch.get_float32_matmul_precision()
-    if before == precision:
-        yield
-        return
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs, distinct, of_each
 from .engine import Incremental
-from .gaps.cores import Core, rows_of
+from .gaps.cores import Core
 from .gaps.placed import gap_of, windows_of
 from .gaps.reached import Place
 from .graphs.hindrances import CaptureError
@@ -32,7 +32,7 @@ GROUP_BYTES = 2**26
 MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
 """The most motifs of a group: enough to fill the device, few enough that what is done is soon handed on."""
 
-LEAST_GAINED = 1.15
+LEAST_GAINED = 1.1
 """How many times as much is to be computed without a gap as with it."""
 
 SIDES_COST = 2**22
@@ -262,7 +262,7 @@ def _run_place(
             delta = _differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
             yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1), gap, core)
     else:
-        cores = [core and rows_of(core, slice(j, j + 1)) for j in range(len(motifs))]
+        cores = [core and core.rows(slice(j, j + 1)) for j in range(len(motifs))]
         for rows in engine.batches(place, n):
             for j, motif in enumerate(motifs):
                 delta = _differences(motif if len(motif) == 1 else motif[rows], before[rows])

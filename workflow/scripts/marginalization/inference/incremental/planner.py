@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch.fx import Node
 
-from .gaps.reached import Gap, joined, reached, sides
+from .gaps.reached import Gap, Halo, halos, joined, reached, sides
 from .registry import Cut, cut_for, rule_for
 from .rules.base import Rule, function_of, in_rows, is_size, size_of
 from .rules.windows import Window, merged, together
@@ -37,6 +37,8 @@ class Step(NamedTuple):
     """Of a step whose rule gives a part of its values rather than a difference: those of its inputs that it takes."""
     gap: Window | None = None
     """The part of the output that is not computed, as its difference is known."""
+    halos: Sequence[Halo | None] | None = None
+    """Where a linear rule's output beside the gap is of the inputs' sides and, in addition, of their cores."""
 
     @property
     def is_whole(self) -> bool:
@@ -218,7 +220,9 @@ class Planner(NamedTuple):
                 if cut is not None:
                     steps.append(Step(node, function_of(node), cut.rule, changed, cut.out, parts=cut.inputs))
                 elif node.op != "placeholder":
-                    steps.append(Step(node, function_of(node), rule, changed, out, gap=gap))
+                    linear = rule is not None and rule.linear and out is not None and gap is not None
+                    beside = halos(node, rule, out, changed, reach.gaps) if linear else None  # type: ignore[arg-type]
+                    steps.append(Step(node, function_of(node), rule, changed, out, gap=gap, halos=beside))
         return steps
 
     def memory(self, steps: list[Step]) -> list[Step]:

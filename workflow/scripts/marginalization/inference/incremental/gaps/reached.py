@@ -47,6 +47,38 @@ def sides(window: Window, gap: Window | None) -> list[Window]:
     return [part for part in (window.clip(window.lo, gap.lo), window.clip(gap.hi, window.hi)) if part.width > 0]
 
 
+class Halo(NamedTuple):
+    """Of a side of a linear operation's gap what the cores of its inputs reach, and the parts of these."""
+
+    out: Window
+    inputs: dict[Node, Window]
+
+
+def halos(
+    node: Node, rule: Rule, out: Window, inputs: Mapping[Node, Window], gaps: Mapping[Node, Window]
+) -> list[Halo | None] | None:
+    """For each side of an operation's gap what the gaps of its inputs reach of it, None where that is nothing.
+
+    None in all where a side can not be told from them.
+    """
+    found: list[Halo | None] = []
+    for side in sides(out, gaps[node]):
+        facing = {}
+        for n, window in inputs.items():
+            part = gaps[n].clip(*rule.need(n, side)).clip(window.lo, window.hi) if n in gaps else None
+            if part is not None and part.width > 0:
+                facing[n] = part
+        if not facing:
+            found.append(None)
+            continue
+        of_facing = type(rule).match(Operation(node), facing)
+        if of_facing is None or of_facing.collapses or of_facing.window.axis != side.axis:
+            return None
+        out = of_facing.window.clip(side.lo, side.hi)
+        found.append(Halo(out, facing) if out.width > 0 else None)
+    return found
+
+
 def joined(windows: Iterable[Window]) -> list[Window]:
     """Windows of one activation in order, those that touch made one."""
     found: list[Window] = []

@@ -94,6 +94,9 @@ class Rule(Operation):
     adds = False
     """Whether its difference can be added to something for no more work."""
 
+    linear = False
+    """Whether `apply` gives for a sum the sum of what it gives for its terms, and for values what their part is."""
+
     any_dtype = False
     """Whether its inputs and output may be other than floating-point numbers: whole ones, true or false."""
 
@@ -210,9 +213,20 @@ def size_of(node: Node, window: Window | None) -> int:
 
 def of_one_row(n: int | torch.SymInt) -> int:
     """A size, for a batch of one row."""
-    if not isinstance(n, torch.SymInt):
-        return n
-    return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
+    return int(_for_rows(n, 1))
+
+
+def size_for(node: Node, n_rows: int) -> int | float:
+    """A size, or what is computed of sizes, for a batch of some rows."""
+    return _for_rows(node.meta["val"], n_rows)
+
+
+def _for_rows(value: float | torch.SymInt | torch.SymFloat, n_rows: int) -> int | float:
+    if not isinstance(value, (torch.SymInt, torch.SymFloat)):
+        return value
+    expression = value.node.expr
+    expression = expression.subs(dict.fromkeys(expression.free_symbols, n_rows))
+    return int(expression) if isinstance(value, torch.SymInt) else float(expression)
 
 
 def in_rows(node: Node) -> bool:
