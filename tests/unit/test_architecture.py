@@ -21,6 +21,7 @@ ORDER = [
     "models",
     "inference.incremental.rules",
     "inference.incremental.rules.shapes",
+    "inference.incremental.gaps",
     "inference.incremental.graphs",
     "inference.incremental",
     "inference.soundness",

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.fx import Node
 
+from .gaps.reached import Place
 from .graphs.exporting import exported
 from .identity import identity
-from .rules.windows import Window
 from .saving import held_in_full
 from .simplify import simplify
 
@@ -26,7 +26,7 @@ class Captured(NamedTuple):
             whether its value depends on the inputs.
         outputs: those of its outputs.
         tree: an output tree of one row.
-        programs: plans for the graph, by the window of their input.
+        programs: plans for the graph, by where their input differs.
         held: how many bytes a full pass holds of one row, at the most.
     """
 
@@ -34,7 +34,7 @@ class Captured(NamedTuple):
     nodes: list[Node]
     outputs: list[Node]
     tree: Any
-    programs: dict[Window, Any]
+    programs: dict[Place, Any]
     held: int
 
 

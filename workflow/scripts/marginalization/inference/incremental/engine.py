@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 import logging
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -32,9 +32,12 @@ from torch.fx import Node
 from ...models.outputs import map_tree
 from .capture import captured
 from .execution import Run
-from .planner import Planner, Program, last_uses, merged, size_of
-from .rules.base import function_of
-from .rules.windows import Window, narrow
+from .gaps.cores import Core
+from .gaps.cores import together as cores_together
+from .gaps.reached import Gap, Place
+from .planner import Parts, Planner, Program, last_uses
+from .rules.base import function_of, size_of
+from .rules.windows import Window, merged, narrow, together
 
 logger = logging.getLogger(__name__)
 
@@ -78,23 +81,31 @@ class Incremental:
         self.most_programs = max(2, PROGRAM_NODES // len(self.nodes))
         self.precision = precision
         self.prepared: tuple[int, int] | None = None
-        self.covered: set[Window] = set()
+        self.covered: set[Place] = set()
         self.infinite: set[Node] = set()
-        self.planner = Planner(self.nodes, self.outputs)
+        self.planner = Planner(self.nodes, dict.fromkeys(self.outputs))
         self.run = Run(self)
 
-    def program(self, lo: int, hi: int) -> Program:
+    def program(self, lo: int, hi: int, gap: Gap | None = None) -> Program:
         """What to compute for substitutions at the positions `lo` to `hi`; the programs used last are kept."""
-        window = Window(2, lo, hi)
-        program = self.programs.pop(window, None) or self.planner.plan(window, self.infinite)
-        self.programs[window] = program
+        place = Place(lo, hi, gap)
+        program = self.programs.pop(place, None) or self.planner.plan(Window(2, lo, hi), self.infinite, gap)
+        self.programs[place] = program
         if len(self.programs) > self.most_programs:
             oldest = next(iter(self.programs))
             del self.programs[oldest]
             self.covered.discard(oldest)
         return program
 
-    def prepare(self, inputs: Sequence[torch.Tensor], rows: tuple[int, int], lo: int, hi: int, batch_size: int) -> None:
+    def prepare(
+        self,
+        inputs: Sequence[torch.Tensor],
+        rows: tuple[int, int],
+        lo: int,
+        hi: int,
+        batch_size: int,
+        further: Collection[Place] = (),
+    ) -> None:
         """Run backgrounds, and keep what substitutions within the positions `lo` to `hi` will read.
 
         What was kept for other positions stays while there is room for both.
@@ -104,13 +115,15 @@ class Incremental:
             rows: which backgrounds they are; those that were prepared last are not run again.
             lo, hi: the positions.
             batch_size: backgrounds to run at a time.
+            further: places with gaps, within these positions, of which more is read.
         """
-        if self.prepared != rows or not self._room_for(self.program(lo, hi), len(inputs[0])):
+        places = [Place(lo, hi), *further]
+        if self.prepared != rows or not self._room_for(self._reads(places), len(inputs[0])):
             self.cache.clear()
             self.covered.clear()
             self.run.forget()
         self.prepared, self.inputs, self.batch_size = rows, inputs, batch_size
-        self._cover(lo, hi)
+        self._cover(places)
 
     def forget(self) -> None:
         """Keep nothing of the backgrounds: those that follow are others."""
@@ -120,20 +133,21 @@ class Incremental:
         """The model's output tree for the backgrounds; after `prepare`."""
         return self._unflatten([self.cache[node][0] for node in self.outputs])
 
-    def after(self, delta: torch.Tensor, lo: int, rows: slice) -> Any:
+    def after(self, delta: torch.Tensor, lo: int, rows: slice, gap: Gap | None = None, core: Core | None = None) -> Any:
         """The model's output tree for backgrounds that differ on a window.
 
         Args:
             delta: differences of the input, shape (n_rows, letters, width).
             lo: the window's first position; the window must lie within what was prepared.
             rows: the backgrounds: one for all rows, or one for each.
+            gap: which part of the window need not be computed.
+            core: where the gap is of letters, what `core` gives for them, of one element or of one for each row.
         """
-        program = self._cover(lo, lo + delta.shape[2])
-        used = program.windows.get(self.placeholders[0])
-        delta = delta if used is None else narrow(delta, used, lo)
+        program = self._covered(lo, lo + delta.shape[2], gap)
+        delta = self._used(program, delta, lo)
         while True:
             try:
-                return self._unflatten(self._after(program, delta, rows))
+                return self._unflatten(self._after(program, delta, rows, core))
             except torch.OutOfMemoryError:
                 if program.size is None or self.work_bytes < self.itemsize * program.size:
                     raise  # a row at a time is too much already
@@ -141,30 +155,49 @@ class Incremental:
                 self.run = Run(self)
                 logger.warning("out of memory: going on with batches of %.3g MiB a step", self.work_bytes / 2**20)
 
-    def floats_per_background(self, lo: int, hi: int) -> int:
+    def core(self, delta: torch.Tensor, lo: int, gap: Gap) -> Core:
+        """What elements alone decide, the same in all backgrounds.
+
+        Args:
+            delta: differences of the elements from the first background that is prepared.
+            lo, gap: as for `after`.
+        """
+        program = self._covered(lo, lo + delta.shape[2], gap)
+        if (cores := program.cores) is None:
+            return Core({}, {})
+        delta = self._used(cores.program, delta, lo)
+        batches = self._batches(cores.program, len(delta))
+        return cores_together([self.run.core_of(program, delta[some], slice(0, 1)) for some in batches])
+
+    def floats_per_background(self, lo: int, hi: int, further: Collection[Place] = ()) -> int:
         """How many numbers are kept of each background."""
-        return _floats(self.program(lo, hi).reads)
+        return _floats(self._reads([Place(lo, hi), *further]))
 
-    def backgrounds_at_once(self, lo: int, hi: int) -> int:
+    def backgrounds_at_once(self, lo: int, hi: int, further: Collection[Place] = ()) -> int:
         """How many backgrounds to prepare at a time."""
-        return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi)))
+        return max(1, self.cache_bytes // (self.itemsize * self.floats_per_background(lo, hi, further)))
 
-    def batches(self, lo: int, hi: int, n: int) -> list[slice]:
+    def batches(self, place: Place, n: int) -> list[slice]:
         """Which of n backgrounds run at a time: what is made of these for one motif is there for the next."""
-        return self._batches(self.program(lo, hi), n)
+        return self._batches(self.program(*place), n)
 
     def full_at_once(self, batch_size: int) -> int:
         """How many rows to run in full at a time."""
         return max(1, min(batch_size, FULL_BYTES[self.device.type] // max(1, self.held)))
 
-    def _after(self, program: Program, delta: torch.Tensor, rows: slice) -> list[torch.Tensor]:
+    def _used(self, program: Program, delta: torch.Tensor, lo: int) -> torch.Tensor:
+        """Of the input's difference from position `lo` on, what a program uses."""
+        used = program.windows.get(self.placeholders[0])
+        return delta if used is None else narrow(delta, used, lo)
+
+    def _after(self, program: Program, delta: torch.Tensor, rows: slice, core: Core | None) -> list[torch.Tensor]:
         """The outputs for all rows, as many at a time as may be."""
         if program.size is None:
-            return self.run.outputs(program, delta, rows)
+            return self.run.outputs(program, delta, rows, core)
         parts = []
         for batch in self._batches(program, len(delta)):
             own = rows if rows.stop - rows.start == 1 else slice(rows.start + batch.start, rows.start + batch.stop)
-            parts.append(self.run.outputs(program, delta[batch], own))
+            parts.append(self.run.outputs(program, delta[batch], own, core and core.rows(batch)))
         return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
 
     def _batches(self, program: Program, n_rows: int) -> list[slice]:
@@ -176,54 +209,61 @@ class Incremental:
 
     # The backgrounds.
 
-    def _cover(self, lo: int, hi: int) -> Program:
-        """A program for the positions `lo` to `hi`, all that it reads of the backgrounds being kept.
+    def _covered(self, lo: int, hi: int, gap: Gap | None = None) -> Program:
+        """A program for the positions `lo` to `hi`, all that it reads of the backgrounds being kept."""
+        self._cover([place := Place(lo, hi, gap)])
+        return self.program(*place)
+
+    def _reads(self, places: Collection[Place]) -> Parts:
+        """What the programs for some places read of the backgrounds."""
+        return together(part for place in places for part in self.program(*place).reads.items())
+
+    def _cover(self, places: Collection[Place]) -> None:
+        """Keep of the backgrounds all that the programs for some places read.
 
         What a narrow window reads is, but for models that treat parts of their input differently, a part of what a
         wider one does; where it is not, the backgrounds run again. So they do when some activation of theirs turns out
         infinite: differences from it say nothing, so there is another program, which takes it whole.
         """
-        while (program := self.program(lo, hi)).window not in self.covered:
+        while not self.covered.issuperset(places):
             known = len(self.infinite)
-            self._keep_reads(program)
-            if len(self.infinite) > known:
-                self.programs = {}  # of these backgrounds alone
-                self.covered.clear()
-            else:
-                self.covered.add(program.window)
-        return program
+            self._keep_reads(places)
+            if len(self.infinite) == known:
+                self.covered.update(self.programs.keys() & set(places))
+                return
+            self.programs = {}  # of these backgrounds alone
+            self.covered.clear()
 
-    def _keep_reads(self, program: Program) -> None:
-        """Run the backgrounds for what a program reads of them and is not kept yet."""
-        missing = self._missing(program)
+    def _keep_reads(self, places: Collection[Place]) -> None:
+        """Run the backgrounds for what programs read of them and is not kept yet."""
+        missing = self._missing(self._reads(places))
         for node in missing:
             self.cache.pop(node, None)
         self.run.forget()
-        ruled = {step.node for step in program.steps if step.rule is not None and step.parts is None}
+        steps = [step for place in places for step in self.program(*place).steps]
+        ruled = {step.node for step in steps if step.rule is not None and step.parts is None}
         n = len(self.inputs[0]) if missing else 0
         at_once = self.full_at_once(self.batch_size)
         for first in range(0, n, at_once):
             batch = slice(first, min(first + at_once, n))
             self._run_backgrounds([x[batch] for x in self.inputs], missing, ruled, batch, n)
 
-    def _missing(self, program: Program) -> dict[Node, Window | None]:
-        """What a program reads of the backgrounds and is not kept yet, and what is kept of the same nodes."""
-        missing: dict[Node, Window | None] = {}
-        for node, window in program.reads.items():
+    def _missing(self, reads: Parts) -> Parts:
+        """What of some reads is not kept yet, and what is kept of the same nodes."""
+        missing: Parts = {}
+        for node, window in reads.items():
             both = merged(self.cache[node][1], window) if node in self.cache else window
             if node not in self.cache or both != self.cache[node][1]:
                 missing[node] = both
         return missing
 
-    def _room_for(self, program: Program, n: int) -> bool:
-        """Whether what a program reads of n backgrounds may be kept beside what is."""
-        missing = self._missing(program)
+    def _room_for(self, reads: Parts, n: int) -> bool:
+        """Whether reads of n backgrounds may be kept beside what is."""
+        missing = self._missing(reads)
         kept = {node: window for node, (_, window) in self.cache.items()}
         return not missing or n * self.itemsize * _floats(kept | missing) <= self.cache_bytes
 
-    def _run_backgrounds(
-        self, inputs: list[torch.Tensor], reads: dict[Node, Window | None], ruled: set[Node], rows: slice, n: int
-    ) -> None:
+    def _run_backgrounds(self, inputs: list[torch.Tensor], reads: Parts, ruled: set[Node], rows: slice, n: int) -> None:
         """Run a batch of the n backgrounds as usual, keep what is read, and note what is infinite and has a rule."""
         env: dict[Node, Any] = dict(zip(self.placeholders, inputs, strict=True))
         dropped = last_uses(self.nodes)
@@ -253,6 +293,6 @@ class Incremental:
         return map_tree(lambda _: next(remaining), self.tree)
 
 
-def _floats(reads: dict[Node, Window | None]) -> int:
+def _floats(reads: Parts) -> int:
     """How many numbers nodes have on windows, for one background."""
     return sum(size_of(node, window) for node, window in reads.items())

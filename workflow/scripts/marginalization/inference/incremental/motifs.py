@@ -15,8 +15,12 @@ from torch.nn import functional
 from ...models.outputs import leaves, map_tree
 from ...sequences.constructs import Placement, constructs, distinct, of_each
 from .engine import Incremental
+from .gaps.cores import Core
+from .gaps.placed import gap_of, windows_of
+from .gaps.reached import Place
 from .graphs.hindrances import CaptureError
-from .saving import held_by_program, kept_of_background, memory_of, saving
+from .rules.base import size_of
+from .saving import held_by_program, kept_of_background, memory_of, saving, work
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +32,11 @@ GROUP_BYTES = 2**26
 MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
 """The most motifs of a group: enough to fill the device, few enough that what is done is soon handed on."""
 
-WINDOW_STEPS = (4, 8, 16, 32)
-"""Windows begin and end at multiples of one of these, so that motifs of similar widths and places share a program."""
+LEAST_GAINED = 1.1
+"""How many times as much is to be computed without a gap as with it."""
 
-PER_WINDOW = 32
-"""How many motifs, or how many backgrounds, are to share a window on average: few rows cost more in steps of a program
-than in wider windows."""
+SIDES_COST = 2**22
+"""How many multiplications take as long as what a step does more for two sides than for a window, however many rows."""
 
 LEAST_SAVED = 0.25
 """What share of a full pass's operations incremental inference is to leave out; less does not pay for its steps."""
@@ -73,16 +76,16 @@ def checked_engine(
     try:
         engine = Incremental(model, inputs, precision)
         group = [*outermost, *distinct(placements[: motifs_at_once(engine, inputs)])[0]]
-        members = _windows(group, X)
-        windows = [next(window for window, which in members.items() if i in which) for i in range(2)]
-        _require_room(engine, *windows[0])
-        saved = saving(engine.nodes, engine.program(*windows[0]))
+        members = _places(engine, group, X)
+        places = [next(place for place, which in members.items() if i in which) for i in range(2)]
+        _require_room(engine, *places[0][:2])
+        saved = saving(engine.nodes, engine.program(*places[0][:2]))
         if saved.share < LEAST_SAVED and not asked:
             logger.info("full forward passes: only %s", saved, extra=in_full(f"only {saved}"))
             return None
         chunk = next(_prepared(engine, inputs, members, batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
-        one, other = (_run_one(engine, X, *each) for each in zip(windows, outermost, rows, strict=True))
+        one, other = (_run_one(engine, X, *each) for each in zip(places, outermost, rows, strict=True))
         before = engine.before()
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
@@ -155,7 +158,7 @@ def run_backgrounds(
     """The output tree of the backgrounds, (n_backgrounds, ...), on the CPU; what a group reads of them is kept."""
     parts = []
     once, _ = distinct(group)
-    for _ in _prepared(engine, inputs, _windows(once, inputs[0]), batch_size):
+    for _ in _prepared(engine, inputs, _places(engine, once, inputs[0]), batch_size):
         y = engine.before()
         parts.append(map_tree(lambda t: t.cpu(), y if func is None else func(y)))
     return map_tree(lambda *ys: torch.cat(ys), *parts)
@@ -174,82 +177,120 @@ def run_group(
     """
     X = inputs[0]
     once, of_group = distinct(group)
-    members = _windows(once, X)
+    members = _places(engine, once, X)
     whole: Any = None
     for chunk in _prepared(engine, inputs, members, batch_size):
-        for window, which in members.items():
-            for rows, backgrounds, y in _run_window(engine, X, chunk, window, [once[i] for i in which]):
+        for place, which in _split(engine, members):
+            for rows, backgrounds, y in _run_place(engine, X, chunk, place, [once[i] for i in which]):
                 y = y if func is None else func(y)
                 if whole is None:
                     whole = map_tree(lambda t: t.new_empty((len(once), len(X), *t.shape[1:])), y)
-                place = (torch.tensor(which, device=X.device)[rows], backgrounds)
-                map_tree(lambda target, part, place=place: target.index_put_(place, part), whole, y)
+                at = (torch.tensor(which, device=X.device)[rows], backgrounds)
+                map_tree(lambda target, part, at=at: target.index_put_(at, part), whole, y)
     return map_tree(lambda t: of_each(t, of_group), whole)
 
 
 def _prepared(
-    engine: Incremental, inputs: list[torch.Tensor], windows: Iterable[tuple[int, int]], batch_size: int
+    engine: Incremental, inputs: list[torch.Tensor], places: Iterable[Place], batch_size: int
 ) -> Iterator[slice]:
-    """Prepare the backgrounds for some windows, as many at a time as may be kept; yields which."""
-    lo, hi = min(lo for lo, _ in windows), max(hi for _, hi in windows)
-    n, at_once = len(inputs[0]), engine.backgrounds_at_once(lo, hi)
+    """Prepare the backgrounds for some places, as many at a time as may be kept; yields which."""
+    lo, hi = min(place.lo for place in places), max(place.hi for place in places)
+    gapped = [place for place in places if place.gap is not None]
+    n, at_once = len(inputs[0]), engine.backgrounds_at_once(lo, hi, gapped)
     for first in range(0, n, at_once):
         chunk = slice(first, min(first + at_once, n))
-        engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size)
+        engine.prepare([x[chunk] for x in inputs], (chunk.start, chunk.stop), lo, hi, batch_size, gapped)
         yield chunk
 
 
-def _windows(group: Sequence[Placement], X: torch.Tensor) -> dict[tuple[int, int], list[int]]:
-    """Windows of backgrounds, and which motifs of a group lie in each."""
-    n, _, length = X.shape
-    for step in WINDOW_STEPS:
-        members: dict[tuple[int, int], list[int]] = {}
-        for i, (motif, start) in enumerate(group):
-            lo, end = start // step * step, start + motif.shape[2]
-            members.setdefault((lo, min(length, -(-end // step) * step)), []).append(i)
-        if max(n, len(group) // len(members)) >= PER_WINDOW:
-            break
+def _places(engine: Incremental, group: Sequence[Placement], X: torch.Tensor) -> dict[Place, list[int]]:
+    """Windows of backgrounds, each with a gap where that pays, and which motifs of a group lie in each."""
+    members: dict[Place, list[int]] = {}
+    for (lo, hi), which in windows_of(group, X).items():
+        gap = gap_of([group[i] for i in which])
+        place = Place(lo, hi, gap)
+        pays = gap is not None and _pays(engine, place, len(X), len(which))
+        members[place if pays else Place(lo, hi)] = which
     return members
 
 
-def _run_window(
-    engine: Incremental, X: torch.Tensor, chunk: slice, window: tuple[int, int], placements: list[Placement]
+def _pays(engine: Incremental, place: Place, n: int, n_motifs: int) -> bool:
+    """Whether a gap leaves out enough, of some motifs in n backgrounds.
+
+    A count, not a time, so that each run gives the same bytes.
+    """
+    plain, gapped = engine.program(place.lo, place.hi), engine.program(*place)
+    once = 0 if gapped.cores is None else work(gapped.cores.program)
+    batch = engine.batches(place, max(n, n_motifs))[0]
+    steps = sum(step.gap is not None for step in gapped.steps) * SIDES_COST / (batch.stop - batch.start)
+    return work(plain) > LEAST_GAINED * (work(gapped) + once / n + steps)
+
+
+def _elements_at_once(engine: Incremental, place: Place) -> int:
+    """Of how many motifs to keep what they alone decide."""
+    cores = engine.program(*place).cores
+    floats = sum(size_of(node, part) for node, parts in cores.parts.items() for part in parts) if cores else 1
+    return max(1, engine.cache_bytes // (8 * engine.itemsize * floats))
+
+
+def _split(engine: Incremental, members: dict[Place, list[int]]) -> Iterator[tuple[Place, list[int]]]:
+    """Places and their motifs, as many at a time as may be kept of what they alone decide."""
+    for place, which in members.items():
+        at_once = len(which) if place.gap is None else _elements_at_once(engine, place)
+        for first in range(0, len(which), at_once):
+            yield place, which[first : first + at_once]
+
+
+def _run_place(
+    engine: Incremental, X: torch.Tensor, chunk: slice, place: Place, placements: list[Placement]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
-    """The outputs for motifs in one window, batch by batch: which motifs, which backgrounds, and the output tree.
+    """The outputs for motifs in one place, batch by batch: which motifs, which backgrounds, and the output tree.
 
     A batch is all motifs in one background, or one motif in all backgrounds, whichever makes fewer batches.
     """
-    lo, hi = window
+    lo, hi, gap = place
     n = chunk.stop - chunk.start
     before = X[chunk, :, lo:hi]
     backgrounds = torch.arange(chunk.start, chunk.stop, device=X.device)
     order = torch.arange(len(placements), device=X.device)
     own = [(motif if len(motif) == 1 else motif[chunk], start) for motif, start in placements]
-    motifs = torch.stack(torch.broadcast_tensors(*(_within(window, *placement) for placement in own)))
+    motifs = torch.stack(torch.broadcast_tensors(*(_within(place, *placement) for placement in own)))
     motifs = motifs.to(X.device)  # at once: each copy has its latency
+    core = _core(engine, place, motifs, before[0])
     if n <= len(placements):
         for i in range(n):
             delta = _differences(motifs[:, i if motifs.shape[1] > 1 else 0], before[i])
-            yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1))
+            yield order, backgrounds[i].expand(len(order)), engine.after(delta, lo, slice(i, i + 1), gap, core)
     else:
-        for rows in engine.batches(lo, hi, n):
+        cores = [core and core.rows(slice(j, j + 1)) for j in range(len(motifs))]
+        for rows in engine.batches(place, n):
             for j, motif in enumerate(motifs):
                 delta = _differences(motif if len(motif) == 1 else motif[rows], before[rows])
-                yield order[j].expand(len(delta)), backgrounds[rows], engine.after(delta, lo, rows)
+                yield order[j].expand(len(delta)), backgrounds[rows], engine.after(delta, lo, rows, gap, cores[j])
 
 
-def _run_one(engine: Incremental, X: torch.Tensor, window: tuple[int, int], placement: Placement, row: int) -> Any:
-    """The output tree for one motif in its window of one of the backgrounds that are prepared."""
-    motif, start = placement
-    motif = motif if len(motif) == 1 else motif[row : row + 1]
-    delta = _differences(_within(window, motif, start).to(X.device), X[row, :, slice(*window)])
-    return engine.after(delta, window[0], slice(row, row + 1))
+def _run_one(engine: Incremental, X: torch.Tensor, place: Place, placement: Placement, row: int) -> Any:
+    """The output tree for one motif in its place in one of the backgrounds that are prepared."""
+    lo, hi, gap = place
+    motifs = _within(place, *placement)[None].to(X.device)
+    core = _core(engine, place, motifs, X[0, :, lo:hi])
+    delta = _differences(motifs[:, row if motifs.shape[1] > 1 else 0], X[row, :, lo:hi])
+    return engine.after(delta, lo, slice(row, row + 1), gap, core)
 
 
-def _within(window: tuple[int, int], motif: torch.Tensor, start: int) -> torch.Tensor:
-    """A motif as wide as a window, zero where it is not."""
-    lo, hi = window
-    return functional.pad(motif, (start - lo, hi - start - motif.shape[2]))
+def _core(engine: Incremental, place: Place, motifs: torch.Tensor, before: torch.Tensor) -> Core | None:
+    """What motifs alone decide in a place; None where its gap has no letters.
+
+    `motifs` are (n, 1 or n_backgrounds, letters, width); `before` is what the first background has there.
+    """
+    if place.gap is None or not place.gap.of_letters:
+        return None
+    return engine.core(_differences(motifs[:, 0], before), place.lo, place.gap)
+
+
+def _within(place: Place, motif: torch.Tensor, start: int) -> torch.Tensor:
+    """A motif as wide as a place, zero where it is not."""
+    return functional.pad(motif, (start - place.lo, place.hi - start - motif.shape[2]))
 
 
 def _differences(motif: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

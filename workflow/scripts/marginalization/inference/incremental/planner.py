@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
-import torch
 from torch.fx import Node
 
+from .gaps.reached import Gap, Halo, halos, joined, reached, sides
 from .registry import Cut, cut_for, rule_for
-from .rules.base import Rule, function_of, in_rows, is_size, shape_of
-from .rules.windows import Window
+from .rules.base import Rule, function_of, in_rows, is_size, size_of
+from .rules.windows import Window, merged, together
 
 Parts = dict[Node, Window | None]
 """Parts of nodes' activations, None for the whole."""
@@ -36,11 +35,29 @@ class Step(NamedTuple):
     """Inputs that come so, added to this step's rule's `base`."""
     parts: dict[Node, Window | None] | None = None
     """Of a step whose rule gives a part of its values rather than a difference: those of its inputs that it takes."""
+    gap: Window | None = None
+    """The part of the output that is not computed, as its difference is known."""
+    halos: Sequence[Halo | None] | None = None
+    """Where a linear rule's output beside the gap is of the inputs' sides and, in addition, of their cores."""
 
     @property
     def is_whole(self) -> bool:
         """Whether it computes values, all of which may differ from the background's."""
         return self.rule is None or self.out is None or self.parts is not None
+
+    @property
+    def computed(self) -> float:
+        """Which part of the output on its window is computed."""
+        if self.out is None or self.gap is None:
+            return 1.0
+        return sum(part.width for part in sides(self.out, self.gap)) / self.out.width
+
+
+class Cores(NamedTuple):
+    """Values that an element alone decides, on parts of its gaps, and the program for them, of any one background."""
+
+    program: Program
+    parts: dict[Node, list[Window]]
 
 
 class Program(NamedTuple):
@@ -54,6 +71,9 @@ class Program(NamedTuple):
     reads: Parts
     size: int | None
     """How many numbers the largest step works on for a row; None where the outputs' rows can not be told apart."""
+    gaps: Mapping[Node, Window] = {}
+    """Where differences within windows are known: zero, or those of the cores from the background."""
+    cores: Cores | None = None
 
 
 class Reach(NamedTuple):
@@ -62,13 +82,19 @@ class Reach(NamedTuple):
     windows: dict[Node, Window]
     rules: dict[Node, Rule]
     whole: frozenset[Node]
+    gaps: Mapping[Node, Window] = {}
+    """Which parts of windows are known without being computed."""
 
 
 class Need(NamedTuple):
-    """What is needed: of differences the parts, and what is whole, of which `cuts` tells where a part is enough."""
+    """What is needed: of differences the parts, and what is whole, of which `cuts` tells where a part is enough.
+
+    Of gaps `known` has what is looked at.
+    """
 
     parts: Parts
     cuts: dict[Node, Cut]
+    known: dict[Node, list[Window]]
 
 
 class Planner(NamedTuple):
@@ -78,32 +104,39 @@ class Planner(NamedTuple):
 
     Fields:
         nodes: in the order of their computation; the first placeholder is the sequence.
-        outputs: those that the model returns.
+        outputs: those that the model returns, or parts of nodes that are asked for.
     """
 
     nodes: list[Node]
-    outputs: list[Node]
+    outputs: Parts
 
-    def plan(self, window: Window, infinite: Collection[Node] = ()) -> Program:
+    def plan(self, window: Window, infinite: Collection[Node] = (), gap: Gap | None = None) -> Program:
         """A program for an input that differs on a window.
 
         Args:
             window: where.
             infinite: nodes of which some background's activation is infinite: differences from it say nothing.
+            gap: which part of the window need not be computed.
         """
-        reach = self.reach(window, infinite)
+        reach = self.reach(window, infinite, gap)
         needed = self.need(reach)
         steps = self.memory(self.schedule(reach, needed))
         windows = {node: part for node, part in needed.parts.items() if part is not None}
         cuts = {node: cut.out for node, cut in needed.cuts.items() if cut.out is not None}
-        return Program(window, steps, windows, cuts, self._reads(steps), self._size(steps))
+        reads, cores = self._reads(steps), None
+        if gap is not None and gap.of_letters and needed.known:
+            hulls: Parts = {node: reduce(Window.hull, parts) for node, parts in needed.known.items()}
+            cores = Cores(self._replace(outputs=hulls).plan(window, infinite), needed.known)
+            reads = together([*reads.items(), *cores.program.reads.items()])
+        return Program(window, steps, windows, cuts, reads, self._size(steps), reach.gaps, cores)
 
-    def reach(self, window: Window, infinite: Collection[Node] = ()) -> Reach:
-        """Forward: where nodes differ, each by the rule for it.
+    def reach(self, window: Window, infinite: Collection[Node] = (), gap: Gap | None = None) -> Reach:
+        """Forward: where nodes differ, each by the rule for it, and what of that is known.
 
         What has no rule is computed whole, and so is all that comes after it. What no difference reaches is left out.
         """
-        windows: dict[Node, Window] = {next(node for node in self.nodes if node.op == "placeholder"): window}
+        source = next(node for node in self.nodes if node.op == "placeholder")
+        windows: dict[Node, Window] = {source: window}
         rules: dict[Node, Rule] = {}
         whole: set[Node] = set()
         for node in self.nodes:
@@ -121,7 +154,8 @@ class Planner(NamedTuple):
                     whole.add(node)
                 else:
                     windows[node] = rule.window
-        return Reach(windows, rules, frozenset(whole))
+        gaps = {} if gap is None else reached(source, gap, windows, rules)
+        return Reach(windows, rules, frozenset(whole), gaps)
 
     def need(self, reach: Reach) -> Need:
         """Backward: each node's window cut to what its users look at; what none of them does is left out.
@@ -131,6 +165,7 @@ class Planner(NamedTuple):
         """
         needed: Parts = {}
         cuts: dict[Node, Cut] = {}
+        known: dict[Node, list[Window]] = {}
         flat = [node for node, window in reach.windows.items() if window.flat]
         for node in reversed(self.nodes):
             users = [user for user in node.users if user in needed]
@@ -145,11 +180,12 @@ class Planner(NamedTuple):
                         if cut is not None and not any(n in cut.inputs for n in flat):
                             cuts[node] = cut
                 continue
-            spans = [(window.lo, window.hi)] * (node in self.outputs)
+            asked = (self.outputs[node] or window) if node in self.outputs else None
+            spans = [] if asked is None else [(asked.lo, asked.hi)]
             for user in users:
                 out, rule = needed[user], reach.rules.get(user)
                 if out is not None:
-                    spans.append(reach.rules[user].need(node, out))
+                    spans += [reach.rules[user].need(node, part) for part in sides(out, reach.gaps.get(user))]
                 elif rule is not None:
                     spans.append(rule.need_whole(window))
                 else:
@@ -159,7 +195,11 @@ class Planner(NamedTuple):
             clipped = window.clip(min((lo for lo, _ in spans), default=0), max((hi for _, hi in spans), default=0))
             if clipped.width > 0:
                 needed[node] = clipped
-        return Need(needed, cuts)
+            if node in reach.gaps:
+                facing = [clipped.clip(*span).clip(reach.gaps[node].lo, reach.gaps[node].hi) for span in spans]
+                if looked_at := joined(part for part in facing if part.width > 0):
+                    known[node] = looked_at
+        return Need(needed, cuts, known)
 
     @staticmethod
     def _taken(node: Node, users: list[Node], cuts: dict[Node, Cut]) -> Window | None:
@@ -174,12 +214,15 @@ class Planner(NamedTuple):
         for node in (node for node in self.nodes if node in needed.parts):
             rule, cut, out = reach.rules.get(node), needed.cuts.get(node), needed.parts[node]
             changed = {n: window for n in node.all_input_nodes if (window := planned.get(n))}
-            if rule is None or changed:
+            gap = reach.gaps.get(node)
+            if rule is None or changed or node in needed.known:
                 planned[node] = out
                 if cut is not None:
                     steps.append(Step(node, function_of(node), cut.rule, changed, cut.out, parts=cut.inputs))
                 elif node.op != "placeholder":
-                    steps.append(Step(node, function_of(node), rule, changed, out))
+                    linear = rule is not None and rule.linear and out is not None and gap is not None
+                    beside = halos(node, rule, out, changed, reach.gaps) if linear else None  # type: ignore[arg-type]
+                    steps.append(Step(node, function_of(node), rule, changed, out, gap=gap, halos=beside))
         return steps
 
     def memory(self, steps: list[Step]) -> list[Step]:
@@ -212,64 +255,40 @@ class Planner(NamedTuple):
                 continue
             if step.parts is not None or users[0].parts is not None:
                 continue
-            if step.rule.adds and users[0].rule.has_base and users[0].out == step.out:
+            same = users[0].out == step.out and users[0].gap == step.gap
+            if step.rule.adds and users[0].rule.has_base and same:
                 found[step.node] = users[0].rule
         return found
 
     def _reads(self, steps: list[Step]) -> Parts:
         """What the steps read of the backgrounds."""
         whole = {step.node for step in steps if step.is_whole}
-        found: Parts = dict.fromkeys(self.outputs)
+        found: list[tuple[Node, Window | None]] = list(self.outputs.items())
         for step in steps:
-            parts: list[tuple[Node, Window | None]]
             if step.parts is not None:
-                parts = [(n, part) for n, part in step.parts.items() if n not in whole]
+                found += [(n, part) for n, part in step.parts.items() if n not in whole]
             elif step.rule is None:
                 kept = (n for n in step.node.all_input_nodes if n.meta["of_batch"] and not is_size(n))
-                parts = [(n, None) for n in kept if n not in whole]
+                found += [(n, None) for n in kept if n not in whole]
+            elif step.out is None:
+                found.append((step.rule.read_whole, None))
             else:
-                rule, out = step.rule, step.out
-                parts = [(rule.read_whole, None)] if out is None else rule.reads(step.inputs, out)
-            for node, window in parts:
-                found[node] = merged(found[node], window) if node in found else window
-        return found
+                for part in sides(step.out, step.gap):
+                    found += step.rule.reads(step.inputs, part)
+        return together(found)
 
     def _size(self, steps: list[Step]) -> int | None:
         if not all(map(in_rows, self.outputs)):
             return None
-        taken = (step.inputs if step.parts is None else step.parts for step in steps)
-        sizes = (
-            size_of(step.node, step.out) + sum(size_of(*part) for part in parts.items())
-            for step, parts in zip(steps, taken, strict=True)
-        )
+        sizes = []
+        for step in steps:
+            taken = step.inputs if step.parts is None else step.parts
+            size = size_of(step.node, step.out) + sum(size_of(*part) for part in taken.items())
+            sizes.append(int(size * step.computed) + 1)
         return max(sizes, default=1)
 
 
-def size_of(node: Node, window: Window | None) -> int:
-    """How many numbers a node has on a window, for one row."""
-    value = node.meta.get("val")
-    if not isinstance(value, torch.Tensor):
-        return 1
-    if window is None:
-        return math.prod(shape_of(node) if in_rows(node) else map(of_one_row, value.shape))
-    shape = list(window.flat or shape_of(node))
-    shape[window.axis - 1] = window.width
-    return math.prod(shape)
-
-
-def of_one_row(n: int | torch.SymInt) -> int:
-    """A size, for a batch of one row."""
-    if not isinstance(n, torch.SymInt):
-        return n
-    return int(n.node.expr.subs(dict.fromkeys(n.node.expr.free_symbols, 1)))
-
-
-def merged(one: Window | None, other: Window | None) -> Window | None:
-    """What holds both of two parts of an activation; None for the whole."""
-    return one.hull(other) if one and other and one.axis == other.axis else None
-
-
-def last_uses(nodes: list[Node], kept: Sequence[Node] = ()) -> dict[Node, list[Node]]:
+def last_uses(nodes: list[Node], kept: Collection[Node] = ()) -> dict[Node, list[Node]]:
     """For each node, the nodes that are not used after it, but for those to keep."""
     last = {used: node for node in nodes for used in node.all_input_nodes}
     uses: dict[Node, list[Node]] = {node: [] for node in nodes}

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.fx import Node
 
-from .planner import Program, Step, last_uses, of_one_row, size_of
-from .rules.base import bound_arguments, is_size, overloads
+from .planner import Program, Step, last_uses
+from .rules.base import bound_arguments, is_size, of_one_row, overloads, size_of
 from .rules.products import letters_of
 from .rules.windows import Window
 
@@ -41,14 +41,25 @@ class Saving(NamedTuple):
 
 def saving(nodes: Sequence[Node], program: Program) -> Saving:
     """What a program for a graph of these nodes saves."""
-    full = sum(map(_cost, nodes))
-    left = sum(_cost(step.node) * _part(step) for step in program.steps)
+    full, left = sum(map(_cost, nodes)), work(program)
     first = next((step.node for step in program.steps if step.inputs and (step.rule is None or step.parts)), None)
     return Saving(1 - left / max(1, full), None if first is None else f"{first.target} at {_module(first)}")
 
 
+def work(program: Program) -> float:
+    """About how many operations on a number a program takes for one row."""
+    return sum(_cost(step.node) * _part(step) for step in program.steps)
+
+
 def _cost(node: Node) -> int:
     """About how many multiplications, or other operations on a number, an operation takes for one row."""
+    if "cost" not in node.meta:  # the same in all programs
+        node.meta["cost"] = _counted(node)
+    cost: int = node.meta["cost"]
+    return cost
+
+
+def _counted(node: Node) -> int:
     if node.op != "call_function" or not node.meta["of_batch"] or is_size(node) or node.target is operator.getitem:
         return 0
     args = bound_arguments(node)
@@ -80,7 +91,7 @@ def _part(step: Step) -> float:
     if step.parts is not None and step.out is None:
         return 1.0
     if step.out is not None:
-        return size_of(step.node, step.out) / size_of(step.node, None)
+        return step.computed * size_of(step.node, step.out) / size_of(step.node, None)
     if step.rule is None:
         return 1.0
     return sum(size_of(*source) for source in step.inputs.items()) / sum(size_of(node, None) for node in step.inputs)

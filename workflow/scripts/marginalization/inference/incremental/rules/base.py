@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,6 +93,9 @@ class Rule(Operation):
 
     adds = False
     """Whether its difference can be added to something for no more work."""
+
+    linear = False
+    """Whether `apply` gives for a sum the sum of what it gives for its terms, and for values what their part is."""
 
     any_dtype = False
     """Whether its inputs and output may be other than floating-point numbers: whole ones, true or false."""
@@ -193,6 +197,36 @@ def shape_of(node: Node) -> tuple[int, ...]:
     if shape is None:
         raise TypeError(f"{node} is no tensor with the batch as its first dimension alone")
     return shape
+
+
+def size_of(node: Node, window: Window | None) -> int:
+    """How many numbers a node has on a window, for one row."""
+    value = node.meta.get("val")
+    if not isinstance(value, torch.Tensor):
+        return 1
+    if window is None:
+        return math.prod(shape_of(node) if in_rows(node) else map(of_one_row, value.shape))
+    shape = list(window.flat or shape_of(node))
+    shape[window.axis - 1] = window.width
+    return math.prod(shape)
+
+
+def of_one_row(n: int | torch.SymInt) -> int:
+    """A size, for a batch of one row."""
+    return int(_for_rows(n, 1))
+
+
+def size_for(node: Node, n_rows: int) -> int | float:
+    """A size, or what is computed of sizes, for a batch of some rows."""
+    return _for_rows(node.meta["val"], n_rows)
+
+
+def _for_rows(value: float | torch.SymInt | torch.SymFloat, n_rows: int) -> int | float:
+    if not isinstance(value, (torch.SymInt, torch.SymFloat)):
+        return value
+    expression = value.node.expr
+    expression = expression.subs(dict.fromkeys(expression.free_symbols, n_rows))
+    return int(expression) if isinstance(value, torch.SymInt) else float(expression)
 
 
 def in_rows(node: Node) -> bool:

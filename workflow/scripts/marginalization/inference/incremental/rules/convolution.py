@@ -29,6 +29,7 @@ class Convolution(Sliding):
     cuts = True
     shares = False
     adds = True
+    linear = True
 
     @classmethod
     def moves(cls, op: Operation) -> tuple[Sequence[int], ...] | None:

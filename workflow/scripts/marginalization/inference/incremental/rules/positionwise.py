@@ -144,6 +144,7 @@ class Sum(Positionwise):
     """Addition and subtraction, from the left or the right: differences add up."""
 
     has_base = False
+    linear = True
 
     def reads(self, inputs: Inputs, out: Window) -> list[tuple[Node, Window | None]]:
         return []

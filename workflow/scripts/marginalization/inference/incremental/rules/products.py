@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
@@ -220,3 +221,17 @@ def letters_of(node: Node) -> tuple[list[tuple[Node, Letters]], Letters] | None:
     first, second = batch[len(batch) - max(0, n - 2) :], batch[len(batch) - max(0, m - 2) :]
     operands = [(one, [*first, *rows, "sum"]), (other, [*second, "sum", *columns])]
     return operands, [*batch, *rows, *columns]
+
+
+@contextlib.contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Matrix products in float32 of a precision, as `torch.set_float32_matmul_precision` has it."""
+    before = torch.get_float32_matmul_precision()
+    if before == precision:
+        yield
+        return
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch.nn import functional
+
+Key = TypeVar("Key")
 
 
 class Window(NamedTuple):
@@ -32,6 +35,19 @@ class Window(NamedTuple):
         """The part between two positions; of no width when there is none."""
         lo = max(self.lo, lo)
         return self._replace(lo=lo, hi=max(lo, min(self.hi, hi)))
+
+
+def merged(one: Window | None, other: Window | None) -> Window | None:
+    """What holds both of two parts of an activation; None for the whole."""
+    return one.hull(other) if one and other and one.axis == other.axis else None
+
+
+def together(parts: Iterable[tuple[Key, Window | None]]) -> dict[Key, Window | None]:
+    """For each activation what holds all of its parts that are listed."""
+    found: dict[Key, Window | None] = {}
+    for key, window in parts:
+        found[key] = merged(found[key], window) if key in found else window
+    return found
 
 
 def narrow(x: torch.Tensor, window: Window, offset: int = 0) -> torch.Tensor:
