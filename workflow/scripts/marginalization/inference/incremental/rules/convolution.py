@@ -15,8 +15,8 @@ from .base import Backgrounds, Deltas, Operation, Rule, Wholes, shape_of
 from .sliding import Kernel, Sliding, spatial
 from .windows import Window, add_into, fit, lay_out, matrix
 
-PARTS_BYTES = {"cpu": 2**24, "cuda": 2**28}
-"""How large the parts of a convolution may be before they are added up: on a CPU, not much larger than the cache."""
+PARTS_BYTES = {"cpu": 2**22, "cuda": 2**28}
+"""How large the parts of a convolution may be before they are added up: on a CPU, a part of what its cache holds."""
 
 MOST_OF_A_STRETCH = 4
 """How many numbers an output position may look at, for each that it gives, for them to be put beside each other."""
