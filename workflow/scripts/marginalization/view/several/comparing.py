@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .differences import Differences, differences
+from .differences import Differences, differences, shared_controls
 from .matching import Match
 from .rows import Table, read_matches, table_of
 from .screens import Compared
@@ -43,12 +43,13 @@ def compare_screens(compared: Compared, matches: list[Match]) -> Iterator[Found]
         InputError: a table is damaged.
     """
     screens = compared.screens
+    shared = [shared_controls(screens[0], other) for other in screens[1:]]
     for match, reads in zip(matches, read_matches(compared, matches), strict=True):
         table = table_of(compared, match, reads)
         others: list[Differences | None] = []
         for i in range(1, len(screens)):
             pair = (screens[0], screens[i]), (match.views[0], match.views[i]), (reads[0], reads[i])
-            others.append(differences(*pair, table, (0, i)) if match.alike[i] else None)
+            others.append(differences(*pair, table, (0, i), shared[i - 1]) if match.alike[i] else None)
         groups = groups_of(compared, match, reads, table)
         numbers = [in_numbers(compared, match, table, i, found) for i, found in enumerate(others, start=1)]
         yield Found(match, table, others, groups, sentence(compared, groups), numbers)

@@ -52,7 +52,6 @@ class Gathered:
             self.settings = [{"what": what, "each": values} for what, values in rows]
         became = self._changes(found)
         columns, where = self._rows(found, became)
-        groups = [self._group(found, group) for group in found.groups[: self.most_groups]]
         match = {
             "label": found.match.label,
             "views": [" · ".join(view) for view in found.match.views],
@@ -64,7 +63,7 @@ class Gathered:
             "n": len(found.table.places),
             "changed": int(np.isin(np.stack(became), [GAINED, LOST, FLIPPED]).any(axis=0).sum()),
             "rows": columns,
-            "groups": groups,
+            "groups": self._groups(found, found.groups[: self.most_groups]),
             "tests": [_test(found, i) for i in range(len(became))],
             "labels": [self._labels(found, where, i) for i in range(1, len(found.table.own))],
         }
@@ -114,24 +113,30 @@ class Gathered:
                 columns[f"differs{i}"] = rounded(rows["differs"])
         return columns, index
 
-    def _group(self, found: Found, group: Group) -> dict[str, Any]:
-        own = []
-        for rows, best, state in zip(found.table.own, group.best, group.states, strict=True):
-            values = {name: rounded(rows.at[best, column]) if best >= 0 else None for name, column in NUMBERS.items()}
-            own.append({**values, "state": STATES[state], "said": state})
-        shown = next((best for best in group.best if best >= 0), group.members[0])
-        acting = any(state in (RAISES, LOWERS) for state in group.states)
-        return {
-            "kind": group.kind,
-            "name": group.name,
-            "factor": factor(group.name),
-            "best": self._number(shown),
-            "n": len(group.members),
-            "own": own,
-            "where": pattern(self.compared.names, group.states) if acting else "acts in none",
-            "same": len(set(group.states)) == 1,
-            "acts": acting,
-        }
+    def _groups(self, found: Found, groups: list[Group]) -> list[dict[str, Any]]:
+        each = []
+        for i, own in enumerate(found.table.own):
+            rows = own.reindex([group.best[i] for group in groups])
+            said = [group.states[i] for group in groups]
+            columns = {name: rounded(rows[column]) for name, column in NUMBERS.items()}
+            each.append(as_rows({**columns, "state": [STATES[state] for state in said]}))
+        shown = []
+        for group, *own in zip(groups, *each, strict=True):
+            acting = any(state in (RAISES, LOWERS) for state in group.states)
+            shown.append(
+                {
+                    "kind": group.kind,
+                    "name": group.name,
+                    "factor": factor(group.name),
+                    "best": self._number(next((best for best in group.best if best >= 0), group.members[0])),
+                    "n": len(group.members),
+                    "own": own,
+                    "where": pattern(self.compared.names, group.states) if acting else "acts in none",
+                    "same": len(set(group.states)) == 1,
+                    "acts": acting,
+                }
+            )
+        return shown
 
     def _labels(self, found: Found, shown: pd.Index, side: int) -> list[dict[str, Any]]:
         """Names in the chart of a screen against the first: of what acts in either, what changed first."""

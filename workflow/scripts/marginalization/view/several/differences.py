@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
-from ...statistics.families import families
+from ...statistics.families import Families, families
 from ...statistics.nulls import benjamini_hochberg, compare
 from ...statistics.scales import effect
 from ...statistics.summary import signed_rank, spread, welch
@@ -50,12 +50,25 @@ class Differences(NamedTuple):
     level: float
 
 
+class Shared(NamedTuple):
+    """What two screens have in common.
+
+    Fields:
+        elements: rows of the first's elements.parquet, controls too, sorted by element_id, with `element_id_second`.
+        among: who is compared with whom, as the first's config has it.
+    """
+
+    elements: pd.DataFrame
+    among: Families
+
+
 def differences(
     screens: tuple[Screen, Screen],
     views: tuple[View, View],
     reads: tuple[Read, Read],
     table: Table,
     sides: tuple[int, int],
+    shared: Shared | None,
 ) -> Differences:
     """How far the effects of two screens of a table differ; they are in one unit.
 
@@ -63,6 +76,7 @@ def differences(
         screens, views, reads: of the first and of the second.
         table: of all screens.
         sides: which two of these they are.
+        shared: `shared_controls` of the two.
     """
     first, second = (table.own[side] for side in sides)
     both = first["effect_mean"].notna() & second["effect_mean"].notna()
@@ -79,7 +93,7 @@ def differences(
         found = pd.DataFrame({"difference": difference, "low": low, "high": high, "p": p}, index=first.index)
     controls = screens[0].config.elements.controls
     level = controls.level if controls else LEVEL
-    judged = _among_controls(screens, reads)
+    judged = None if shared is None else _among_controls(shared, reads)
     if judged is not None:
         found = found.join(judged)
     else:
@@ -136,37 +150,43 @@ def _effects(screen: Screen, view: View, rows: pd.DataFrame, n_backgrounds: int)
     return effect(before, after, scale_in(screen.config, readout))
 
 
-def _among_controls(screens: tuple[Screen, Screen], reads: tuple[Read, Read]) -> pd.DataFrame | None:
+def shared_controls(first: Screen, second: Screen) -> Shared | None:
+    """What two screens have in common to judge their differences by; None where there are no controls, or too few.
+
+    They are too few where the second has not `ENOUGH` of those that the first has for the elements of both.
+    """
+    spec = first.config.elements.controls
+    if spec is None or second.config.elements.controls is None:
+        return None
+    sides = [screen.elements.assign(is_control=screen.elements["kind"] == "control") for screen in (first, second)]
+    keys = ["number", "sequence", "is_control"]
+    one, other = (side.reset_index() for side in sides)
+    elements = one.merge(other[[*keys, "element_id"]], on=keys, suffixes=("", "_second"))
+    both = elements["number"][~elements["is_control"]]
+    elements = elements[elements["number"].isin(both)].sort_values("element_id", ignore_index=True)
+    n, expected = elements["is_control"].sum(), (one["is_control"] & one["number"].isin(both)).sum()
+    if n == 0 or n < ENOUGH * expected:
+        return None
+    return Shared(elements, families(elements, asdict(spec)))
+
+
+def _among_controls(shared: Shared, reads: tuple[Read, Read]) -> pd.DataFrame | None:
     """The q of each element's difference among those of its controls, and whether it differs, as a comparison has it.
 
-    None where the second screen has not most of the first's controls, or places of its own.
+    None where elements have not all the same places in both screens.
     """
-    spec = screens[0].config.elements.controls
-    if spec is None or screens[1].config.elements.controls is None:
-        return None
-    first, second = (screen.elements.reset_index() for screen in screens)
-    keys = ["number", "sequence"]
-    first, second = (of.assign(is_control=of["kind"] == "control") for of in (first, second))
-    shared = first.merge(
-        second[[*keys, "element_id", "is_control"]], on=[*keys, "is_control"], suffixes=("", "_second")
-    )
-    expected = first["is_control"] & first["number"].isin(shared["number"][~shared["is_control"]])
-    if shared["is_control"].sum() < ENOUGH * expected.sum() or not shared["is_control"].any():
-        return None
-    known = shared["number"][~shared["is_control"]]
-    shared = shared[shared["number"].isin(known)].sort_values("element_id", ignore_index=True)
-    at = ["strand", "place"]
-    sides = [read.rows[["element_id", *at, "effect_mean"]] for read in reads]
-    rows = shared[["element_id", "element_id_second"]].merge(sides[0], on="element_id")
-    rows = rows.merge(sides[1].rename(columns={"element_id": "element_id_second"}), on=["element_id_second", *at])
-    rows = rows.sort_values(["element_id", *at], kind="stable")
+    elements, at = shared.elements, ["strand", "place"]
+    one, other = (read.rows[["element_id", *at, "effect_mean"]] for read in reads)
+    rows = elements[["element_id", "element_id_second"]].merge(one, on="element_id")
+    other = other.rename(columns={"element_id": "element_id_second"})
+    rows = rows.merge(other, on=["element_id_second", *at], suffixes=("_first", "_second"))
     counts = rows["element_id"].value_counts()
-    if len(counts) < len(shared) or counts.nunique() > 1:
+    if len(counts) < len(elements) or counts.nunique() > 1:
         return None
-    difference = (rows["effect_mean_y"] - rows["effect_mean_x"]).to_numpy().reshape(len(shared), -1)
-    found = compare(np.full(difference.shape, np.nan), difference, families(shared, asdict(spec)))
+    rows = rows.sort_values(["element_id", *at], kind="stable")
+    difference = (rows["effect_mean_second"] - rows["effect_mean_first"]).to_numpy().reshape(len(elements), -1)
+    found = compare(np.full(difference.shape, np.nan), difference, shared.among)
     n_places = difference.shape[1]
-    judged = pd.DataFrame(
-        {"number": shared["number"], "q": found["element_q"][::n_places], "differs": found["significant"][::n_places]}
-    )
-    return judged[~shared["is_control"]].set_index("number")
+    said = {"q": found["element_q"][::n_places], "differs": found["significant"][::n_places]}
+    judged = pd.DataFrame({"number": elements["number"], **said})
+    return judged[~elements["is_control"]].set_index("number")

@@ -60,7 +60,7 @@ def _read(screen: Screen, views: list[View], several: bool) -> Iterator[Read]:
 
 def elements_of(read: Read, screen: Screen) -> pd.DataFrame:
     """The rows of motifs and annotations."""
-    return read.rows[~read.rows["element_id"].isin(screen.elements.index[screen.elements["kind"] == "control"])]
+    return read.rows[screen.numbers.index.get_indexer(read.rows["element_id"]) >= 0]
 
 
 class Table(NamedTuple):

@@ -37,6 +37,7 @@ class Screen(NamedTuple):
         provenance: all that provenance.json has.
         elements: rows of elements.parquet by element_id, of motifs, annotations and controls, and `number`: that of the
             element, or of a control's element, among those of all screens.
+        numbers: the number of each motif and annotation, by its element_id.
         sites: the columns name and element_id of annotations.parquet.
         backgrounds: their sequences, in order.
     """
@@ -46,13 +47,9 @@ class Screen(NamedTuple):
     config: Config
     provenance: dict[str, Any]
     elements: pd.DataFrame
+    numbers: pd.Series
     sites: pd.DataFrame
     backgrounds: list[str]
-
-    @property
-    def numbers(self) -> pd.Series:
-        """The number of each motif and annotation, by its element_id."""
-        return self.elements["number"][self.elements["kind"] != "control"]
 
 
 class Compared(NamedTuple):
@@ -92,6 +89,7 @@ def read_screens(folders: list[str]) -> Compared:
                 config=config,
                 provenance=json.loads(results.provenance.read_text()),
                 elements=table.assign(number=own.to_numpy()),
+                numbers=pd.Series(own.to_numpy(), index=table.index)[table["kind"] != "control"],
                 sites=read_annotations(results)[["name", "element_id"]].drop_duplicates(),
                 backgrounds=backgrounds,
             )

@@ -31,6 +31,8 @@ MOST_NAMED = 8
 """Groups that a sentence names of those of which it says the same."""
 
 ACTS = (RAISES, LOWERS)
+Key = tuple[str, str]
+"""A kind, and what a group is known by."""
 NUMERALS = {2: "both", 3: "all three", 4: "all four"}
 
 
@@ -40,7 +42,7 @@ class Group(NamedTuple):
     Fields:
         kind: motif or annotation.
         name: that of its best member in the first screen that it acts in, or else that has it.
-        members: the numbers of its elements, the best first.
+        members: the numbers of its elements.
         best: of each screen the number of its best member there, -1 where it has none.
         states: of each screen, such as `rows.RAISES`.
     """
@@ -58,53 +60,68 @@ def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table)
     A cluster of a later screen is that of an earlier one where they share an element, that of its best member; else
     where their best motifs have the same name.
     """
-    members: dict[tuple[str, str], dict[int, None]] = {}
-    called: list[dict[tuple[str, str], str]] = []
-    at: dict[tuple[str, int], tuple[str, str]] = {}
+    members: dict[Key, dict[int, None]] = {}
+    called: list[dict[Key, str]] = []
+    at: dict[int, Key] = {}
     for i, (screen, read, neutral) in enumerate(zip(compared.screens, reads, match.neutral, strict=True)):
-        names: dict[tuple[str, str], str] = {}
-        for kind, name, ids in _found(screen, read, neutral):
-            numbers = screen.numbers.reindex(ids).dropna().astype(int).tolist()
-            known = [at[kind, own] for own in numbers if (kind, own) in at] if kind == "motif" else []
-            key = known[0] if known else (kind, name if kind == "annotation" else factor(name))
+        names: dict[Key, str] = {}
+        for kind, name, numbers in _found(screen, read, neutral):
+            known = next((at[own] for own in numbers if own in at), None) if kind == "motif" else None
+            key = known or (kind, name if kind == "annotation" else factor(name))
             if not known and key in names:  # one name for two clusters of one screen
                 key = (kind, f"{key[1]} {i} {len(names)}")
             names.setdefault(key, name)
-            new = [own for own in numbers if kind == "annotation" or (kind, own) not in at]
+            new = [own for own in numbers if kind == "annotation" or own not in at]
             members.setdefault(key, {}).update(dict.fromkeys(new))
-            for own in numbers:
-                at.setdefault((kind, own), key)
+            if kind == "motif":
+                at.update(dict.fromkeys(new, key))
         called.append(names)
-    ranks = np.fmin.reduce([own["rank"].to_numpy(np.float64, na_value=np.nan) for own in table.own])
-    rank = pd.Series(ranks, index=table.places.index)
-    found = [_group(kind, key, list(own), called, table, rank) for (kind, key), own in members.items() if own]
-    return sorted(found, key=lambda group: (not _acts(group), rank.reindex(group.members).min()))
+    found = _groups({key: list(own) for key, own in members.items() if own}, called, table)
+    ranks = _ranks(table)
+    best = [min(ranks.get(number, np.inf) for number in group.members) for group in found]
+    order = sorted(range(len(found)), key=lambda i: (not _acts(found[i]), best[i]))
+    return [found[i] for i in order]
 
 
-def _found(screen: Screen, read: Read, neutral: float) -> list[tuple[str, str, list[str]]]:
-    """The kind, name and element_ids of a screen's findings."""
+def _found(screen: Screen, read: Read, neutral: float) -> list[tuple[str, str, list[int]]]:
+    """The kind and name of a screen's findings, and the numbers of their members."""
     rows = elements_of(read, screen)
     own = findings(rows[rows["element_id"].isin(screen.sites["element_id"])], read.clusters, screen.sites, neutral)
-    return list(zip(own["kind"], own["name"], own["members"], strict=True))
+    ends = np.cumsum([len(ids) for ids in own["members"]])
+    every = screen.numbers.reindex([of for ids in own["members"] for of in ids]).fillna(-1).astype(int).tolist()
+    numbers = [
+        [of for of in every[end - len(ids) : end] if of >= 0] for ids, end in zip(own["members"], ends, strict=True)
+    ]
+    return list(zip(own["kind"], own["name"], numbers, strict=True))
 
 
-def _group(
-    kind: str, key: str, numbers: list[int], called: list[dict[tuple[str, str], str]], table: Table, rank: pd.Series
-) -> Group:
+def _ranks(table: Table) -> dict[int, float]:
+    """The best rank of each element in any screen."""
+    ranks = np.fmin.reduce([own["rank"].to_numpy(np.float64, na_value=np.nan) for own in table.own])
+    return dict(zip(table.places.index, ranks, strict=True))
+
+
+def _groups(members: dict[Key, list[int]], called: list[dict[Key, str]], table: Table) -> list[Group]:
+    """The groups of members, in their order."""
+    code = np.repeat(np.arange(len(members)), [len(own) for own in members.values()])
+    numbers = np.array([number for own in members.values() for number in own], dtype=int)
+    at = table.places.index.get_indexer(numbers)
     best, states = [], []
     for own in table.own:
-        rows = own.reindex(numbers)
-        rows = rows[rows["effect_mean"].notna()]
-        order = rows.sort_values(["element_q", "rank"], kind="stable").index
-        first = int(order[0]) if len(order) else -1
-        acting = [number for number in order if rows.at[number, "state"] in ACTS]
-        best.append(int(acting[0]) if acting else first)
-        states.append(rows.at[best[-1], "state"] if len(order) else ABSENT)
-    names = [of.get((kind, key)) for of in called]
-    acting_in = [name for name, state in zip(names, states, strict=True) if name and state in ACTS]
-    known = acting_in or [name for name in names if name]
-    members = sorted(numbers, key=lambda number: rank.get(number, np.inf))
-    return Group(kind, known[0], members, best, states)
+        there = (at >= 0) & own["effect_mean"].notna().to_numpy()[at]
+        state = own["state"].to_numpy(object)[at]
+        q, rank = (own[name].to_numpy(np.float64, na_value=np.inf)[at] for name in ("element_q", "rank"))
+        order = np.lexsort((rank, np.nan_to_num(q, nan=np.inf), ~np.isin(state, ACTS), ~there, code))
+        firsts = order[np.searchsorted(code[order], np.arange(len(members)))]
+        best.append(np.where(there[firsts], numbers[firsts], -1).tolist())
+        states.append(np.where(there[firsts], state[firsts], ABSENT).tolist())
+    found = []
+    for i, ((kind, own_key), own) in enumerate(members.items()):
+        names = [of.get((kind, own_key)) for of in called]
+        acting_in = [name for name, of in zip(names, states, strict=True) if name and of[i] in ACTS]
+        name = (acting_in or [name for name in names if name])[0]
+        found.append(Group(kind, name, own, [of[i] for of in best], [of[i] for of in states]))
+    return found
 
 
 def _acts(group: Group) -> bool:
