@@ -1,12 +1,15 @@
 """Time the making of the reports of screens of many targets, and that of one in Chromium.
 
     python tests/benchmark/report.py [--targets 1 50 207 1000] [--elements 1000] [--backgrounds 20]
+    python tests/benchmark/report.py --annotations 100000 [--names 500] [--targets 1 6] [--backgrounds 4]
     python tests/benchmark/report.py --page results/demo [--elements 5000]
 
-The first screens random motifs, each with two controls, by a model of so many targets, and prints for each number the
-CPU seconds and peak memory of processes that write the page, then the figures, and of `marginalization summary`. The
-second is offline, each number the median of three loads, of the page of a finished screen and of the same contents with
-the elements repeated up to that many, without details, as of a screen that large.
+The first screens random motifs, each with two controls, by a model of so many targets, the second random sites of a
+genome on both strands, each with a name of its own unless told, with 1,000 controls in all. They print for each number
+of targets the CPU seconds and peak memory of processes that write the page, then the figures, and of `marginalization
+summary`, and how fast the page opens where there is Chromium. The third times the page of a finished screen, and of the
+same contents with the elements repeated up to that many, without details, as of a screen that large. Pages are opened
+offline, each number the median of three loads.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +62,26 @@ def make_screen(folder, n_targets, n_elements, n_backgrounds):
     readouts = {"all": {"output": 0}}
     config = screen_of(folder, motifs, backgrounds, {"shuffles": 2}, models=models, readouts=readouts)
     return cluster(config, finish(config, run_screen(config, folder), folder))
+
+
+def make_sites(folder, n_targets, n_sites, n_names, n_backgrounds):
+    """The results of a screen of random sites of a genome, 12 to 17 bases wide, on both strands."""
+    letters = np.array(list("ACGT"))
+    rng = np.random.default_rng(0)
+    (folder / "genome.fa").write_text(f">chr1\n{''.join(letters[rng.integers(0, 4, 24 * n_sites)])}\n")
+    rows = []
+    for i in range(n_sites):
+        start, name = 24 * i, f"name_{i % (n_names or n_sites)}"
+        rows.append(f"chr1\t{start}\t{start + 12 + i % 6}\t{name}\t0\t{'+-'[i % 2]}\n")
+    (folder / "sites.bed").write_text("".join(rows))
+    backgrounds = ["".join(row) for row in letters[rng.integers(0, 4, (n_backgrounds, LENGTH))]]
+    models = {"linear": {"factory": f"{Path(__file__).absolute()}:Linear", "kwargs": {"targets": n_targets}}}
+    sections = {"readouts": {"all": {"output": 0}}, "placement": {"strands": "both"}}
+    controls = {"shuffles": 1000, "per": "stratum"}
+    config = screen_of(folder, ["A"], backgrounds, controls, models=models, **sections)
+    sites = {"file": str(folder / "sites.bed"), "genome": str(folder / "genome.fa"), "format": None, "stranded": True}
+    config["elements"] |= {"motifs": [], "annotations": [{**sites, "summit_flank": None, "max_width": None}]}
+    return finish(config, run_screen(config, folder), folder)
 
 
 def measured(function, *arguments):
@@ -111,40 +135,51 @@ def repeated(contents, n):
     return {**contents, "elements": names, "effects": more, "details": details, "profiles": None}
 
 
-def timed(browser, html, folder):
+def timed(browser, page_path):
     """Print how large a page is, and when it is painted and ready; with the time that a search takes."""
-    path = Path(folder) / "report.html"
-    path.write_text(html, encoding="utf-8")
     rows = []
     for _ in range(3):
         page = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
         begin = time.perf_counter()
-        page.goto(path.as_uri())
+        page.goto(page_path.absolute().as_uri())
         page.wait_for_function("document.documentElement.dataset.ready")
         ready = time.perf_counter() - begin
-        before = page.locator("#table-box .dt-info").inner_text()
+        table = page.locator(".dt-container:visible")
+        before = table.locator(".dt-info").inner_text()
         begin = time.perf_counter()
-        page.locator("#table-box").get_by_label("Search").fill("GATA")
+        table.get_by_label("Search").fill("7")
         page.wait_for_function(
-            "(before) => document.querySelector('#table-box .dt-info').innerText !== before", arg=before
+            "(before) => document.querySelector('.dt-container:not([hidden] *) .dt-info').innerText !== before",
+            arg=before,
         )
         rows.append((page.evaluate(PAINT) / 1000, ready, time.perf_counter() - begin))
         page.context.close()
     paint, ready, search = (statistics.median(column) for column in zip(*rows, strict=True))
-    size = path.stat().st_size / 1e6
-    print(f"{size:.1f} MB, first paint after {paint:.2f} s, ready after {ready:.2f} s, a search {search:.2f} s")
+    size = page_path.stat().st_size / 1e6
+    print(f"  {size:.1f} MB, first paint after {paint:.2f} s, ready after {ready:.2f} s, a search {search:.2f} s")
+
+
+@contextmanager
+def chromium():
+    """A browser; None where there is none."""
+    if (found := shutil.which("chromium")) is None:
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
 
 
 def time_page(results, n):
     """Time the page of a finished screen, and of one with n elements."""
-    from playwright.sync_api import sync_playwright
-
     contents = gather(Results(results))
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         for shown in (contents, repeated(contents, n)):
-            print(f"{len(shown['elements']):,} elements: ", end="")
-            timed(browser, render(shown), folder)
+            print(f"{len(shown['elements']):,} elements")
+            path = Path(folder) / "report.html"
+            path.write_text(render(shown), encoding="utf-8")
+            timed(browser, path)
 
 
 def main():
@@ -152,17 +187,26 @@ def main():
     parser.add_argument("--page", type=Path, help="a finished screen's results, whose page to load")
     parser.add_argument("--targets", type=int, nargs="+", default=[1, 50, 207, 1000])
     parser.add_argument("--elements", type=int)
+    parser.add_argument("--annotations", type=int, help="so many sites in place of motifs")
+    parser.add_argument("--names", type=int, help="of sites; one for each unless told")
     parser.add_argument("--backgrounds", type=int, default=20)
     arguments = parser.parse_args()
     if arguments.page:
         time_page(arguments.page, arguments.elements or 5000)
         return
+    n = arguments.annotations or arguments.elements or 1000
     for n_targets in arguments.targets:
-        print(f"{n_targets:,} targets x {arguments.elements or 1000:,} elements", flush=True)
+        print(f"{n_targets:,} targets x {n:,} {'annotations' if arguments.annotations else 'elements'}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            results = make_screen(Path(folder), n_targets, arguments.elements or 1000, arguments.backgrounds)
+            if arguments.annotations:
+                results = make_sites(Path(folder), n_targets, n, arguments.names, arguments.backgrounds)
+            else:
+                results = make_screen(Path(folder), n_targets, n, arguments.backgrounds)
             for function in (report, figures, summary):
                 measured(function, results)
+            with chromium() as browser:
+                if browser:
+                    timed(browser, results / "report.html")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ import re
 
 import pandas as pd
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from marginalization.commands.cli import main
 from marginalization.store.paths import Results
 from marginalization.view.findings import factor
 from marginalization.view.maps import read_in
 from marginalization.view.report.contents import gather
 from marginalization.view.report.page import render
-from opened import Opened
+from opened import Opened, serious
 from screens import shown_on
 
 KEYS = {"model": "demo", "readout": "counts", "target": "counts"}
@@ -282,16 +281,6 @@ def test_axe_finds_no_serious_fault(report, scheme):
     page.locator("#table tbody button").first.click()
     page.wait_for_function("document.querySelectorAll('#element-charts svg').length >= 5")
     assert faults + serious(page) == []
-
-
-def serious(page):
-    found = Axe().run(page).response["violations"]
-    return [
-        (fault["id"], node["target"], node.get("failureSummary"))
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"][:3]
-    ]
 
 
 def test_on_a_phone_and_on_paper(report):

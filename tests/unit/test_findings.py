@@ -9,8 +9,8 @@ from marginalization.config.sections import Config
 from marginalization.statistics.resolution import Resolution
 from marginalization.view.findings import answer, factor, findings, groups_of
 from marginalization.view.quantities import number, signed
-from marginalization.view.report.labels import FONT, HEIGHT, LETTER, WIDTHS, labels
 from marginalization.view.report.overview import lights
+from marginalization.view.report.overview.labels import FONT, HEIGHT, LETTER, WIDTHS, labels
 from screens import resolved
 
 SPEC = {"level": 0.05, "per": "element"}

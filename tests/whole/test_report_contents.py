@@ -10,6 +10,7 @@ from lab_folder import make_config, make_lab
 from marginalization.config.sections import Config
 from marginalization.store.paths import Results
 from marginalization.view.report import contents, figures, page
+from marginalization.view.report.overview.multiples import by_strand
 from marginalization.view.report.reading import amounts, screens
 from marginalization.view.report.reading.similarity import clusters_of, motif_classes
 from marginalization.view.report.reading.views import NUMBERS
@@ -108,7 +109,7 @@ def test_profiles_attributions_scans_and_pairs(shown, results):
     views = [(view["model"], view["readout"], view["target"]) for view in shown["views"]]
     profiles = pd.read_parquet(results / "profiles.parquet").astype(dict.fromkeys([*KEYS, "strand"], str))
     assert not profiles["name"].str.contains("shuffle").any()
-    key, found = next(iter(shown["profiles"]["after"].items()))
+    key, (found, *_) = next(iter(shown["profiles"]["after"].items()))
     view, element = map(int, key.split("/"))
     rows = profiles[(profiles[KEYS] == list(views[view])).all(axis=1) & (profiles["element_id"] == ids[element])]
     rows = rows[rows["strand"] == found["strand"]]
@@ -213,9 +214,10 @@ def test_the_answer_is_of_clusters_and_names(results, shown):
 
 
 def test_the_volcano_has_each_element_once(shown):
-    (rows, *_) = figures.strongest_rows(shown)
+    rows = by_strand(shown)
+    panels = [(panel["view"], panel["strand"]) for panel in shown["volcanoes"][0]["panels"]]
     data = figures.volcano(shown, 0, rows)["elements"]
-    known = [row for row in rows.values() if row["q"] is not None]
+    known = [row for view, strand in panels for row in rows[view][strand].values() if row["q"] is not None]
     assert sorted(row["element"] for row in data) == sorted(row["element"] for row in known)
     assert all(10 ** -row["sure"] == pytest.approx(row["q"], rel=2e-3) for row in data)
 

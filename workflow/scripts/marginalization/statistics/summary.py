@@ -118,6 +118,32 @@ def welch(
     return difference, difference - half_width, difference + half_width, p
 
 
+def equal_means(means: np.ndarray, sems: np.ndarray, n: int) -> np.ndarray:
+    """The p-values that means are equal whatever their variances, by Welch's test (Biometrika 38:330, 1951).
+
+    Args:
+        means: float64, shape (rows, k); NaN where there is none.
+        sems: their standard errors, the same shape.
+        n: of how many values each is the mean.
+
+    Returns:
+        (rows,): NaN where fewer than two have a standard error. With two it is Welch's t-test.
+    """
+    known = np.isfinite(means) & np.isfinite(sems)
+    k = known.sum(axis=1).astype(np.float64)
+    k[k < 2] = np.nan
+    means = np.where(known, means, 0.0)
+    least = ROUNDING * np.abs(means).max(axis=1, keepdims=True, initial=1e-100)
+    weights = np.where(known, np.maximum(np.where(known, sems, 1.0), least) ** -2.0, 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    centre = (shares * means).sum(axis=1, keepdims=True)
+    between = (weights * (means - centre) ** 2).sum(axis=1) / (k - 1)
+    spread_of_weights = (known * (1 - shares) ** 2).sum(axis=1) / (n - 1)
+    F = between / (1 + 2 * (k - 2) / (k**2 - 1) * spread_of_weights)
+    return scipy.stats.f.sf(F, k - 1, (k**2 - 1) / (3 * spread_of_weights))
+
+
 def agreement(means: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
     """How far the models of a group agree.
 

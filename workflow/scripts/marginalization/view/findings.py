@@ -7,6 +7,7 @@ them make a sentence.
 from __future__ import annotations
 
 import re
+from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,8 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
         direction=np.where(table["effect_mean"] < neutral, "lowers", "raises"),
         n=np.bincount(codes, minlength=len(names)),
         n_significant=n_significant,
-        significant=[bool(n) if known else None for n, known in zip(n_significant, judged, strict=True)],
-        members=list(map(ids.__getitem__, map(slice, firsts, [*firsts[1:], len(ids)]))),
+        significant=np.where(judged, n_significant > 0, None),
+        members=list(map(ids.__getitem__, starmap(slice, pairwise([*firsts.tolist(), len(ids)])))),
     )[COLUMNS]
 
 
@@ -105,6 +106,14 @@ def in_order(found: pd.DataFrame, neutral: float) -> pd.DataFrame:
     q, lowers = found["element_q"].to_numpy(float), (found["direction"] == "lowers").to_numpy()
     first = acts(found) | np.isnan(q).all()
     return found.iloc[np.lexsort((-size, np.where(first, lowers, q), ~first))]
+
+
+def leading(found: pd.DataFrame, neutral: float, n: int) -> pd.DataFrame:
+    """The first n findings `in_order`, of those that act the strongest of either direction."""
+    size = np.abs(found["effect_mean"].to_numpy(float) - neutral)
+    q = found["element_q"].to_numpy(float)
+    acting = acts(found) | np.isnan(q).all()
+    return in_order(found.iloc[np.sort(np.lexsort((np.where(acting, -size, q), ~acting))[:n])], neutral)
 
 
 def answer(found: pd.DataFrame, neutral: float, resolution: Resolution | None) -> str:

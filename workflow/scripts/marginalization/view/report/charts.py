@@ -6,6 +6,7 @@ looked at, and written to files.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from .element_charts import attributions, backgrounds, change, controls, copies,
 from .marks import Layers
 from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, screens, spread, volcano
 
+MOST_BESIDE = 3
+"""Panels in a row of a figure."""
 UNITS = {
     "difference": "change of {}, after - before",
     "log2_fold_change": "log2 fold change of {}",
@@ -57,4 +60,21 @@ def specification(name: str, data: dict[str, list[dict[str, Any]]] | None = None
     if getattr(chart, "width", None) == "container":
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["description"] = (CHARTS[name].__doc__ or "").partition("\n")[0].partition(" Data:")[0]
-    return spec if data is None else {**spec, "datasets": data}
+    if data is None:
+        return spec
+    panels = dict.fromkeys(row["panel"] for rows in data.values() for row in rows if "panel" in row)
+    return {**(_beside(spec, list(panels)) if panels else spec), "datasets": data}
+
+
+def _beside(spec: dict[str, Any], panels: list[str]) -> dict[str, Any]:
+    """A chart of layers as small multiples on the same axes: each has the rows of its panel, and those of none."""
+    shared = {key: spec[key] for key in ("$schema", "config", "description")}
+    own = {key: value for key, value in spec.items() if key not in (*shared, "autosize")}
+
+    def layers(panel: str) -> list[dict[str, Any]]:
+        only = {"filter": f"!isDefined(datum.panel) || datum.panel === {json.dumps(panel)}"}
+        return [{**layer, "transform": [only, *layer.get("transform", [])]} for layer in spec["layer"]]
+
+    concat = [{**own, "title": panel, "layer": layers(panel)} for panel in panels]
+    resolve = {"scale": {"x": "shared", "y": "shared"}}
+    return {**shared, "columns": min(MOST_BESIDE, len(panels)), "concat": concat, "resolve": resolve}

@@ -14,12 +14,14 @@ from ...store.paths import Results
 from ..quantities import signed
 from ..results import KEYS, KINDS, PARTITIONS_CODE, View, by_view, has_number_names
 from .charts import UNITS
-from .figures import labelled, short
+from .figures import short
 from .overview.found import across, floor, found, resolution
 from .overview.lights import lights
 from .overview.matrix import heat_map, motif_rows
+from .overview.multiples import volcanoes
 from .reading.amounts import as_rows, rounded
 from .reading.details import attributions, details, halves, maps, profiles, scan
+from .reading.differing import differing
 from .reading.quality import quality, read_records
 from .reading.screens import Screen, read_screen, scale_in
 from .reading.similarity import motif_classes
@@ -36,16 +38,17 @@ def gather(results: Results) -> dict[str, Any]:
     """All that the page shows."""
     provenance = json.loads(results.provenance.read_text())
     screen = read_screen(results, Config.of(provenance["config"]))
-    of_quality = quality(screen, provenance)
+    of_quality, apart = quality(screen, provenance), differing(screen)
     contents = {
         "facts": facts(screen, provenance),
         "views": views(screen),
         "elements": elements(screen),
         "effects": effects(screen),
+        "differing": apart,
         "details": details(screen),
         "scan": scan(screen),
         "halves": halves(screen),
-        "profiles": profiles(screen),
+        "profiles": profiles(screen, apart),
         "attributions": attributions(screen),
         "maps": maps(screen),
         "pairs": pairs(screen),
@@ -63,7 +66,7 @@ def gather(results: Results) -> dict[str, Any]:
         "findings": found(screen),
         "across": across(screen) if len(screen.views) > 1 else "",
     }
-    return {**contents, "labels": labelled(contents)}
+    return {**contents, "volcanoes": volcanoes(contents)}
 
 
 def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +120,8 @@ def views(screen: Screen) -> list[dict[str, Any]]:
                 "band": rounded(rows.band),
                 "floor": rounded(floor(screen, rows, scale.neutral)),
                 "answer": rows.answer,
+                "counts": rows.counts,
+                "acting": {kind: int((rows.acting["kind"] == kind).sum()) for kind in KINDS},
                 "verdict": _verdict(screen, rows),
             }
         )
@@ -149,8 +154,9 @@ def elements(screen: Screen) -> list[dict[str, Any]]:
     motifs = motif_rows(screen.results, screen.shown.elements.index.tolist())
     classes = motif_classes(motifs["name"].tolist(), screen.config)
     found = []
-    for element_id, row in screen.shown.elements.iterrows():
-        motif = motifs.loc[element_id] if element_id in motifs.index else None
+    by_id = motifs.to_dict("index")
+    for row in screen.shown.elements.reset_index().to_dict("records"):
+        element_id, motif = row["element_id"], by_id.get(row["element_id"])
         found.append(
             {
                 "id": element_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,8 +18,9 @@ from ...store.paths import Results
 from ..findings import factor
 from ..quantities import signed
 from .charts import specification
-from .labels import FONT, WIDTHS, labels
 from .marks import MOTIF, NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, SITE
+from .overview.labels import FONT
+from .overview.multiples import MOST_VIEWS, Rows, apart, by_strand, sure, volcanoes
 
 WIDTH = 640
 SUFFIXES = ("svg", "pdf", "png")
@@ -31,13 +31,9 @@ PAPER = {"found": "lollipop", "volcano": "volcano", "null": "quantiles", "scan":
 """The charts that are drawn one at a time, by what they are called."""
 TAKES = {"scan": "several starts (placement.start)", "volcano": "elements.controls"}
 """What of the config some charts are of."""
-MOST_VIEWS = 12
-"""Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MOST_PAIRS = 4
 LONGEST_NAME = 150
 """Letters of a file's name, of which file systems take 255 bytes."""
-MANY_LABELS = 6
-"""Names in a chart of a screen of more views than `MOST_VIEWS`."""
 MOST_FOUND = 40
 FEW = 12
 """Rows of what acts, and of what does not where nothing does."""
@@ -100,10 +96,12 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
     if chart == "heat_map":
         cells = [cell for cell in contents["heatMap"] if called(cell["name"], cell["name"].removesuffix(", site"))]
         return {"cells": [{**cell, "view": contents["views"][cell["view"]]["label"]} for cell in cells]}
+    if chart == "quantiles":
+        return quantiles(contents, view)
+    rows = by_strand(contents)
     if chart == "volcano":
-        rows = strongest_rows(contents)[view]
-        return volcano({**everywhere, "labels": labelled(everywhere, every=bool(names))}, view, rows)
-    return lollipop(everywhere, view, every=bool(names)) if chart == "lollipop" else quantiles(contents, view)
+        return volcano({**everywhere, "volcanoes": volcanoes(everywhere, every=bool(names))}, view, rows)
+    return lollipop(everywhere, view, rows, every=bool(names))
 
 
 def on_paper(contents: dict[str, Any], chart: str, view: int, names: list[str], width: float, points: float) -> Paper:
@@ -147,9 +145,10 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     views = contents["views"]
     pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
     copied = list(dict.fromkeys(row["motif"] for row in contents["copies"]))
-    for i, (view, rows) in enumerate(zip(views[:MOST_VIEWS], strongest_rows(contents), strict=False)):
+    rows = by_strand(contents)
+    for i, view in enumerate(views[:MOST_VIEWS]):
         of_view = [view["model"], view["readout"], view["target"]]
-        yield ["found", *of_view], "lollipop", lollipop(contents, i)
+        yield ["found", *of_view], "lollipop", lollipop(contents, i, rows)
         if view["band"]:
             yield ["volcano", *of_view], "volcano", volcano(contents, i, rows)
         yield ["null", *of_view], "quantiles", quantiles(contents, i)
@@ -165,78 +164,47 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     yield ["backgrounds-gc"], "composition", {"composition": [{"gc": gc} for gc in contents["quality"]["gc"]]}
 
 
-def strongest_rows(contents: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
-    """Of each view the row of effects of each element, by its number, on the strand where it does most."""
-    effects, views = contents["effects"], contents["views"]
-    names = ["element", "effect", "low", "high", "q", "significant"]
-    best: list[dict[int, dict[str, Any]]] = [{} for _ in views]
-    columns = [effects[name] for name in ("view", *names)]
-    for view, *values in zip(*columns, strict=True):
-        row, neutral = dict(zip(names, values, strict=True)), views[view]["neutral"]
-        known = best[view].get(row["element"])
-        if known is None or abs(row["effect"] - neutral) > abs(known["effect"] - neutral):
-            best[view][row["element"]] = row
-    return best
-
-
-def labelled(contents: dict[str, Any], every: bool = False) -> list[list[dict[str, Any]]]:
-    """Of each view the names in its chart `volcano`: those of what acts, or of all findings."""
-    many = len(contents["views"]) > MOST_VIEWS
-    found = []
-    for rows, acting in zip(strongest_rows(contents), contents["findings"], strict=True):
-        points = {i: {**row, "sure": sure(row["q"])} for i, row in rows.items() if row["q"] is not None}
-        named: dict[int, dict[str, Any]] = {}
-        for finding in acting:
-            wanted = (finding["significant"] or every) and finding["members"]
-            best = finding["members"][0] if wanted else None
-            if best in points:
-                named.setdefault(best, {**points[best], "label": finding["factor"]})
-        some = list(named.values())[: MANY_LABELS if many else None]
-        widths = WIDTHS[2:3] if many else WIDTHS
-        found.append(labels(list(points.values()), "effect", "sure", some, widths))
-    return found
-
-
-def sure(q: float) -> float:
-    """-log10 of a q, as charts have it."""
-    return round(-math.log10(max(q, 1e-300)), 3)
-
-
-def volcano(contents: dict[str, Any], view: int, rows: dict[int, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The data of the chart `volcano`: rows are `strongest_rows` of the view. No points without controls."""
-    points = []
-    for i, row in rows.items():
-        if row["q"] is not None:
-            element = contents["elements"][i]
-            acts = MOTIF if element["kind"] == "motif" else SITE
-            name = short(element["name"])
-            points.append(
-                {**row, "sure": sure(row["q"]), "name": name, "shown": acts if row["significant"] else NOT_SIGNIFICANT}
-            )
+def volcano(contents: dict[str, Any], view: int, rows: list[dict[str, Rows]]) -> dict[str, list[dict[str, Any]]]:
+    """The data of the chart `volcano`; rows are those `by_strand`. No points without controls."""
+    points, names = [], []
+    panels = contents["volcanoes"][view]["panels"]
+    for panel in panels:
+        own = {"panel": panel["title"]} if len(panels) > 1 else {}
+        names += [{**label, **own} for label in panel["labels"]]
+        for i, row in rows[panel["view"]].get(panel["strand"], {}).items():
+            if row["q"] is not None:
+                element = contents["elements"][i]
+                acts = MOTIF if element["kind"] == "motif" else SITE
+                shown = acts if row["significant"] else NOT_SIGNIFICANT
+                points.append({**row, **own, "sure": sure(row["q"]), "name": short(element["name"]), "shown": shown})
     level = contents["facts"]["level"]
     return {
         "elements": points,
-        "labels": contents["labels"][view],
+        "labels": names,
         "floor": _floor(contents["views"][view]),
         "level": [] if level is None else [{"sure": sure(level)}],
     }
 
 
-def lollipop(contents: dict[str, Any], view: int, every: bool = False) -> dict[str, list[dict[str, Any]]]:
+def lollipop(
+    contents: dict[str, Any], view: int, rows: list[dict[str, Rows]], every: bool = False
+) -> dict[str, list[dict[str, Any]]]:
     """The data of the chart `lollipop`: what acts, or where nothing does what is first of what was found; or all."""
     neutral = contents["views"][view]["neutral"]
     found = contents["findings"][view]
     acting = [row for row in found if row["significant"] or every] or found[:FEW]
-    rows, names = [], Counter[str]()
+    lines, names = [], Counter[str]()
     for row in acting[:MOST_FOUND]:
         more = f", {row['n']:,} sites" if row["kind"] == "annotation" else f" and {row['n'] - 1:,} alike"
         name = row["factor"] + (more if row["n"] > 1 else "")
         names[name] += 1
         verdict = NO_CONTROLS if row["significant"] is None else SIGNIFICANT if row["significant"] else NOT_SIGNIFICANT
         name = f"{name} {names[name]}" if names[name] > 1 else name
-        values = {key: row[key] for key in ("effect", "low", "high", "q")}
-        rows.append({**values, "name": name, "neutral": neutral, "verdict": verdict})
-    return {"found": rows, "floor": _floor(contents["views"][view]), "neutral": [{"value": neutral}]}
+        for words, lane in apart(contents, rows, view, row):
+            values = {key: lane[key] for key in ("effect", "low", "high")}
+            label = f"{name}, {words}" if words else name
+            lines.append({**values, "q": row["q"], "name": label, "neutral": neutral, "verdict": verdict})
+    return {"found": lines, "floor": _floor(contents["views"][view]), "neutral": [{"value": neutral}]}
 
 
 def _floor(view: dict[str, Any]) -> list[dict[str, Any]]:
@@ -295,4 +263,12 @@ def _slug(words: list[str]) -> str:
 
 def _sized(spec: dict[str, Any], width: float) -> dict[str, Any]:
     """A specification with a width of its own, where the page gives the width of what contains it."""
-    return {**spec, "width": width} if spec.get("width") == "container" else spec
+    if "concat" not in spec:
+        return {**spec, "width": width} if spec.get("width") == "container" else spec
+    # Of panels the axes are beside what has a width.
+    columns = spec["columns"]
+    inner = width / columns
+    for _ in range(2):
+        spec = {**spec, "concat": [{**panel, "width": inner} for panel in spec["concat"]]}
+        inner += (width - float(re.findall(SIZE, vl_convert.vegalite_to_svg(json.dumps(spec)))[0][1])) / columns
+    return spec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import altair as alt
 
-from .labels import FONT, HEIGHT
 from .marks import (
     BLUE,
     CHANGE_SHAPES,
@@ -22,13 +21,15 @@ from .marks import (
     number,
     zero,
 )
+from .overview.labels import FONT, HEIGHT
 
 
 def volcano() -> Layers:
     """Effects against how sure they are, with the range that nothing significant leaves, and the level of q.
 
-    Data: `elements` (effect, sure, low, high, q, name, element, shown), where `sure` is -log10 of q; `labels` as
-    `labels.labels` gives them; `floor` (low, high, title; no rows without any), `level` (sure).
+    Data: `elements` (effect, sure, low, high, q, name, element, shown), where `sure` is -log10 of q, and `labels` as
+    `labels.labels` gives them, of several panels both with their `panel`; `floor` (low, high, title; no rows without
+    any), `level` (sure).
     """
     floor = (
         alt.Chart(alt.NamedData("floor"))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..findings import factor
 from ..report.contents import matrix_of
-from ..report.labels import WIDTHS, labels
+from ..report.overview.labels import WIDTHS, labels
 from ..report.overview.matrix import motif_rows
 from ..report.reading.amounts import MOST_ELEMENTS, MOST_VIEWS, as_rows, rounded
 from .comparing import Found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -95,20 +96,23 @@ def halves(screen: Screen) -> list[dict[str, Any]]:
     return found
 
 
-def profiles(screen: Screen) -> dict[str, Any] | None:
+def profiles(screen: Screen, differing: list[dict[str, list[int]]]) -> dict[str, Any] | None:
     """Mean profiles, by view that of the backgrounds, and around the detailed elements those with them.
 
-    Positions are those of the backgrounds.
+    Of an element that is on the first strand, and on the other where strands differ on some view, as `differing` gives
+    them. Positions are those of the backgrounds.
     """
     path, length = screen.results.table("profiles"), screen.config.length
     if not path.is_file():
         return None
     of_profiles = [i for i, (_, readout, _) in enumerate(screen.shown.views) if readout in _profile_readouts(screen)]
     shown = of_profiles[: room(length)]
-    most = room(2 * PROFILE_FLANK * max(1, len(shown)))
-    table = _rows_of(screen, path, [*PLACED, "before", "after"], shown, most)
+    both = {element for of in differing for element in of["strands"]}
+    each = np.cumsum([1 + (i in both) for i in range(len(screen.shown.detailed))])
+    most = max(1, int(np.searchsorted(each, room(2 * PROFILE_FLANK * max(1, len(shown))), side="right")))
+    table = _rows_of(screen, path, [*PLACED, "before", "after"], shown, most, both)
     before: dict[int, Any] = {}
-    after: dict[str, Any] = {}
+    after: dict[str, list[Any]] = {}
     for row in table.itertuples():
         cropped = (length - len(row.after)) // 2
         if row.view not in before:
@@ -117,7 +121,7 @@ def profiles(screen: Screen) -> dict[str, Any] | None:
         around = centre - cropped + np.array([-PROFILE_FLANK, PROFILE_FLANK])
         first, end = (int(x) for x in around.clip(0, len(row.after)))
         values = {"first": first + cropped, "centre": centre, "values": rounded(row.after[first:end])}
-        after[f"{row.view}/{row.element}"] = {"strand": row.strand, **values}
+        after.setdefault(f"{row.view}/{row.element}", []).append({"strand": row.strand, **values})
     return {"before": before, "after": after}
 
 
@@ -166,9 +170,15 @@ def maps(screen: Screen) -> dict[str, Any]:
     return found
 
 
-def _rows_of(screen: Screen, path: Any, columns: list[str], views: list[int], most: int) -> pd.DataFrame:
-    """Columns of a table's rows for the strongest detailed elements on some views, of each on its first strand."""
-    places = screen.places[screen.places["view"].isin(views)].drop_duplicates(["view", "element"])
+def _rows_of(
+    screen: Screen, path: Any, columns: list[str], views: list[int], most: int, both: Collection[int] = ()
+) -> pd.DataFrame:
+    """Columns of a table's rows for the strongest detailed elements on some views.
+
+    Of each they are on its first strand, of the elements `both` on each strand.
+    """
+    places = screen.places[screen.places["view"].isin(views)]
+    places = places[~places.duplicated(["view", "element"]) | places["element"].isin(both)]
     some = screen.shown.detailed[:most]
     rows = ds.dataset(path).to_table([*KEYS, *columns], filter=pc.field("element_id").isin(some))
     return _joined(rows.to_pandas(), _with_sequences(screen, places), [*KEYS, *PLACED])

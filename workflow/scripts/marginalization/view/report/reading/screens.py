@@ -113,6 +113,7 @@ def _shown(results: Results) -> Shown:
         parent=parent,
         kind=elements["kind"].to_numpy(dtype=object),
         sites=read_annotations(results)[["name", "element_id"]].drop_duplicates(),
+        n_backgrounds=each["n_backgrounds"],
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ....statistics.resolution import Resolution
-from ...findings import OF_BEST, acts, answer, findings, in_order
+from ...findings import OF_BEST, acts, answer, findings, leading
 from ...results import KINDS, PLACED, View
 from .amounts import MOST_CONTROLS, Amounts, rounded
 
@@ -26,7 +26,7 @@ NUMBERS = {
     "n_models": "n_models",
     "percentile": "genomic_percentile",
 }
-COLUMNS = [*PLACED, "rank", "p_value", "control_p", "element_p", "n_stratum", *NUMBERS.values()]
+COLUMNS = [*PLACED, "rank", "effect_sem", "p_value", "control_p", "element_p", "n_stratum", *NUMBERS.values()]
 """Of the summary."""
 
 FEWEST = 20
@@ -48,6 +48,7 @@ class Shown(NamedTuple):
         parent: int64 (ids,): of controls of detailed elements, the place of that element; -1 for others.
         kind: (ids,) of str.
         sites: the columns name and element_id of annotations.parquet.
+        n_backgrounds: in each of which each element was placed.
     """
 
     views: list[View]
@@ -59,6 +60,7 @@ class Shown(NamedTuple):
     parent: np.ndarray
     kind: np.ndarray
     sites: pd.DataFrame
+    n_backgrounds: int
 
     @property
     def detailed(self) -> list[str]:
@@ -78,9 +80,9 @@ class ViewRows(NamedTuple):
         scan: the same at every start, of the first elements.
         controls: effect_mean of controls of detailed elements, placed as these, with the number of the element.
         answer: the findings of all elements in a sentence.
-        findings: the first of them, `findings.in_order`.
-        acting: all of them that act: name, direction, and `number`, the first of the elements shown that is a member
-            (int64; -1 where none is).
+        findings: as many of them as are shown, as `findings.leading` has them.
+        acting: all of them that act: kind, name, direction, and `number`, the first of the elements shown among
+            its members (int64; -1 where none is).
         rest: `over_a_half` of its elements.
     """
 
@@ -147,7 +149,7 @@ def view_rows(
         controls=_controls(rows, shown.parent[ids], minus, places[number[places] < shown.amounts.detailed], number),
         answer=answer(found, neutral, Resolution(*judged, controls) if controls else None),
         # Of as many names as annotations the rest would fill the memory, once for each view.
-        findings=in_order(found, neutral).head(shown.amounts.findings),
+        findings=leading(found, neutral, shown.amounts.findings),
         acting=_acting(found[acts(found)], shown),
         rest=over_a_half(rows.take(pa.array(ranked[np.unique(ids[ranked], return_index=True)[1]]))),
     )
@@ -160,13 +162,13 @@ def over_a_half(rows: pa.Table) -> float | None:
 
 
 def _acting(found: pd.DataFrame, shown: Shown) -> pd.DataFrame:
-    """Name, direction and `number` of findings that act."""
+    """Kind, name, direction and `number` of findings that act."""
     members = found["members"].tolist()
     known = shown.number[shown.ids.get_indexer(list(chain(*members)))]
     known = np.where(known < 0, len(shown.ids), known)
     firsts = np.cumsum([0, *map(len, members)])[: len(members)]
     number = np.minimum.reduceat(known, firsts) if members else known
-    return found[["name", "direction"]].assign(number=np.where(number < len(shown.ids), number, -1))
+    return found[["kind", "name", "direction"]].assign(number=np.where(number < len(shown.ids), number, -1))
 
 
 def _of_sites(rows: pa.Table, ranked: np.ndarray, ids: np.ndarray, shown: Shown) -> pd.DataFrame:

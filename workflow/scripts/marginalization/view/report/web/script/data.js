@@ -1,8 +1,11 @@
 // Charts: their data, by name and for a view (and an element).
 const data = {
-  volcano(view) {
-    const points = [...rows[view].keys()].slice(0, MOST_POINTS).flatMap((element) => {
-      const row = strongest(view, element);
+  volcano(view, _, panel) {
+    const { panels, x, y } = volcanoes[view];
+    const { view: of, strand, labels } = panels[panel];
+    const points = [...rows[of].keys()].slice(0, MOST_POINTS).flatMap((element) => {
+      const row = strand ? strandsOf(of, element).find((each) => each.strand === strand) : strongest(of, element);
+      if (!row) return [];
       const acts = elements[element].kind === "motif" ? "significant motif" : "significant annotation";
       const shown = row.significant ? acts : "not significant";
       return row.q === null ? [] : [{ ...row, sure: sure(row.q), name: short(elements[element].name), shown }];
@@ -11,7 +14,8 @@ const data = {
     const title = floor && `${signed(floor[0])} to ${signed(floor[1])}`;
     return {
       elements: points,
-      labels: CONTENTS.labels[view],
+      labels,
+      ends: { x, y },
       floor: floor ? [{ low: floor[0], high: floor[1], title }] : [],
       level: [{ sure: sure(facts.level) }],
     };
@@ -42,16 +46,13 @@ const data = {
     );
     return { own, controls: ticks };
   },
-  profile(view, element) {
-    const points = profilePoints(view, element, (before, after) => ({ before, after }));
-    return { profile: points.flatMap(({ before, after, ...at }) => [
+  profile: (view, element, panel) =>
+    profileData(view, element, panel, ({ before, after, ...at }) => [
       { ...at, side: "before", value: before },
       { ...at, side: "after", value: after },
-    ]) };
-  },
-  change: (view, element) => ({
-    profile: profilePoints(view, element, (before, after) => ({ value: after - before })),
-  }),
+    ]),
+  change: (view, element, panel) =>
+    profileData(view, element, panel, ({ before, after, ...at }) => [{ ...at, value: after - before }]),
   targets(view, element) {
     const known = alike(view).filter((j) => rows[j].has(element));
     const size = (j) => (j === view ? Infinity : distance(j, strongest(j, element)));
@@ -124,19 +125,33 @@ const MOST_LINES = 8; // of a chart of profiles
 const alike = (view) => views.map((_, j) => j).filter((j) => views[j].readout === views[view].readout);
 const neutral = (view) => [{ value: views[view].neutral }];
 // The targets of a profile readout are its strands: all are drawn together, and for other readouts those of the model.
-function profilePoints(view, element, values) {
-  const found = profiles === null ? [] : views.flatMap((other, j) => {
-    const after = profiles.after[`${j}/${element}`];
-    const fits = other.model === views[view].model && (!isProfile(view) || other.readout === views[view].readout);
-    return after && fits ? [[other.target, profiles.before[j], after]] : [];
-  });
-  return found.slice(0, MOST_LINES).flatMap(([target, before, after]) =>
-    after.values.map((value, k) => ({
-      position: after.first + k - after.centre,
-      target,
-      ...values(before.values[after.first + k - before.first], value),
-    })),
-  );
+const profileViews = (view, model) => views.flatMap((other, j) =>
+  other.model === model && isProfile(j) && (!isProfile(view) || other.readout === views[view].readout) ? [j] : []);
+function profilePoints(view, element, { model, strand }) {
+  const found = profileViews(view, model).flatMap((j) =>
+    (profiles.after[`${j}/${element}`] ?? []).filter((after, k) => (strand ? after.strand === strand : !k)).map((after) => [j, after]));
+  return found.slice(0, MOST_LINES).flatMap(([j, after]) => after.values.map((value, k) => ({
+    position: after.first + k - after.centre,
+    target: views[j].target,
+    before: profiles.before[j].values[after.first + k - profiles.before[j].first],
+    after: value,
+  })));
+}
+// Panels of an element's profiles: one, or for each strand and model where these differ and there are profiles.
+function profilePanels(view, element) {
+  const { model } = views[view];
+  const folds = apart[view].folds.has(element);
+  const onStrands = [view, ...(profiles ? profileViews(view, model) : [])].some((j) => apart[j].strands.has(element));
+  const strandsDrawn = onStrands ? Object.keys(STRAND_NAMES) : [""];
+  const models = folds ? [model, ...facts.groups[model]] : [model];
+  return models.flatMap((of) => strandsDrawn.map((strand) => ({
+    model: of, strand, title: [folds ? of : "", STRAND_NAMES[strand] ?? ""].filter(Boolean).join(", "),
+  }))).filter((panel) => profiles && profilePoints(view, element, panel).length);
+}
+function profileData(view, element, panel, values) {
+  const every = profilePanels(view, element).map((each) => profilePoints(view, element, each).flatMap(values));
+  const ends = (name) => every.flat().reduce(([low, high], { [name]: x }) => [Math.min(low, x), Math.max(high, x)], [0, 0]);
+  return { profile: every[panel] ?? [], ...(every.length > 1 ? { ends: { x: ends("position"), y: ends("value") } } : {}) };
 }
 const isProfile = (view) => profiles !== null && view in profiles.before;
 // Effects are told with their unit, and with the view where there are two.

@@ -22,20 +22,33 @@ const ELEMENT_CHARTS = [
   ["attributions", "Attributions", "attributions"],
   ["targets", "On each target, by each model", "targets"],
 ];
+// Whether strands, and models, differ: only where there are intervals to tell it by.
+function alikeOn(view, element) {
+  const words = (of, name) => of.map((row) => `${signed(row.effect)} ${name(row)}`).join(", ");
+  const own = strandsOf(view, element);
+  const folds = foldsOf(view, element);
+  const said = [];
+  if (own.length > 1 && own.every(({ low }) => low !== null))
+    said.push(apart[view].strands.has(element) ? `Strands differ: ${words(own, ({ strand }) => `on the ${STRAND_NAMES[strand]}`)}.` : "Alike on both strands.");
+  if (folds.length > 1 && folds.every(({ low }) => low !== null))
+    said.push(apart[view].folds.has(element) ? `Models differ: ${words(folds, ({ model }) => `in ${model}`)}.` : `Alike in all ${folds.length} models.`);
+  return said.join(" ");
+}
 function fill() {
   const [index, view] = [Number(dialog.dataset.element), Number(byId("element-view").value)];
   const element = elements[index];
   byId("element-charts").innerHTML = "";
   byId("element-missing").hidden = rows[view].has(index);
+  byId("element-alike").textContent = alikeOn(view, index);
   for (const [chart, title, rowsOf] of ELEMENT_CHARTS) {
-    if (!data[chart](view, index)[rowsOf].length) continue;
+    if (!data[chart](view, index, 0)[rowsOf].length) continue;
     const card = document.createElement("article");
     card.className = "card";
-    card.innerHTML = `<h3>${title}</h3><div class="chart"></div>`;
-    const box = card.lastElementChild;
-    Object.assign(box.dataset, { chart, view, element: index });
+    const titles = rowsOf === "profile" ? profilePanels(view, index).map((panel) => panel.title) : [""];
+    card.innerHTML = `<h3>${title}</h3><div class="panels"></div>`;
+    card.classList.toggle("across", titles.length > 1);
     byId("element-charts").append(card);
-    draw(box);
+    panels(card.lastElementChild, chart, view, titles, index).forEach(draw);
   }
   byId("element-map").innerHTML = mapOf(CONTENTS.maps[`${view}/${index}`], element);
   const { model, readout, target } = views[view];

@@ -1,6 +1,7 @@
 // What acts: a row for each cluster of like motifs and each name of annotations, effects on one axis.
 const FIRST = 12; // rows of a list before it is unfolded
 const INSTEAD = 5; // rows where nothing acts
+const MOST_LANES = 6; // models of a row, each on its own line; of more the least and the most
 const KINDS = [
   ["motif", "Motifs", (n) => `${n} like it`],
   ["annotation", "Annotations, by name", (n) => `${n} more sites`],
@@ -22,15 +23,29 @@ function members(view, row, words) {
   const more = row.n - 1 - others.length;
   return `<details><summary>${words((row.n - 1).toLocaleString("en-US"))}</summary><ul class="members">${listed.join("")}${more > 0 ? `<li>and ${more.toLocaleString("en-US")} more</li>` : ""}</ul></details>`;
 }
+// A finding's effects that are drawn, the first in its own row: strands that differ, and models that do.
+function lanesOf(view, row, best) {
+  const { strands, folds } = apart[view];
+  const own = strands.has(best) ? strandsOf(view, best) : [row];
+  const first = own.find(({ strand }) => strand === row.strand) ?? own[0];
+  const lanes = [first, ...own.filter((each) => each !== first)].map((each) => ({ ...each, of: own.length > 1 ? STRAND_NAMES[each.strand] : folds.has(best) ? views[view].model : "" }));
+  const each = folds.has(best) ? foldsOf(view, best).map((fold) => ({ ...fold, of: fold.model })) : [];
+  if (each.length <= MOST_LANES) return [...lanes, ...each];
+  each.sort((a, b) => a.effect - b.effect);
+  return [...lanes, { ...each[0], of: `${each[0].of}, the least of ${each.length}` }, { ...each.at(-1), of: `${each.at(-1).of}, the most` }];
+}
+const numberMark = (row) => `<span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>`;
 function findingRow(view, row, words) {
   const best = row.members[0];
+  const [first, ...lanes] = lanesOf(view, row, best);
+  const others = lanes.map((lane) => `<span class="lane"><span class="name"><small>${escaped(lane.of)}</small></span><span class="plot">${effectMark(view, { ...lane, significant: row.significant })}</span>${numberMark(lane)}</span>`);
   const picture = best === undefined ? "" : logo(elements[best]);
   const full = row.factor === row.name ? "" : `<small>${escaped(short(row.name))}</small>`;
   const another = CONTENTS.maps[`${view}/${best}`]?.another;
   const read = another ? `<small class="read">the model reads ${escaped(another)} in it</small>` : "";
-  return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full} ${read}</span>` +
-    `<span class="plot">${effectMark(view, row, [], foldsOf(view, best))}</span><span class="number"><b>${signed(row.effect)}</b> <small>${interval(row)}</small></span>` +
-    `${verdictMark(row)}<span class="more">${members(view, row, words)}</span></li>`;
+  return `<li class="finding"><span class="picture">${picture}</span><span class="name">${nameButton(best, row.factor)} ${full} ${first.of ? `<small>${escaped(first.of)}</small>` : ""} ${read}</span>` +
+    `<span class="plot">${effectMark(view, { ...first, significant: row.significant }, [], lanes.some(({ model }) => model) ? [] : foldsOf(view, best))}</span>${numberMark(first)}` +
+    `${verdictMark(row)}${others.join("")}<span class="more">${members(view, row, words)}</span></li>`;
 }
 function findingList(view, [kind, title, words], every) {
   const own = findings[view].filter((row) => row.kind === kind);
@@ -40,7 +55,9 @@ function findingList(view, [kind, title, words], every) {
   const some = every ? listed : listed.slice(0, FIRST);
   const said = acting.length || facts.level === null ? "" : ": none acts; first of what was screened";
   const all = listed.length > some.length ? `<button class="all" data-kind="${kind}">All ${listed.length}</button>` : "";
-  return `<h3>${title}${said}</h3><ol class="findings"><li class="finding axis-row" aria-hidden="true"><span class="plot">${axisMark(view)}</span><span class="number">${escaped(views[view].unit)}</span></li>${some.map((row) => findingRow(view, row, words)).join("")}</ol>${all}`;
+  const left = acting.length && views[view].acting[kind] - acting.length;
+  const more = left > 0 ? `<p class="note">${left.toLocaleString("en-US")} more act: ${kind === "motif" ? "clusters.parquet" : "summary.parquet"} has all; here are the strongest.</p>` : "";
+  return `<h3>${title}${said}</h3><ol class="findings"><li class="finding axis-row" aria-hidden="true"><span class="plot">${axisMark(view)}</span><span class="number">${escaped(views[view].unit)}</span></li>${some.map((row) => findingRow(view, row, words)).join("")}</ol>${all}${more}`;
 }
 const unfolded = new Set(); // kinds whose lists are shown to their end
 function showFindings() {
@@ -48,9 +65,9 @@ function showFindings() {
   byId("answer").textContent = views[view].answer;
   byId("findings").innerHTML = KINDS.map((kind) => findingList(view, kind, unfolded.has(kind[0]))).join("");
   const floor = views[view].floor;
-  byId("findings-note").textContent = `${views[view].verdict}${floor ? ` Grey: within ${number(floor[0])} to ${number(floor[1])} nothing is significant.` : ""} Lines: 95 % intervals over backgrounds.${facts.groups[views[view].model] ? " Small rings: the models of the group, each alone." : ""}`;
-  const volcano = document.querySelector('[data-chart="volcano"]');
-  if (volcano) volcano.dataset.view = view;
+  byId("findings-note").textContent = `${views[view].verdict}${floor ? ` Grey: within ${number(floor[0])} to ${number(floor[1])} nothing is significant.` : ""} Lines: 95 % intervals over backgrounds.${facts.groups[views[view].model] ? " Small rings: the models of the group, each alone, where they are alike." : ""} ${volcanoes[view].said}`;
+  const volcano = byId("volcano");
+  if (volcano) panels(volcano, "volcano", view, volcanoes[view].panels.map(({ title }) => title)).forEach((each) => seen.observe(each));
   showOthers(view);
 }
 // The other views: those on which the same acts, and of each other what acts besides, or does not.
@@ -84,7 +101,6 @@ function showOthers(view) {
 }
 byId("overview-view")?.addEventListener("change", () => {
   showFindings();
-  document.querySelectorAll('[data-chart="volcano"]').forEach(draw);
 });
 byId("overview").addEventListener("click", ({ target }) => {
   const { element, view, kind } = target.dataset;

@@ -10,6 +10,7 @@ function domain(view) {
     };
     rows[view].forEach((own) => own.forEach(widen));
     findings[view].forEach(widen);
+    for (const j of modelsOf(view)) rows[j].forEach((own) => own.forEach(widen));
     const margin = (high - low || 1) * 0.04;
     domains.set(view, [low - margin, high + margin]);
   }
@@ -19,13 +20,9 @@ const at = (view, x) => {
   const [low, high] = domain(view);
   return `${(((x - low) / (high - low)) * 100).toFixed(2)}%`;
 };
-// Of a group's view, what each of its models has for an element: where they differ it is seen.
-function foldsOf(view, element) {
-  const { model, readout, target } = views[view];
-  const models = facts.groups[model] ?? [];
-  const of = views.flatMap((other, j) => (models.includes(other.model) && other.readout === readout && other.target === target ? [j] : []));
-  return of.filter((j) => rows[j].has(element)).map((j) => strongest(j, element).effect);
-}
+// Of a group's view, what each of its models has for an element.
+const foldsOf = (view, element) =>
+  modelsOf(view).filter((j) => rows[j].has(element)).map((j) => ({ ...strongest(j, element), model: views[j].model }));
 function effectMark(view, row, controls = [], folds = []) {
   const { floor, neutral } = views[view];
   const [left, right] = floor ? floor.map((x) => parseFloat(at(view, x))) : [];
@@ -38,7 +35,7 @@ function effectMark(view, row, controls = [], folds = []) {
     `<line class="stem" x1="${at(view, neutral)}" x2="${at(view, row.effect)}" y1="50%" y2="50%"/>` +
     (row.low === null ? "" : `<line class="interval" x1="${at(view, row.low)}" x2="${at(view, row.high)}" y1="50%" y2="50%"/>`) +
     `<circle cx="${at(view, row.effect)}" cy="50%" r="4"/>` +
-    folds.map((x) => `<circle class="fold" cx="${at(view, x)}" cy="50%" r="2.5"/>`).join("") +
+    folds.map(({ effect }) => `<circle class="fold" cx="${at(view, effect)}" cy="50%" r="2.5"/>`).join("") +
     "</svg>";
 }
 const axisMark = (view) => axisOf(...domain(view), (x) => at(view, x));
@@ -50,7 +47,7 @@ function profileView(view) {
 }
 function profileMark(view, element) {
   const of = profileView(view);
-  const after = of < 0 ? undefined : profiles.after[`${of}/${element}`];
+  const after = of < 0 ? undefined : profiles.after[`${of}/${element}`]?.[0];
   if (!after) return "";
   const before = after.values.map((_, k) => profiles.before[of].values[after.first + k - profiles.before[of].first]);
   const most = Math.max(...after.values, ...before);

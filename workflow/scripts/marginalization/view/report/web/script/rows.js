@@ -1,5 +1,5 @@
 // What the page shows, and its rows.
-const { facts, views, elements, effects, details, scan, profiles, attributions, heatMap, quality, findings } = CONTENTS;
+const { facts, views, elements, effects, details, scan, profiles, attributions, heatMap, quality, findings, volcanoes } = CONTENTS;
 
 // Columns to rows, once: rows[view] has the rows of an element by its number. Of many views not every element is there.
 const rows = views.map(() => new Map());
@@ -16,3 +16,13 @@ const strongest = (view, element) =>
 const isSignificant = (view, element) => strandsOf(view, element).some((row) => row.significant === true);
 const verdictOf = (significant) =>
   facts.level === null ? "no controls" : significant ? "significant" : "not significant";
+
+// Where strands, or the models of a group, differ they are drawn apart: see reading/differing.py.
+const STRAND_NAMES = { "+": "forward strand", "-": "reverse strand" };
+const apart = CONTENTS.differing.map(({ strands, folds }) => ({ strands: new Set(strands), folds: new Set(folds) }));
+// The views of a group's models, on what the group's view is.
+const modelsOf = (view) => {
+  const { model, readout, target } = views[view];
+  const models = facts.groups[model] ?? [];
+  return views.flatMap((other, j) => (models.includes(other.model) && other.readout === readout && other.target === target ? [j] : []));
+};

@@ -40,7 +40,7 @@ const columns = [
   ...(grouped ? [{ title: "Folds agree", about: "How many models of the group have the sign of its mean.", data: (row) => (row.n_models > 1 ? `${row.agree} of ${row.n_models}` : "") }] : []),
   { title: "Sequence", about: "What was substituted.", data: "of.sequence", visible: false },
 ];
-const table = tableOf("#table", facts.screen, columns, tableRows(), "Effect");
+const table = tableOf("#table", facts.shown < facts.n_elements ? `${facts.screen}-strongest` : facts.screen, columns, tableRows(), "Effect");
 
 // Annotations by name: a row unfolds to its sites.
 const nameRows = () => findings[shownView()].filter(({ kind }) => kind === "annotation").map((row) => ({ ...row, verdict: verdictOf(row.significant) }));
@@ -90,6 +90,16 @@ function refilter() {
   table.search.fixed("shown", (text, row) => row.of.kind === kind && fits(row) && (!pattern || pattern.test(row.of.sequence))).draw();
   names?.search.fixed("shown", (text, row) => fits(row)).draw();
 }
+// Of a large screen the page has the strongest: what is searched and downloaded is said.
+function sayShown() {
+  const view = shownView();
+  const [n, found] = views[view].counts[kind];
+  const here = [...rows[view].keys()].filter((i) => elements[i].kind === kind);
+  const acting = here.filter((i) => isSignificant(view, i)).length;
+  const count = (x) => x.toLocaleString("en-US");
+  byId("table-note").textContent = here.length === n ? "" :
+    `Of ${count(n)} ${kind} sequences${facts.level === null ? "" : `, ${count(found)} of them significant,`} this page has ${count(here.length)}${facts.level === null ? "" : `, ${count(acting)} of them significant`}: those of the largest effects. Search, filters and download are of these; summary.parquet has all.`;
+}
 const byName = () => kind === "annotation" && hasNames && byId("grouping").value === "names";
 function showKind(of) {
   kind = of;
@@ -97,6 +107,7 @@ function showKind(of) {
   byId("names-box").hidden = !byName();
   byId("table-box").hidden = byName();
   byId("sequence-box").hidden = byName();
+  sayShown();
   refilter();
 }
 byId("grouping").addEventListener("change", () => showKind(kind));
@@ -105,6 +116,7 @@ byId("sequence").addEventListener("input", refilter);
 byId("view").addEventListener("change", () => {
   table.clear().rows.add(tableRows());
   names?.clear().rows.add(nameRows());
+  sayShown();
   refilter();
 });
 byId("elements").addEventListener("click", ({ target }) => {
