@@ -90,8 +90,8 @@ def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tupl
     rows = [(number, fields) for number, fields in rows if any(fields)]
     needed = f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
     if len(rows) < 2:
-        header = f"a header with the {needed}" if columns else "a header"
-        raise InputError(f"{path} has no {what}; give {header}, and rows")
+        wanted = f"a header with the {needed}" if columns else "a header"
+        raise InputError(f"{path} has no {what}; give {wanted}, and rows")
     number, header = rows[0]
     if not set(columns) <= set(header):
         raise InputError(
