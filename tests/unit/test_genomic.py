@@ -1,6 +1,7 @@
 """Percentiles among random stretches of a genome: which are drawn, and where effects are among theirs."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,15 @@ def test_stretches_are_of_the_genome_and_of_the_widths(genome):
     # As many as there are places without N: 400 and 1,600.
     share = table["name"].str.startswith("chrB").mean()
     assert share == pytest.approx(0.8, abs=4 * np.sqrt(0.8 * 0.2 / 400))
+
+
+def test_letters_for_several_bases_are_as_gaps(genome):
+    """Such as R and Y, of which assemblies have some: nobody chose the places, so nobody can leave them out."""
+    path, chroms = genome
+    Path(path).write_text("".join(f">{name}\n{sequence.replace('N', 'r')}\n" for name, sequence in chroms.items()))
+    table, few = drawn(path, [8])
+    assert few == []
+    assert set("".join(table["sequence"])) == set("ACGT")
 
 
 def test_draws_depend_on_the_seed_and_the_width_alone(genome):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from marginalization.config.sections import Config
 from marginalization.design.elements import read_elements
 from marginalization.errors import InputError
+from marginalization.inputs.model_tables import read_measured, read_numbers
 from marginalization.merging.derived import measured as derived
 from marginalization.merging.derived.measured import calibration, compare_with_measured
 from screens import expected_activities, finish, resolved, run_screen, screen_of, substituted
@@ -106,6 +107,19 @@ def test_what_a_model_tells_exactly_is_told(tmp_path, by):
 def test_tables_that_can_not_be_used(tmp_path, header, rows, message):
     with pytest.raises(InputError, match=message):
         read_elements(Config.of(with_table(tmp_path, header, rows)))
+
+
+def test_a_first_row_without_a_measurement(tmp_path):
+    """Editors take tabs off the ends of lines; the header says which columns there are."""
+    (tmp_path / "m.tsv").write_text("name\tln_ka\nmotif_0\nmotif_1\t2.5\n")
+    assert read_measured(tmp_path / "m.tsv", "ln_ka") == ("name", {"motif_1": 2.5})
+
+
+def test_a_first_row_that_lacks_an_input_is_told(tmp_path):
+    """Not taken for one of fewer columns, by which a model would have fewer inputs."""
+    (tmp_path / "x.tsv").write_text("name\ta\tb\none\t1\ntwo\t2\t3\n")
+    with pytest.raises(InputError, match=r"line 2: b '' is no number"):
+        read_numbers(tmp_path / "x.tsv", None, ["one", "two"])
 
 
 def test_a_measurement_of_a_name_counts_once(tmp_path):

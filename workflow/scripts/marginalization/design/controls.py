@@ -131,9 +131,8 @@ def _stretches(genome: Genome, width: int, n: int, seed: int) -> Iterator[tuple[
         which = np.searchsorted(ends, places, side="right")
         starts = places - np.r_[0, ends][which]
         table = pd.DataFrame({"chrom": chroms[which], "start": starts, "end": starts + width})
-        where = pd.Series(["config: elements.controls.genomic"] * n)
         names = table["chrom"] + ":" + table["start"].astype("str") + "-" + table["end"].astype("str")
-        yield from zip(names, genome.sequences(table, where), strict=True)
+        yield from zip(names, genome.sequences(table, None), strict=True)
 
 
 def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: Controls) -> list[str]:

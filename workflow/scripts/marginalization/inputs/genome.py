@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..sequences.letters import unknown_letters
+from ..sequences.letters import DNA, UNKNOWN, unknown_letters
 from .fasta_index import open_fasta
 from .text import first_bytes, is_gzipped, refuse_foreign
 
@@ -84,12 +85,13 @@ class Genome:
         lengths = intervals["chrom"].map(self.lengths).astype("int64")  # also when there are none
         return ((intervals["start"] < 0) | (intervals["end"] > lengths)).to_numpy()
 
-    def sequences(self, intervals: pd.DataFrame, where: pd.Series) -> list[str]:
+    def sequences(self, intervals: pd.DataFrame, where: pd.Series | None) -> list[str]:
         """The upper-case forward-strand sequences of `intervals` (columns chrom, start, end; 0-based, half-open).
 
         Args:
             intervals: n intervals that lie within their chromosomes.
-            where: for each the place to name in a message.
+            where: for each the place to name in a message; None takes letters that are not understood for N, of places
+                that nobody chose.
 
         Raises:
             InputError: a letter other than A, C, G, T and N.
@@ -103,7 +105,10 @@ class Genome:
                 sequence = self._faidx.fetch(chroms[row], starts[row] + 1, ends[row])
             except UnicodeDecodeError as error:
                 sequence = chr(error.object[error.start]).upper()
-            if unknown := unknown_letters(sequence):
+            unknown = unknown_letters(sequence)
+            if unknown and where is None:
+                sequence = re.sub(f"[^{DNA}]", UNKNOWN, sequence)
+            elif unknown and where is not None:
                 raise InputError(
                     f"{where.iloc[row]}: the genome {self.path} has the letter '{unknown[0]}' within {place}; only A, "
                     "C, G, T and N are understood: mask it with N or drop the row"

@@ -47,7 +47,7 @@ def read_targets(path: str | Path, name: str, where: Mapping[str, str | int]) ->
         path: the table, with a header, columns separated by tabs. A track's number is in the column `index`, or in a
             first column without a name, or is that of its row.
         name: the column with the names.
-        where: a value for each of some columns, which all must have; `*` and `?` stand for any letters and any letter.
+        where: a value for each of some columns, which all must have; `*` stands for any letters.
 
     Raises:
         InputError: no such column, a number that is none or is there twice, no row of these values, or a name that two

@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import InputError
@@ -81,7 +82,7 @@ def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tupl
         what: its rows are, for messages.
 
     Returns:
-        Of each row the line number from 1, and its columns; those that a short row lacks are left out.
+        Of each row the line number from 1, and its columns; those that a short row lacks are empty.
 
     Raises:
         InputError: no rows, a column that is missing or named twice, or a row with more columns than the header.
@@ -90,8 +91,8 @@ def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tupl
     rows = [(number, fields) for number, fields in rows if any(fields)]
     needed = f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
     if len(rows) < 2:
-        header = f"a header with the {needed}" if columns else "a header"
-        raise InputError(f"{path} has no {what}; give {header}, and rows")
+        wanted = f"a header with the {needed}" if columns else "a header"
+        raise InputError(f"{path} has no {what}; give {wanted}, and rows")
     number, header = rows[0]
     if not set(columns) <= set(header):
         raise InputError(
@@ -105,7 +106,7 @@ def table_rows(path: str | Path, columns: Sequence[str], what: str) -> list[tupl
                 f"{path}, line {number}: {len(fields)} columns where the header has {len(header)}; name every column, "
                 "row names too"
             )
-    return [(number, dict(zip(header, fields, strict=False))) for number, fields in rows[1:]]
+    return [(number, dict(zip_longest(header, fields[: len(header)], fillvalue=""))) for number, fields in rows[1:]]
 
 
 def _fields(line: str) -> list[str]:

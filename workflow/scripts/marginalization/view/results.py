@@ -100,8 +100,7 @@ def read_summary(results: Results, columns: list[str], **filters: str | list[str
     Args:
         results: the screen's.
         columns: their names.
-        **filters: a value, or several allowed ones, of any columns: `kind=KINDS` leaves out controls, pairs and
-            arrangements. None allows all.
+        **filters: a value, or several allowed ones, of any columns, such as `kind=KINDS`. None allows all.
 
     Returns:
         The columns as pandas reads them, but `significant` as nullable booleans.
@@ -274,12 +273,7 @@ def require_known(value: str, known: Iterable[str], what: str) -> None:
 
 
 def strongest(rows: pd.DataFrame, neutral: float) -> pd.DataFrame:
-    """Of each element in rows of one view that with the best rank, or of those without one the largest effect, first.
-
-    Args:
-        rows: with element_id, rank and effect_mean.
-        neutral: the effect of what changes nothing.
-    """
+    """Of each element in rows of a view that with the best rank, or if none has one that farthest from `neutral`."""
     rows = rows.assign(size=-(rows["effect_mean"] - neutral).abs()).sort_values(["rank", "size"], kind="stable")
     return rows.drop_duplicates("element_id").drop(columns="size")
 
