@@ -230,7 +230,7 @@ def _elements_at_once(engine: Incremental, place: Place) -> int:
     """Of how many motifs to keep what they alone decide."""
     cores = engine.program(*place).cores
     floats = sum(size_of(node, part) for node, parts in cores.parts.items() for part in parts) if cores else 1
-    return max(1, engine.cache_bytes // (8 * engine.itemsize * floats))
+    return max(1, engine.cache_bytes // (64 * engine.itemsize * floats))  # a small part of what backgrounds may take
 
 
 def _split(engine: Incremental, members: dict[Place, list[int]]) -> Iterator[tuple[Place, list[int]]]:
