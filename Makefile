@@ -48,6 +48,7 @@ pictures: test-browser real  ## Make the pictures of the docs again.
 
 bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large plans, screens and merges, and try the null.
 	$(BIN)/python tests/benchmark/marginals.py
+	$(BIN)/python tests/benchmark/wide.py
 	$(BIN)/python tests/benchmark/ablations.py
 	$(BIN)/python tests/benchmark/pairs.py
 	$(BIN)/python tests/benchmark/merge.py

@@ -30,8 +30,9 @@ N_BACKGROUNDS, PER_GROUP = 12, 16  # so that both directions occur: motifs at on
 WARM, FURTHER = 2, 3
 """Rounds of groups before memory is measured, and until it is measured again."""
 
-KINDS = ("one", "scan", "random", "widths")
-"""The groups of a round: at one start, a scan over the starts, random starts, and random starts and widths."""
+KINDS = ("one", "scan", "random", "widths", "wide")
+"""The groups of a round: at one start, a scan over the starts, random starts, and random starts and widths, and so wide
+that there is a gap within."""
 
 ZOO = {
     "BPNet": (lambda: BPNet(32, 3, 160, 80), 160),
@@ -58,10 +59,11 @@ def placements(length: int) -> Iterator[tuple[str, int | None]]:
     while True:
         for kind in KINDS:
             for _ in range(PER_GROUP):
-                motif = "".join(rng.choices("ACGT", k=rng.randint(1, 30) if kind == "widths" else 8))
+                width = {"widths": rng.randint(1, 30), "wide": rng.randint(70, 72)}.get(kind, 8)
+                motif = "".join(rng.choices("ACGT", k=width))
                 last = length - len(motif)
                 scanned = (scanned + 1) % (last + 1)
-                yield motif, {"one": None, "scan": scanned}.get(kind, rng.randint(0, last))
+                yield motif, {"one": None, "wide": None, "scan": scanned}.get(kind, rng.randint(0, last))
 
 
 def resident() -> int:
@@ -89,6 +91,7 @@ def growth(name: str, incremental: bool) -> int:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     incremental_motifs.MOTIFS_PER_GROUP["cpu"] = PER_GROUP
+    incremental_motifs.LEAST_GAINED = 0  # gaps wherever there are any
     torch.set_num_threads(1)
     gc.freeze()  # the libraries, so that collecting garbage is quick
     found = {name: growth(name, incremental=True) for name in ZOO}

@@ -4,12 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marginalization import stream_motifs
+from marginalization import marginalize_annotations, stream_motifs
 from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import Incremental
-from marginalization.inference.incremental.gaps.reached import Gap, Place
+from marginalization.inference.incremental.gaps.reached import Gap, Place, sides
+from marginalization.inference.incremental.rules.windows import Window
 from random_networks import networks
+from tangermeme.marginalize import marginalize_annotations as reference
 from test_incremental import EXPORTING, assert_same, joined, random_backgrounds, substituted
+from torch import nn
 from toy_models import Tower
 
 
@@ -112,3 +115,47 @@ def test_streams_with_gaps_equal_full_streams(n, placed, of_letters, monkeypatch
     assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
     assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
     assert {gap.of_letters for gap in gaps if gap} == {of_letters}
+
+
+def test_annotations_with_gaps_are_those_of_tangermeme(monkeypatch):
+    monkeypatch.setattr(incremental_motifs, "LEAST_GAINED", 0)
+    gaps, model, X0 = planned(monkeypatch), Tower(16).double().eval(), random_backgrounds(5, 90)
+    X = random_backgrounds(3, 120, seed=1)
+    annotations = torch.tensor([[0, 10, 80], [1, 0, 90], [2, 40, 110], [2, 41, 111], [0, 7, 15]])
+    options = {"dtype": torch.float64, "device": "cpu"}
+    ours = marginalize_annotations(model, X, X0, annotations, incremental=True, **options)
+    theirs = reference(model, X, X0, annotations, **options)
+    for y, y_reference in zip(ours, theirs, strict=True):
+        assert_same(y, y_reference)
+    assert gaps == [Gap(12, 80, True), None]  # of all in one window, and of one too narrow
+
+
+@pytest.mark.parametrize(("width", "n", "pays"), [(400, 20, True), (400, 1, False), (48, 20, False)])
+def test_there_is_a_gap_where_that_leaves_out_enough(width, n, pays):
+    """Of one background nothing is the same; within a narrow element little."""
+    torch.manual_seed(0)
+    layers = [nn.Conv1d(4, 64, 21, padding=10), nn.ReLU(), nn.Conv1d(64, 64, 21, padding=10), nn.ReLU()]
+    model, X = nn.Sequential(*layers).eval().requires_grad_(False), random_backgrounds(n, 600).float()
+    engine = Incremental(model, [X])
+    placed = [(random_backgrounds(1, width, seed=i).to(torch.int8), 100) for i in range(32)]
+    ((place, which),) = incremental_motifs._places(engine, placed, X).items()
+    assert place == (100, 100 + width, place.gap)
+    assert place.gap == (Gap(100, 100 + width, True) if pays else None)
+    assert which == list(range(32))
+
+
+@torch.no_grad()
+def test_where_a_gap_lies():
+    """What a convolution of 3 positions and one of 9 look at, of letters at 10 to 60, and where these are cropped."""
+    layers = [nn.Conv1d(4, 2, 3, padding=1), nn.ReLU(), nn.Conv1d(2, 2, 9), nn.MaxPool1d(2)]
+    planner = Incremental(nn.Sequential(*layers).eval(), [torch.zeros(2, 4, 80)]).planner
+    for of_letters in (True, False):
+        reach = planner.reach(Window(2, 4, 66), (), Gap(10, 60, of_letters))
+        assert [(gap.lo, gap.hi) for gap in reach.gaps.values()] == [(11, 59), (11, 59), (11, 51), (6, 25)]
+    program = planner.plan(Window(2, 4, 66), (), Gap(10, 60, True))
+    assert [[part[1:3] for part in sides(step.out, step.gap)] for step in program.steps] == [
+        [(3, 11), (59, 67)],
+        [(3, 11), (59, 67)],
+        [(0, 11), (51, 67)],
+        [(0, 6), (25, 34)],
+    ]

@@ -35,7 +35,7 @@ MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
 LEAST_GAINED = 1.1
 """How many times as much is to be computed without a gap as with it."""
 
-SIDES_COST = 2**22
+SIDES_COST = {"cpu": 2**22, "cuda": 2**29}
 """How many multiplications take as long as what a step does more for two sides than for a window, however many rows."""
 
 LEAST_SAVED = 0.25
@@ -222,15 +222,15 @@ def _pays(engine: Incremental, place: Place, n: int, n_motifs: int) -> bool:
     plain, gapped = engine.program(place.lo, place.hi), engine.program(*place)
     once = 0 if gapped.cores is None else work(gapped.cores.program)
     batch = engine.batches(place, max(n, n_motifs))[0]
-    steps = sum(step.gap is not None for step in gapped.steps) * SIDES_COST / (batch.stop - batch.start)
-    return work(plain) > LEAST_GAINED * (work(gapped) + once / n + steps)
+    steps = sum(step.gap is not None for step in gapped.steps) * SIDES_COST[engine.device.type]
+    return work(plain) > LEAST_GAINED * (work(gapped) + once / n + steps / (batch.stop - batch.start))
 
 
 def _elements_at_once(engine: Incremental, place: Place) -> int:
     """Of how many motifs to keep what they alone decide."""
     cores = engine.program(*place).cores
     floats = sum(size_of(node, part) for node, parts in cores.parts.items() for part in parts) if cores else 1
-    return max(1, engine.cache_bytes // (8 * engine.itemsize * floats))
+    return max(1, engine.cache_bytes // (64 * engine.itemsize * floats))  # a small part of what backgrounds may take
 
 
 def _split(engine: Incremental, members: dict[Place, list[int]]) -> Iterator[tuple[Place, list[int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
@@ -284,8 +285,8 @@ class Planner(NamedTuple):
         for step in steps:
             taken = step.inputs if step.parts is None else step.parts
             size = size_of(step.node, step.out) + sum(size_of(*part) for part in taken.items())
-            sizes.append(int(size * step.computed) + 1)
-        return max(sizes, default=1)
+            sizes.append(math.ceil(size * step.computed))
+        return max([1, *sizes])
 
 
 def last_uses(nodes: list[Node], kept: Collection[Node] = ()) -> dict[Node, list[Node]]:
