@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.graphs.in_place import out_of_place
 from marginalization.inference.incremental.registry import RULES
 from marginalization.inference.incremental.rules.base import aten, in_rows, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
@@ -269,6 +270,26 @@ def test_a_norm_of_a_convolution_is_in_its_weights():
     engine = engine_of(Branches(plain, bare, wide, both))
     assert without_rule(engine) == []
     assert sum(node.target is aten.batch_norm.default for node in engine.nodes) == 1  # what else is taken stays
+
+
+OVERWRITTEN = {
+    # By name: a function that writes over something, and whether only that sees it.
+    "own": (lambda x: x.tanh().relu_().add_(x), True),
+    "read before": (lambda x: (y := x.tanh(), z := y * x, y.relu_())[2] + z, True),
+    "constant": (lambda x: x * torch.tensor([1.0, 2, 3, 4], dtype=x.dtype)[:, None], True),
+    "read after, under its old name": (lambda x: (y := x.tanh(), y.relu_(), y * x)[2], True),
+    "seen by a view": (lambda x: (y := x.tanh(), y[:, 1:], y.relu_())[1] + 0, False),
+    "seen through dropout": (lambda x: (y := x.tanh(), functional.dropout(y, 0.5, False).relu_(), y * x)[2], False),
+    "seen through a sum of one": (lambda x: (y := x.tanh(), torch.einsum("ncl->nlc", y), y.relu_())[1] + 1, False),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_what_nobody_else_sees_is_written_elsewhere(name):
+    function, alone = OVERWRITTEN[name]
+    program = torch.export.export(simple(function), (torch.rand(2, 4, 9),))
+    assert out_of_place(program.graph) == alone
+    engine_of(simple(function))
 
 
 REDUCTIONS = [
