@@ -273,10 +273,16 @@ def picks(draw, shape, args):
     shift, size, step = (draw(st.integers(low, 5)) for low in (-5, 1, 1))
     ends = [draw(st.integers(0, length)) for _ in range(2)]
     mode = draw(st.sampled_from(["reflect", "replicate", "circular"]))
+    groups = draw(st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0]))
+    dim = draw(st.sampled_from([1, 2]))
     functions = [
         lambda x: x[:, :, places],
         lambda x: x.index_select(1, torch.tensor(of_channels) % channels),
         lambda x: x[:, of_channels],
+        lambda x: x.gather(2, torch.tensor(places).expand(x.shape[0], 1, -1) % length),
+        lambda x: x.gather(1, (torch.tensor(of_channels) % channels).view(1, -1, 1).expand(x.shape[0], -1, length)),
+        lambda x: x.diff(dim=dim) if x.shape[dim] > 1 else x,
+        lambda x: functional.channel_shuffle(x[..., None], groups)[..., 0],
         lambda x: x.roll(shift, 2),
         lambda x: x.roll((shift, 1, shift), (2, 1, -1)),
         lambda x: x.repeat_interleave(size, 2),

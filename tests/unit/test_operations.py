@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from marginalization.inference.incremental.engine import Incremental
+from marginalization.inference.incremental.graphs.in_place import out_of_place
 from marginalization.inference.incremental.registry import RULES
 from marginalization.inference.incremental.rules.base import aten, in_rows, overloads
 from marginalization.inference.incremental.rules.convolution import Convolution
@@ -125,6 +126,16 @@ WINDOWS = {
     "each position twice": ([simple(lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 1))], (40, 48)),
     "list of positions": ([simple(lambda x: x[:, :, [30, 21, 5, 22, -17]])], (1, 5)),  # 40 - 17 is 23
     "list of channels": ([simple(lambda x: x[:, [3, 2, 1, 0]].index_select(1, torch.arange(2)))], (20, 24)),
+    "gathered positions": (
+        [simple(lambda x: x.gather(2, torch.tensor([30, 23, 5, 20]).expand(x.shape[0], 3, -1)))],
+        (1, 4),
+    ),
+    "gathered channels": (
+        [simple(lambda x: x.gather(1, torch.tensor([2, 0]).view(1, 2, 1).expand(x.shape[0], -1, 30)))],
+        (20, 24),
+    ),
+    "differences of neighbours": ([simple(lambda x: x.diff() + x.diff(dim=1)[:, :1, 1:])], (19, 24)),
+    "channels shuffled": ([simple(lambda x: functional.channel_shuffle(x[..., None], 2)[..., 0])], (20, 24)),
     "roll by nothing, written over": ([simple(lambda x: (y := 2 * x, y.roll(0, 2).tanh() + y)[1])], (20, 24)),
     "mirrored ends": ([simple(lambda x: functional.pad(x, (2, 30), mode="reflect"))], (22, 61)),  # 20 is at 60 too
     "repeated ends": ([nn.ReplicationPad1d((2, 3))], (22, 26)),
@@ -240,10 +251,11 @@ def test_operations_in_place():
     layers = [conv(4, 4, 3), nn.BatchNorm1d(4), nn.ReLU(inplace=True), nn.Dropout(0.5, inplace=True)]
     residual = Layer(lambda layer, x: layer.inner[0](x).add_(x), conv(4, 4, 3, padding=1))
     aliased = simple(lambda x: (y := 2 * x, part := y[:, :, 1:], y.relu_(), part)[-1])
-    engine = engine_of(Branches(nn.Sequential(*layers), residual, aliased))
+    reshaped = simple(lambda x: (2 * x).relu_().unflatten(1, (2, 2)).transpose(1, 2).flatten(1, 2))
+    engine = engine_of(Branches(nn.Sequential(*layers), residual, aliased, reshaped))
     assert without_rule(engine) == []
     found = engine.program(20, 24).windows
-    assert [(found[node].lo, found[node].hi) for node in engine.outputs] == [(18, 24), (19, 25), (19, 23)]
+    assert [(found[node].lo, found[node].hi) for node in engine.outputs] == [(18, 24), (19, 25), (19, 23), (20, 24)]
 
 
 def test_a_norm_of_a_convolution_is_in_its_weights():
@@ -258,6 +270,26 @@ def test_a_norm_of_a_convolution_is_in_its_weights():
     engine = engine_of(Branches(plain, bare, wide, both))
     assert without_rule(engine) == []
     assert sum(node.target is aten.batch_norm.default for node in engine.nodes) == 1  # what else is taken stays
+
+
+OVERWRITTEN = {
+    # By name: a function that writes over something, and whether only that sees it.
+    "own": (lambda x: x.tanh().relu_().add_(x), True),
+    "read before": (lambda x: (y := x.tanh(), z := y * x, y.relu_())[2] + z, True),
+    "constant": (lambda x: x * torch.tensor([1.0, 2, 3, 4], dtype=x.dtype)[:, None], True),
+    "read after, under its old name": (lambda x: (y := x.tanh(), y.relu_(), y * x)[2], True),
+    "seen by a view": (lambda x: (y := x.tanh(), y[:, 1:], y.relu_())[1] + 0, False),
+    "seen through dropout": (lambda x: (y := x.tanh(), functional.dropout(y, 0.5, False).relu_(), y * x)[2], False),
+    "seen through a sum of one": (lambda x: (y := x.tanh(), torch.einsum("ncl->nlc", y), y.relu_())[1] + 1, False),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_what_nobody_else_sees_is_written_elsewhere(name):
+    function, alone = OVERWRITTEN[name]
+    program = torch.export.export(simple(function), (torch.rand(2, 4, 9),))
+    assert out_of_place(program.graph) == alone
+    engine_of(simple(function))
 
 
 REDUCTIONS = [

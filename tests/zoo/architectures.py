@@ -3,6 +3,7 @@
 from functools import partial
 
 import assays
+import blocks
 import giants
 import keras_towers
 import profiles
@@ -37,6 +38,10 @@ ARCHITECTURES = {
     "OpenSpliceAI": (partial(towers.SpliceAI, leaky=True), 1000),
     "Puffin": (towers.Puffin, 1000),
     "Akita": (towers.Akita, 2048),
+    "ConvNeXt": (blocks.ConvNeXt, 800),
+    "ConvNeXt 2": (partial(blocks.ConvNeXt, second=True), 800),
+    "inverted residuals": (blocks.InvertedResiduals, 800),
+    "weights of others": (blocks.WeightsOfOthers, 600),
     "CREsted dilated": (keras_towers.CrestedDilated, 1000),
     "CREsted deeptopic": (keras_towers.CrestedTopics, 500),
     "Enformer": (transformers.Enformer, 1024),

@@ -12,6 +12,7 @@ from torch.fx import Node
 
 from .gaps.reached import Place
 from .graphs.exporting import exported
+from .graphs.in_place import out_of_place
 from .identity import identity
 from .saving import held_in_full
 from .simplify import simplify
@@ -66,9 +67,7 @@ def _capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
         batch = torch.export.Dim("batch", min=1)
         shapes = (tuple({0: batch} for _ in inputs),)
         program = exported(model, example, shapes)
-        if any(
-            getattr(node.target, "_schema", None) and node.target._schema.is_mutable for node in program.graph.nodes
-        ):
+        if not out_of_place(program.graph):
             program = program.run_decompositions({})  # the same without operations in place
         module = program.module()
     simplify(module.graph)

@@ -34,6 +34,7 @@ CONVOLUTIONS = set(overloads("conv1d conv2d conv1d.padding conv2d.padding"))
 _COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}
 
 SYNONYMS = {
+    "_unsafe_view": "reshape",  # of a copy, in models without their operations in place
     **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh", "tan2")},
     **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p", "logit", "logsumexp", "sinc")},
     **{f"{long}.{kind}": f"{short}.{kind}" for long, short in _COMPARISONS.items() for kind in ("Scalar", "Tensor")},
@@ -220,6 +221,24 @@ def _narrow(graph: Graph, node: Node) -> Call | None:
     return call_of(aten.slice.Tensor, given["self"], dim, start, start + length)
 
 
+def _differences(graph: Graph, node: Node) -> Call | None:
+    """Of neighbours."""
+    given = bound_arguments(node)
+    dim, shape = given["dim"], given["self"].meta["val"].shape
+    if given["n"] != 1 or given["prepend"] is not None or given["append"] is not None or dim % len(shape) == 0:
+        return None
+    ends = ((1, shape[dim]), (0, shape[dim] - 1))
+    return call_of(aten.sub.Tensor, *(further(graph, aten.slice.Tensor, given["self"], dim, *end) for end in ends))
+
+
+def _shuffled(graph: Graph, node: Node) -> Call | None:
+    """Channels in groups, the first of each, then the second of each."""
+    given = bound_arguments(node)
+    n = given["self"].meta["val"].shape[1] // given["groups"]
+    grouped = further(graph, aten.unflatten.int, given["self"], 1, [given["groups"], n])
+    return call_of(aten.flatten.using_ints, further(graph, aten.transpose.int, grouped, 1, 2), 1, 2)
+
+
 def _stack(graph: Graph, node: Node) -> Call | None:
     """Tensors side by side in a dimension of their own."""
     given = bound_arguments(node)
@@ -269,6 +288,8 @@ _OTHERWISE: dict[Any, Callable[[Graph, Node], Call | None]] = {
     **dict.fromkeys(overloads("addmm baddbmm addmv"), _added_product),
     aten.narrow.default: _narrow,
     aten.stack.default: _stack,
+    aten.diff.default: _differences,
+    aten.channel_shuffle.default: _shuffled,
     **dict.fromkeys(overloads("expand_as view_as reshape_as"), _as_another),
     **dict.fromkeys(overloads("type_as to.other"), _of_type),
     **dict.fromkeys(overloads("zeros_like ones_like full_like new_zeros new_ones new_full"), _of_shape),

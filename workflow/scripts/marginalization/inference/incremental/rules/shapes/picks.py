@@ -249,6 +249,19 @@ def _indexed(op: Operation, shape: tuple[int, ...]) -> Picked:
     return {dim: constant_of(index).cpu() % shape[dim]}
 
 
+def _gathered(op: Operation, shape: tuple[int, ...]) -> Picked:
+    """Of a list, expanded, and so the same in all rows and along all other dimensions."""
+    index, dim = op.args["index"], op.args["dim"] % len(shape)
+    while index.target is aten.expand.default:
+        index = index.args[0]
+    value = index.meta["val"]
+    along = value.ndim - len(shape) + dim
+    if index.meta["of_batch"] or not 0 <= along < value.ndim or value.numel() != value.shape[along]:
+        return None
+    sizes = enumerate(op.shape, 1)  # of the other dimensions, it takes so much
+    return {i: constant_of(index).cpu().flatten() if i == dim else torch.arange(n) for i, n in sizes}
+
+
 def _mirrored_ends(op: Operation, shape: tuple[int, ...]) -> Picked:
     """Of pads with a mode other than that of constants, which none takes."""
     if op.args["mode"] == "constant":
@@ -266,5 +279,6 @@ PICKS: dict[Any, Callable[[Operation, tuple[int, ...]], Picked]] = {
     aten.repeat_interleave.self_int: _repeated,
     aten.index.Tensor: _indexed,
     aten.index_select.default: _indexed,
+    aten.gather.default: _gathered,
     aten.pad.default: _mirrored_ends,
 }
