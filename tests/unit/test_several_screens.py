@@ -363,6 +363,11 @@ def test_errors(made, tmp_path, capsys):
         "the screens have no target in common: first has heart, liver; named has brain, lung; choose one of each with "
         "--target heart brain"
     )
+    placed = finished(tmp_path / "placed", FIRST, motifs=MOTIFS[:2], controls=None, placement={"start": [0, 1]})
+    assert error_of(capsys, first, placed) == (
+        "first and placed have no element on the same strand at the same start, counted from the middle of the "
+        "backgrounds; compare screens that are placed alike"
+    )
     copy = tmp_path / "copy"
     shutil.copytree(second, copy)
     shutil.rmtree(copy / "effects")
