@@ -379,6 +379,32 @@ def test_errors(made, tmp_path, capsys):
     assert not found[0].differences[0].paired  # without effects/ their means are compared
 
 
+ODD = {
+    "a single background": {"letters": backgrounds(3, n=1)},
+    "one motif": {"motifs": MOTIFS[:1]},
+    "one motif without controls": {"motifs": MOTIFS[:1], "controls": None},
+    "controls that can not be drawn": {"motifs": ["AAAA", MOTIFS[0]]},
+    "no effect at all": {
+        "words": {},
+        "motifs": ["NNGGNN", "GGG"],
+        "readouts": {"liver": {"output": 0, "targets": ["x", "y"]}},
+    },
+    "statistics alone": {"keep_effects": "summary"},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_screens(tmp_path, name):
+    sections = {"words": FIRST, **ODD[name]}
+    folders = [finished(tmp_path / side / "same", **sections, seed=seed) for side, seed in (("old", 0), ("new", 5))]
+    contents, _ = page_of(*folders, path=tmp_path / "page.html")
+    assert [screen["name"] for screen in contents["screens"]] == ["old", "new"]
+    assert "seed" in [row["what"] for row in contents["settings"]]
+    for match in contents["matches"]:
+        assert match["changed"] == 0
+        assert {0, None} >= set(match["rows"]["difference1"])
+
+
 def test_each_screen_picks_its_own_target(made, capsys):
     path = made["first"].parent / "picked.html"
     arguments = ["--target", "liver", "heart", "--output", str(path)]
