@@ -360,6 +360,11 @@ def test_errors(made, tmp_path, capsys):
         "the screens have no target in common: first has heart, liver; named has brain, lung; choose one of each with "
         "--target heart brain"
     )
+    placed = finished(tmp_path / "placed", FIRST, motifs=MOTIFS[:2], controls=None, placement={"start": [0, 1]})
+    assert error_of(capsys, first, placed) == (
+        "first and placed have no element on the same strand at the same start, counted from the middle of the "
+        "backgrounds; compare screens that are placed alike"
+    )
     copy = tmp_path / "copy"
     shutil.copytree(second, copy)
     shutil.rmtree(copy / "effects")
@@ -369,6 +374,32 @@ def test_errors(made, tmp_path, capsys):
         match_views(read.screens, [keys[0], keys[1][keys[1]["model"] != "all"]])
     _, found = found_in(first, copy)
     assert not found[0].differences[0].paired  # without effects/ their means are compared
+
+
+ODD = {
+    "a single background": {"letters": backgrounds(3, n=1)},
+    "one motif": {"motifs": MOTIFS[:1]},
+    "one motif without controls": {"motifs": MOTIFS[:1], "controls": None},
+    "controls that can not be drawn": {"motifs": ["AAAA", MOTIFS[0]]},
+    "no effect at all": {
+        "words": {},
+        "motifs": ["NNGGNN", "GGG"],
+        "readouts": {"liver": {"output": 0, "targets": ["x", "y"]}},
+    },
+    "statistics alone": {"keep_effects": "summary"},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_screens(tmp_path, name):
+    sections = {"words": FIRST, **ODD[name]}
+    folders = [finished(tmp_path / side / "same", **sections, seed=seed) for side, seed in (("old", 0), ("new", 5))]
+    contents, _ = page_of(*folders, path=tmp_path / "page.html")
+    assert [screen["name"] for screen in contents["screens"]] == ["old", "new"]
+    assert "seed" in [row["what"] for row in contents["settings"]]
+    for match in contents["matches"]:
+        assert match["changed"] == 0
+        assert {0, None} >= set(match["rows"]["difference1"])
 
 
 def test_each_screen_picks_its_own_target(made, capsys):

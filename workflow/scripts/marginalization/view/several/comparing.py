@@ -40,7 +40,7 @@ def compare_screens(compared: Compared, matches: list[Match]) -> Iterator[Found]
         matches: of `match_views`.
 
     Raises:
-        InputError: a table is damaged.
+        InputError: they have no place in common, or a table is damaged.
     """
     screens = compared.screens
     shared = [shared_controls(screens[0], other) for other in screens[1:]]

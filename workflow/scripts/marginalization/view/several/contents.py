@@ -14,7 +14,7 @@ from ..report.overview.labels import WIDTHS, labels
 from ..report.overview.matrix import motif_rows
 from ..report.reading.amounts import MOST_ELEMENTS, MOST_VIEWS, as_rows, rounded
 from .comparing import Found
-from .rows import FLIPPED, GAINED, LOST, LOWERS, NOT_COMPARABLE, RAISES, changes
+from .rows import FLIPPED, GAINED, LOST, LOWERS, RAISES, changes
 from .screens import Compared
 from .settings import differing
 from .told import Group, agreement_of, pattern
@@ -178,14 +178,13 @@ def _ends(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _test(found: Found, i: int) -> dict[str, Any]:
     """How the differences of a screen from the first are told, and how the effects of both agree."""
-    agreement, difference = agreement_of(found.table, i + 1), found.differences[i]
+    agree, difference = agreement_of(found.table, i + 1), found.differences[i]
     known = {
-        name: None if math.isnan(value) else round(value, 4)
-        for name, value in (("pearson", agreement.pearson), ("spearman", agreement.spearman))
+        name.lower(): None if math.isnan(agree[name]) else round(agree[name], 4) for name in ("Pearson", "Spearman")
     }
     told = {
         "paired": difference is not None and difference.paired,
         "controls": difference is not None and difference.among_controls,
         "level": None if difference is None else difference.level,
     }
-    return {"n": agreement.n, **known, **told, "incomparable": NOT_COMPARABLE}
+    return {"n": agree["n"], **known, **told}

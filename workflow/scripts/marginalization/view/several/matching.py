@@ -12,8 +12,8 @@ from ..report.reading.screens import scale_in
 from ..results import KEYS, View
 from .screens import Screen
 
-PLACE = ("output", "layout", "channels", "targets", "reverse_order")
-"""Keys of a readout that say where it is found, and what its targets are called; not what it is a number of."""
+PLACE = ("output", "layout", "channels", "reverse_order")
+"""Keys of a readout that say where it is found, which may differ in two models that give the same."""
 
 LISTED = 6
 """Names that an error lists of a screen."""
@@ -132,8 +132,13 @@ def _alike(first: Screen, view: View, other: Screen, another: View) -> bool:
     if scales[0] != scales[1] or scales[0].name != "difference":
         return scales[0] == scales[1]
     sections = [screen.provenance["config"].get("readouts", {}) for screen in (first, other)]
+    ignored = ("targets", *PLACE) if view[1] == another[1] else ("targets",)
     told = [
-        {key: bool(value) if key == "profile" else value for key, value in of.get(name, {}).items() if key not in PLACE}
+        {
+            key: bool(value) if key == "profile" else value
+            for key, value in of.get(name, {}).items()
+            if key not in ignored
+        }
         for of, name in zip(sections, (view[1], another[1]), strict=True)
     ]
-    return view[1] == another[1] and told[0] == told[1]
+    return told[0] == told[1]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ...errors import InputError
 from ..report.reading.screens import clusters_by_view
 from ..results import PLACED, View, by_view
 from .matching import Match
@@ -79,7 +80,11 @@ class Table(NamedTuple):
 
 
 def table_of(compared: Compared, match: Match, reads: list[Read]) -> Table:
-    """What the screens say of each element where they have it in common."""
+    """What the screens say of each element where they have it in common.
+
+    Raises:
+        InputError: the first has none in common with one of the others.
+    """
     each = [elements_of(read, screen) for read, screen in zip(reads, compared.screens, strict=True)]
     long = pd.concat([rows[[*AT, "rank"]] for rows in each], ignore_index=True)
     # At a place that fewer screens have, they can not be compared.
@@ -90,6 +95,12 @@ def table_of(compared: Compared, match: Match, reads: list[Read]) -> Table:
     for rows, neutral in zip(each, match.neutral, strict=True):
         here = places.reset_index().merge(rows, on=AT, how="left").set_index("number")
         own.append(here.assign(state=_states(here, neutral)))
+    for screen, rows in zip(compared.screens[1:], own[1:], strict=True):
+        if not (own[0]["effect_mean"].notna() & rows["effect_mean"].notna()).any():
+            raise InputError(
+                f"{compared.names[0]} and {screen.name} have no element on the same strand at the same start, counted "
+                "from the middle of the backgrounds; compare screens that are placed alike"
+            )
     screened = np.stack([places.index.isin(rows["number"]) for rows in each], axis=1)
     return Table(places, own, screened)
 

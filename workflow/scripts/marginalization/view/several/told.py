@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..comparison import agreement
 from ..findings import factor, findings
 from ..quantities import number
 from .differences import Differences
@@ -178,21 +179,10 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
-class Agreement(NamedTuple):
-    """How a screen's effects agree with the first's: over how many elements, and correlations, NaN where undefined."""
-
-    n: int
-    pearson: float
-    spearman: float
-
-
-def agreement_of(table: Table, side: int) -> Agreement:
-    """How the effects of a screen of a table agree with those of the first, over what both have."""
-    a, b = (table.own[i]["effect_mean"] for i in (0, side))
-    both = a.notna() & b.notna()
-    a, b = a[both], b[both]
-    # Spearman's is Pearson's of the ranks.
-    return Agreement(len(a), a.corr(b), a.rank().corr(b.rank()))
+def agreement_of(table: Table, side: int) -> dict[str, float]:
+    """How the effects of a screen of a table agree with those of the first, over what both have, as `agreement` says."""
+    rows = pd.DataFrame({name: table.own[i]["effect_mean"] for name, i in (("a", 0), ("b", side))})
+    return agreement(rows.dropna(), "a", "b", with_controls=False)
 
 
 def in_numbers(compared: Compared, match: Match, table: Table, side: int, found: Differences | None) -> str:
@@ -217,9 +207,11 @@ def in_numbers(compared: Compared, match: Match, table: Table, side: int, found:
         parts.append(f"the effects {which} differ {how} (q < {found.level:g})")
     said = "; ".join(parts)
     agree = agreement_of(table, side)
-    if np.isfinite(agree.spearman):
-        of_effects = f"{number(agree.pearson)}, their ranks {number(agree.spearman)}"
-        which = of_effects if match.alike[side] else f"{number(agree.spearman)} in their ranks; their units are others"
+    if np.isfinite(agree["Spearman"]):
+        of_effects = f"{number(agree['Pearson'])}, their ranks {number(agree['Spearman'])}"
+        which = (
+            of_effects if match.alike[side] else f"{number(agree['Spearman'])} in their ranks; their units are others"
+        )
         said += f"{'. Effects' if said else 'Effects'} correlate by {which}"
     return f"{said[:1].upper()}{said[1:]}.{_alone(compared, table, side)}"
 
