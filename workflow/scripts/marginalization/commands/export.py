@@ -109,8 +109,9 @@ def _report(console: Console, arguments: argparse.Namespace) -> None:
         console.print(f"{match['label']}: {match['answer']}", soft_wrap=True)
         for line in match["numbers"]:
             console.print(f"  {line}", soft_wrap=True)
-    more = f", {len(shown) - MOST_TOLD:,} more of them" if len(shown) > MOST_TOLD else ""
-    console.print(f"{path}: {', '.join(compared.names)}, {len(shown):,} targets{more}", soft_wrap=True)
+    targets = f"{len(shown):,} target{'s' if len(shown) > 1 else ''}"
+    more = f", of which the first {MOST_TOLD} are told here" if len(shown) > MOST_TOLD else ""
+    console.print(f"{path}: {', '.join(compared.names)}, {targets}{more}", soft_wrap=True)
 
 
 def _of_screen(names: list[str] | None, i: int, n: int, key: str) -> str | None:

@@ -180,7 +180,7 @@ def _listed(names: list[str]) -> str:
 
 
 def agreement_of(table: Table, side: int) -> dict[str, float]:
-    """How the effects of a screen of a table agree with those of the first, over what both have, as `agreement` says."""
+    """How the effects of a screen of a table agree with those of the first, over what both have, by `agreement`."""
     rows = pd.DataFrame({name: table.own[i]["effect_mean"] for name, i in (("a", 0), ("b", side))})
     return agreement(rows.dropna(), "a", "b", with_controls=False)
 
