@@ -108,6 +108,7 @@ SHIFTED = [("ACG" * 20 + "N" + "T" * 9, 6), (WIDE[0][:66], 8), (WIDE[1], 3)]
 def test_streams_with_gaps_equal_full_streams(n, placed, of_letters, monkeypatch, caplog):
     """Of few motifs in many backgrounds, and of more motifs in few; widths, starts and unknown letters differ."""
     monkeypatch.setattr(incremental_motifs, "LEAST_GAINED", 0)  # also where it does not pay
+    monkeypatch.setattr(incremental_motifs, "FEWEST_ROWS", 0)
     monkeypatch.setattr(incremental_motifs, "_elements_at_once", lambda *given: 2)
     gaps, model, X = planned(monkeypatch), Tower(16).double().eval(), random_backgrounds(n, 90)
     options = {"dtype": torch.float64, "device": "cpu"}
@@ -119,6 +120,7 @@ def test_streams_with_gaps_equal_full_streams(n, placed, of_letters, monkeypatch
 
 def test_annotations_with_gaps_are_those_of_tangermeme(monkeypatch):
     monkeypatch.setattr(incremental_motifs, "LEAST_GAINED", 0)
+    monkeypatch.setattr(incremental_motifs, "FEWEST_ROWS", 0)
     gaps, model, X0 = planned(monkeypatch), Tower(16).double().eval(), random_backgrounds(5, 90)
     X = random_backgrounds(3, 120, seed=1)
     annotations = torch.tensor([[0, 10, 80], [1, 0, 90], [2, 40, 110], [2, 41, 111], [0, 7, 15]])

@@ -78,6 +78,7 @@ class Run:
         if program.cores is None:
             raise ValueError("this program has no cores")
         of_cores, parts = program.cores
+        made = self.program, self.rows, self.slices  # which the program itself goes on with
         env = self._computed(of_cores, delta, rows)
         core = Core({}, {})
         for node, windows in parts.items():
@@ -88,6 +89,7 @@ class Run:
                     facing = {n: (part, core.value(n, part)) for n, part in halo.inputs.items()}
                     core.terms[step.node, self.side] = self._term(step, step.rule, facing, halo.out)
         self.side = 0
+        self.program, self.rows, self.slices = made
         return core
 
     def _computed(self, program: Program, delta: torch.Tensor, rows: slice) -> dict[Node, Any]:

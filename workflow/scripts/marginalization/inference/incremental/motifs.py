@@ -20,7 +20,7 @@ from .gaps.placed import gap_of, windows_of
 from .gaps.reached import Place
 from .graphs.hindrances import CaptureError
 from .rules.base import size_of
-from .saving import held_by_program, kept_of_background, memory_of, saving, work
+from .saving import held_by_program, kept_of_background, memory_of, saving, work, work_with_gap
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,11 @@ MOTIFS_PER_GROUP = {"cpu": 256, "cuda": 1024}
 LEAST_GAINED = 1.1
 """How many times as much is to be computed without a gap as with it."""
 
+FEWEST_ROWS = 16
+"""Of how many motifs or backgrounds at least: each side reads the weights again, which takes long for few rows."""
+
 SIDES_COST = {"cpu": 2**22, "cuda": 2**29}
-"""How many multiplications take as long as what a step does more for two sides than for a window, however many rows."""
+"""How many multiplications take as long as what a step takes more for two sides, or for cores, however many rows."""
 
 LEAST_SAVED = 0.25
 """What share of a full pass's operations incremental inference is to leave out; less does not pay for its steps."""
@@ -210,20 +213,16 @@ def _places(engine: Incremental, group: Sequence[Placement], X: torch.Tensor) ->
         gap = gap_of([group[i] for i in which])
         place = Place(lo, hi, gap)
         pays = gap is not None and _pays(engine, place, len(X), len(which))
-        members[place if pays else Place(lo, hi)] = which
+        members[place if pays else place._replace(gap=None)] = which
     return members
 
 
 def _pays(engine: Incremental, place: Place, n: int, n_motifs: int) -> bool:
-    """Whether a gap leaves out enough, of some motifs in n backgrounds.
-
-    A count, not a time, so that each run gives the same bytes.
-    """
-    plain, gapped = engine.program(place.lo, place.hi), engine.program(*place)
-    once = 0 if gapped.cores is None else work(gapped.cores.program)
+    """Whether a gap leaves out enough. A count, not a time, so that each run gives the same bytes."""
     batch = engine.batches(place, max(n, n_motifs))[0]
-    steps = sum(step.gap is not None for step in gapped.steps) * SIDES_COST[engine.device.type]
-    return work(plain) > LEAST_GAINED * (work(gapped) + once / n + steps / (batch.stop - batch.start))
+    gapped, steps = engine.program(*place), SIDES_COST[engine.device.type]
+    taken = work_with_gap(gapped, n, n_motifs, batch.stop - batch.start, steps)
+    return max(n, n_motifs) >= FEWEST_ROWS and work(engine.program(place.lo, place.hi)) > LEAST_GAINED * taken
 
 
 def _elements_at_once(engine: Incremental, place: Place) -> int:

@@ -51,6 +51,22 @@ def work(program: Program) -> float:
     return sum(_cost(step.node) * _part(step) for step in program.steps)
 
 
+def work_with_gap(program: Program, n: int, n_motifs: int, n_rows: int, step_cost: int) -> float:
+    """About how many a program with a gap takes for one row, of some motifs in n backgrounds.
+
+    Args:
+        n_rows: how many rows run at a time.
+        step_cost: what a step takes more for two sides, or for cores, however many rows.
+    """
+    total = work(program) + sum(step.gap is not None for step in program.steps) * step_cost / n_rows
+    if program.cores is not None:
+        once = program.cores.program
+        halos = ((step.node, halo.out) for step in program.steps for halo in step.halos or () if halo is not None)
+        terms = sum(_cost(node) * size_of(node, out) / size_of(node, None) for node, out in halos)
+        total += (work(once) + len(once.steps) * step_cost / n_motifs) / n + terms * (1 / n + 1 / n_motifs)
+    return total
+
+
 def _cost(node: Node) -> int:
     """About how many multiplications, or other operations on a number, an operation takes for one row."""
     if "cost" not in node.meta:  # the same in all programs
