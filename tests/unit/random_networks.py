@@ -542,7 +542,9 @@ def elsewhere(draw, shape, args):
     channels, length = shape
     order, ends = draw(st.sampled_from([((2, 0, 1), (1, 2, 0)), ((1, 0, 2), (1, 0, 2)), ((1, 2, 0), (2, 0, 1))]))
     place = draw(st.sampled_from([(1, 1, 1), (*shape[:1], 1, 1), (length, 1, 1), (1,)]))
-    number, norm = _noise(draw, *place), _randomized(draw, nn.LayerNorm(draw(st.sampled_from([channels, length]))))
+    # What normalizes the rows would need more than one.
+    norm = _randomized(draw, nn.LayerNorm(shape[order[2] - 1])) if order[2] else nn.Tanh()
+    number = _noise(draw, *place)
     functions = [
         lambda layer, y: (y + layer.weight).relu().permute(ends),
         lambda layer, y: layer.inner[0](y * 0.5).permute(ends),

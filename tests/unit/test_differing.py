@@ -1,6 +1,7 @@
 """Whether strands, and the models of a group, differ: against scipy, brute force, and a truth known by construction."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from marginalization.statistics.summary import equal_means
 from marginalization.store.paths import Results
 from marginalization.view.report import contents
 from marginalization.view.report.charts import specification
-from marginalization.view.report.figures import figures
+from marginalization.view.report.figures import drawn, figures, on_paper
 from marginalization.view.report.overview.labels import FONT, HEIGHT, LETTER
 from marginalization.view.report.overview.multiples import MOST_MODELS, volcanoes
 from marginalization.view.report.reading.differing import differ
@@ -150,6 +151,11 @@ def test_figures_for_papers_have_panels_on_the_same_axes(shown):
     spec = specification("volcano", data)
     assert [panel["title"] for panel in spec["concat"]] == list(panels)
     assert spec["resolve"] == {"scale": {"x": "shared", "y": "shared"}}
+    paper = on_paper({**shown, **acting(shown)}, "volcano", 0, [], 180, 7)
+    svg = drawn(paper.spec, "svg", paper.scale).decode()
+    assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) == pytest.approx(180 / 25.4 * 72, abs=1)
+    first = acting(shown)["volcanoes"][0]
+    assert all(f">{label['label']}<" in svg for label in first["panels"][0]["labels"][:1])
     for _, data in (of for name, of in made.items() if name.startswith("found")):
         names = [row["name"] for row in data["found"]]
         assert len(set(names)) == len(names)

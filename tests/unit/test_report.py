@@ -146,7 +146,7 @@ def test_of_many_names_some_are_shown_and_it_says_so(tmp_path, monkeypatch):
     config["elements"] |= {"motifs": [], "annotations": [{**sites, "stranded": True, "summit_flank": None}]}
     config["elements"]["annotations"][0]["max_width"] = None
     folder = finish(config, run_screen(config, tmp_path), tmp_path)
-    said = "Of 12 names those of the smallest q"
+    said = "Of 12 names this page has, on each target, as many as there is room for"
     every = contents.gather(Results(folder))
     assert len(every["findings"][0]) == 12
     assert said not in page.render(every)

@@ -87,7 +87,7 @@ def _of_names(rows: pd.DataFrame, sites: pd.DataFrame, neutral: float) -> pd.Dat
         direction=np.where(table["effect_mean"] < neutral, "lowers", "raises"),
         n=np.bincount(codes, minlength=len(names)),
         n_significant=n_significant,
-        significant=np.where(judged, n_significant > 0, None),
+        significant=np.where(judged, n_significant > 0, np.array(None, object)),
         members=list(map(ids.__getitem__, starmap(slice, pairwise([*firsts.tolist(), len(ids)])))),
     )[COLUMNS]
 

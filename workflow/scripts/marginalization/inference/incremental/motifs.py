@@ -38,7 +38,7 @@ LEAST_GAINED = 1.1
 FEWEST_ROWS = 16
 """Of how many motifs or backgrounds at least: each side reads the weights again, which takes long for few rows."""
 
-SIDES_COST = {"cpu": 2**22, "cuda": 2**29}
+SIDES_COST = 2**22
 """How many multiplications take as long as what a step takes more for two sides, or for cores, however many rows."""
 
 LEAST_SAVED = 0.25
@@ -220,8 +220,7 @@ def _places(engine: Incremental, group: Sequence[Placement], X: torch.Tensor) ->
 def _pays(engine: Incremental, place: Place, n: int, n_motifs: int) -> bool:
     """Whether a gap leaves out enough. A count, not a time, so that each run gives the same bytes."""
     batch = engine.batches(place, max(n, n_motifs))[0]
-    gapped, steps = engine.program(*place), SIDES_COST[engine.device.type]
-    taken = work_with_gap(gapped, n, n_motifs, batch.stop - batch.start, steps)
+    taken = work_with_gap(engine.program(*place), n, n_motifs, batch.stop - batch.start, SIDES_COST)
     return max(n, n_motifs) >= FEWEST_ROWS and work(engine.program(place.lo, place.hi)) > LEAST_GAINED * taken
 
 

@@ -16,8 +16,6 @@ from .element_charts import attributions, backgrounds, change, controls, copies,
 from .marks import Layers
 from .screen_charts import against, composition, heat_map, lollipop, quantiles, rates, screens, spread, volcano
 
-MOST_BESIDE = 3
-"""Panels in a row of a figure."""
 UNITS = {
     "difference": "change of {}, after - before",
     "log2_fold_change": "log2 fold change of {}",
@@ -77,4 +75,4 @@ def _beside(spec: dict[str, Any], panels: list[str]) -> dict[str, Any]:
 
     concat = [{**own, "title": panel, "layer": layers(panel)} for panel in panels]
     resolve = {"scale": {"x": "shared", "y": "shared"}}
-    return {**shared, "columns": min(MOST_BESIDE, len(panels)), "concat": concat, "resolve": resolve}
+    return {**shared, "columns": len(panels), "concat": concat, "resolve": resolve}

@@ -21,6 +21,7 @@ from .charts import specification
 from .marks import MOTIF, NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, SITE
 from .overview.labels import FONT
 from .overview.multiples import MOST_VIEWS, Rows, apart, by_strand, sure, volcanoes
+from .screen_charts import FITS
 
 WIDTH = 640
 SUFFIXES = ("svg", "pdf", "png")
@@ -31,6 +32,8 @@ PAPER = {"found": "lollipop", "volcano": "volcano", "null": "quantiles", "scan":
 """The charts that are drawn one at a time, by what they are called."""
 TAKES = {"scan": "several starts (placement.start)", "volcano": "elements.controls"}
 """What of the config some charts are of."""
+PANEL = 310
+"""How wide a panel is at least, with its axes: room for names."""
 MOST_PAIRS = 4
 LONGEST_NAME = 150
 """Letters of a file's name, of which file systems take 255 bytes."""
@@ -265,10 +268,12 @@ def _sized(spec: dict[str, Any], width: float) -> dict[str, Any]:
     """A specification with a width of its own, where the page gives the width of what contains it."""
     if "concat" not in spec:
         return {**spec, "width": width} if spec.get("width") == "container" else spec
-    # Of panels the axes are beside what has a width.
-    columns = spec["columns"]
+    # Of panels the axes are beside what has a width, which names can not ask for.
+    columns = max(1, min(len(spec["concat"]), int(width // PANEL)))
     inner = width / columns
+    sized = spec
     for _ in range(2):
-        spec = {**spec, "concat": [{**panel, "width": inner} for panel in spec["concat"]]}
-        inner += (width - float(re.findall(SIZE, vl_convert.vegalite_to_svg(json.dumps(spec)))[0][1])) / columns
-    return spec
+        panels = json.loads(json.dumps(spec["concat"]).replace(FITS, FITS.replace("width", f"{inner}")))
+        sized = {**spec, "columns": columns, "concat": [{**panel, "width": inner} for panel in panels]}
+        inner += (width - float(re.findall(SIZE, vl_convert.vegalite_to_svg(json.dumps(sized)))[0][1])) / columns
+    return sized

@@ -23,6 +23,9 @@ from .marks import (
 )
 from .overview.labels import FONT, HEIGHT
 
+FITS = "datum.least <= width && width < datum.most"
+"""Of names: whether a chart is as wide as they are placed for."""
+
 
 def volcano() -> Layers:
     """Effects against how sure they are, with the range that nothing significant leaves, and the level of q.
@@ -195,7 +198,7 @@ def names() -> alt.Chart:
     """Names beside points, in data `labels`, as `labels.labels` gives them."""
     return (
         alt.Chart(alt.NamedData("labels"))
-        .transform_filter("datum.least <= width && width < datum.most")
+        .transform_filter(FITS)
         .mark_text(fontSize=FONT, dx=_of("dx"), dy=_of("dy"), align=_of("align"), baseline="middle")
         .encode(x="x:Q", y="y:Q", text="label:N")
     )

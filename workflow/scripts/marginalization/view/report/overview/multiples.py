@@ -68,7 +68,9 @@ def apart(
     contents: dict[str, Any], rows: list[dict[str, Rows]], view: int, row: dict[str, Any]
 ) -> list[tuple[str, Any]]:
     """A finding's effects that are drawn, and words on each: one without, or those of strands or models that differ."""
-    best = row["members"][0] if row["members"] else None
+    if not row["members"]:
+        return [("", row)]
+    best = row["members"][0]
     differing = contents["differing"][view]
     found: list[tuple[str, Any]] = []
     if best in differing["strands"]:
