@@ -539,7 +539,7 @@ def movement(draw, shape, args):
 
 def elsewhere(draw, shape, args):
     """What is done while the rows are not first."""
-    channels, length = shape
+    length = shape[1]
     order, ends = draw(st.sampled_from([((2, 0, 1), (1, 2, 0)), ((1, 0, 2), (1, 0, 2)), ((1, 2, 0), (2, 0, 1))]))
     place = draw(st.sampled_from([(1, 1, 1), (*shape[:1], 1, 1), (length, 1, 1), (1,)]))
     # What normalizes the rows would need more than one.
