@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GENOME := config/demo/data/genome.fa
 
-.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures docs bench giants zoo config lock check format clean
+.PHONY: demo test test-whole test-zoo test-slurm test-browser test-docs real chaos pictures before docs bench giants zoo config lock check format clean
 
 demo: $(VENV)/.installed $(GENOME)  ## Screen JASPAR with the demo model, and compare with what was planted.
 	$(BIN)/marginalization run config/config.yaml
@@ -41,10 +41,19 @@ pictures: test-browser real  ## Make the pictures of the docs again.
 	cp results/browser/overview.png docs/report.png
 	cp results/browser/table.png docs/report-table.png
 	cp results/browser/element.png docs/element.png
+	cp results/browser/phone.png docs/report-phone.png
 	cp results/real/results/scan/figures/scan-*.png docs/scan.png
 	cp results/real/results/spacing/figures/spacing-*.png docs/spacing.png
 	$(BIN)/pytest tests/whole/test_tutorial.py --basetemp results/typed
 	cp results/typed/test_each_block_in_order0/figure.png docs/tutorial.png
+
+before: $(VENV)/.installed  ## Make the pictures of the report as it was before 0.7.0 again.
+	git worktree add --force --detach results/before eba83eb
+	ln -sfn $(CURDIR)/$(VENV) results/before/$(VENV)
+	cd results/before && PYTHONPATH=$$PWD/workflow/scripts $(MAKE) -o $(VENV)/.installed demo
+	cd results/before && PYTHONPATH=$$PWD/workflow/scripts $(BIN)/pytest tests/browser/test_page.py -k screenshots
+	for part in overview table element phone; do cp results/before/results/browser/$$part.png docs/before-$$part.png; done
+	git worktree remove --force results/before
 
 bench: $(VENV)/.installed  ## Compare the speed with tangermeme's, time large plans, screens and merges, and try the null.
 	$(BIN)/python tests/benchmark/marginals.py

@@ -110,14 +110,19 @@ def _noise(draw, *shape):
 
 def _shape_after(layer, shape, args):
     """The shape of a layer's output, or None where it fits no input of such a shape."""
-    x = torch.zeros(2, *shape, dtype=torch.float64)
-    with torch.no_grad():
-        try:
-            y = layer(x, *[arg[:1].expand(2, *arg.shape[1:]) for arg in args])
-        except RuntimeError:
+    found = set()
+    for n in (1, 2, 3):  # where one of them is the number of channels, an output may seem to have rows
+        x = torch.zeros(n, *shape, dtype=torch.float64)
+        with torch.no_grad():
+            try:
+                y = layer(x, *[arg[:1].expand(n, *arg.shape[1:]) for arg in args])
+            except RuntimeError:
+                return None
+        if not isinstance(y, torch.Tensor) or y.ndim == 0 or y.shape[0] != n:
             return None
-    small = isinstance(y, torch.Tensor) and y.shape[0] == 2 and 0 < y[0].numel() <= LARGEST
-    return tuple(y.shape[1:]) if small else None
+        found.add(tuple(y.shape[1:]))
+    small = len(found) == 1 and 0 < y[0].numel() <= LARGEST
+    return found.pop() if small else None
 
 
 def _randomized(draw, module):

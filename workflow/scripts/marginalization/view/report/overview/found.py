@@ -38,7 +38,7 @@ def found(screen: Screen) -> list[list[dict[str, Any]]]:
 def _rows(screen: Screen, table: pd.DataFrame, n_members: int) -> list[dict[str, Any]]:
     some = [own[:n_members] for own in table["members"]]
     known = screen.shown.number[screen.shown.ids.get_indexer(list(chain(*some)))]
-    members = np.split(known, np.cumsum([len(own) for own in some])[:-1])
+    members = np.split(known, np.cumsum([len(own) for own in some]))[:-1]
     columns = {
         "kind": table["kind"].tolist(),
         "name": table["name"].tolist(),
