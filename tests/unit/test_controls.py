@@ -129,9 +129,7 @@ def test_elements_with_fewer_controls_than_asked_are_told():
     )
     elements, spec = table(["AAAAAA", "CCCC", "AC"]), {**SPEC, "per": "stratum", "strata": {"width": 1, "gc": 1}}
     (line,) = missing_controls(elements, draw_controls(elements, typed(Controls, spec), seed=0), typed(Controls, spec))
-    assert line.startswith(
-        "1 of 1 strata of elements have fewer controls than the 20 asked for, 0 of them none, such as"
-    )
+    assert line.startswith("1 of 1 strata of elements have fewer controls than the 20 asked for, such as")
     elements = random_elements(200)
     spec = {**SPEC, "per": "stratum", "shuffles": 30}
     assert (

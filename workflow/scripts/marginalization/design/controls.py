@@ -151,9 +151,11 @@ def missing_controls(elements: pd.DataFrame, controls: pd.DataFrame, spec: Contr
         return []
     one = elements["name"][labels == few.index[0]].iloc[0]
     what = "elements" if spec.per == "element" else "strata of elements"
+    n_none = (few == 0).sum()
+    none = f"{n_none:,} of them none, " if n_none else ""
     return [
         f"{len(few):,} of {len(drawn):,} {what} have fewer controls than the {spec.shuffles:,} asked for, "
-        f"{(few == 0).sum():,} of them none, such as {one}: their letters have no more other orders"
+        f"{none}such as {one}: their letters have no more other orders"
     ]
 
 
