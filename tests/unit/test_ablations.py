@@ -96,5 +96,7 @@ def test_what_can_not_be_ablated():
         ablate_annotations(MODEL, X, torch.zeros(0, 3, dtype=torch.int64))
     with pytest.raises(ValueError, match="one-hot"):
         ablate(MODEL, X * 2, 0, 3)
+    with pytest.raises(ValueError, match="n is 0"):
+        ablate(MODEL, X, 0, 3, n=0)
     with pytest.raises(TypeError, match="incremental"):
         ablate(MODEL, X, 0, 3, additional_func_kwargs={"incremental": True})

@@ -80,6 +80,7 @@ def test_errors(results, tmp_path, capsys):
             ["scan", "a.svg", "--elements", "motif_0", "motif_1"],
             "a scan is of one element; give the name of one in place of motif_0, motif_1",
         ),
+        (["null", "a.svg", "--elements", "motif_0"], "a null is of all elements; leave out motif_0"),
         (["found", "a.docx"], "a.docx ends in none of .svg, .pdf, .png; name the file after the format that it is for"),
         (
             ["found", "a.svg", "--elements", "xyz"],

@@ -41,6 +41,11 @@ def test_sequences_of_different_lengths_are_refused():
         one_hot_encode(["AC", "ACG"])
 
 
+def test_no_sequences_are_refused():
+    with pytest.raises(ValueError, match="no sequences"):
+        one_hot_encode([])
+
+
 @given(st.data())
 def test_substitution_equals_tangermeme(data):
     length = data.draw(st.integers(1, 40), "length")

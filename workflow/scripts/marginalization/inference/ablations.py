@@ -96,8 +96,11 @@ def ablate(
         What `func` gives for `X`, and for each sequence's shuffles.
 
     Raises:
-        ValueError: `X` is empty or no one-hot encoding, `args` have other rows, or the stretch is not within it.
+        ValueError: `X` is empty or no one-hot encoding, `args` have other rows, the stretch is not within it, or `n` is
+            under 1.
     """
+    if n < 1:
+        raise ValueError(f"n is {n}; a stretch is replaced by one shuffle or more")
     check_one_hot(X, "X", X.shape[1])
     check_rows(X, args)
     checked_annotations(X, [(0, start, end)])

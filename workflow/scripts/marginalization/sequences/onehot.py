@@ -25,9 +25,11 @@ def one_hot_encode(sequences: str | Sequence[str], alphabet: Sequence[str] = DNA
         int8 tensor, shape (n, len(alphabet), length).
 
     Raises:
-        ValueError: letters outside the alphabet, or sequences of different lengths.
+        ValueError: no sequences, letters outside the alphabet, or sequences of different lengths.
     """
     sequences = [sequences] if isinstance(sequences, str) else list(sequences)
+    if not sequences:
+        raise ValueError("there are no sequences to encode")
     columns = np.full(256, -1, dtype=np.int64)
     columns[ord(UNKNOWN)] = len(alphabet)
     for i, letter in enumerate(alphabet):

@@ -75,7 +75,7 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
     """The data of one of `PAPER` for a view, of the findings or elements called one of the names; of all without any.
 
     Raises:
-        InputError: none is called so, or several names are given for what is of one element.
+        InputError: none is called so, several names are given for what is of one element, or one for what is of all.
     """
 
     def called(*known: str) -> bool:
@@ -100,6 +100,8 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
         cells = [cell for cell in contents["heatMap"] if called(cell["name"], cell["name"].removesuffix(", site"))]
         return {"cells": [{**cell, "view": contents["views"][cell["view"]]["label"]} for cell in cells]}
     if chart == "quantiles":
+        if names:
+            raise InputError(f"a null is of all elements; leave out {', '.join(names)}")
         return quantiles(contents, view)
     rows = by_strand(contents)
     if chart == "volcano":
