@@ -49,7 +49,7 @@ def modified(folder):
 
 
 def test_attributions_beside_a_finished_screen(finished, with_attributions, attributed, config):
-    assert with_attributions[1] == {"attribute": 4, "attributions": 1, "report": 1, "all": 1}
+    assert with_attributions[1] == {"attribute": 4, "attributions": 1, "provenance": 1, "report": 1, "all": 1}
     assert modified(with_attributions[0]) == modified(finished)
     results = attributed / "results" / "known"
     table = pd.read_parquet(results / "attributions.parquet")
@@ -76,7 +76,7 @@ def test_attributions_beside_a_finished_screen(finished, with_attributions, attr
 
     # Only what is asked of the attributions is another, so only their jobs run.
     config["attributions"] = SECTION | {"window": 7}
-    assert jobs(run(attributed, config)) == {"attribute": 4, "attributions": 1, "report": 1, "all": 1}
+    assert jobs(run(attributed, config)) == {"attribute": 4, "attributions": 1, "provenance": 1, "report": 1, "all": 1}
     narrow = pd.read_parquet(results / "attributions.parquet")
     assert narrow["before"].str.len().unique().tolist() == [7]
     assert narrow[ATTRIBUTION_TOTALS].equals(table[ATTRIBUTION_TOTALS])
