@@ -1,13 +1,13 @@
 """A whole run with maps, of a model that reads two words, of which another motif's consensus holds one."""
 
 import inspect
-import re
 
 import pandas as pd
 import pytest
 from marginalization.commands.cli import main
 from marginalization.store.paths import Results
 from marginalization.view.report.contents import gather
+from screens import shown_on
 from toy_models import Words
 from workflows import jobs, run
 
@@ -73,7 +73,8 @@ def test_what_is_read_is_told_wherever_it_is_looked_at(mapped, capsys, monkeypat
     assert max(of["lowers"]["losses"]) < -0.5
     losses = of["carries"]["losses"]
     assert [loss > 0.5 for loss in losses] == [3 <= i < 11 for i in range(14)]
-    assert re.search(r"GATTACAT \(bases 4 to 11\) carries it", (folder / "results/maps/report.html").read_text())
+    told = shown_on((folder / "results/maps/report.html").read_text())["maps"].values()
+    assert any("GATTACAT (bases 4 to 11) carries it" in str(value) for value in told)
 
 
 def test_it_is_finished_and_comes_out_the_same_again(mapped):
