@@ -14,7 +14,7 @@ from marginalization.view.report import contents
 from marginalization.view.report.charts import specification
 from marginalization.view.report.figures import drawn, figures, on_paper
 from marginalization.view.report.overview.labels import FONT, HEIGHT, LETTER
-from marginalization.view.report.overview.multiples import MOST_MODELS, volcanoes
+from marginalization.view.report.overview.multiples import MOST_MODELS, by_strand, volcanoes
 from marginalization.view.report.reading.differing import differ
 from screens import cluster, finish, run_screen, screen_of
 from torch import nn
@@ -168,7 +168,7 @@ def test_figures_for_papers_have_panels_on_the_same_axes(shown):
 def acting(shown):
     """The contents' findings as if all acted, and the panels that follow."""
     findings = [[{**row, "significant": True} for row in rows] for rows in shown["findings"]]
-    return {"findings": findings, "volcanoes": volcanoes({**shown, "findings": findings})}
+    return {"findings": findings, "volcanoes": volcanoes({**shown, "findings": findings}, by_strand(shown))}
 
 
 def test_names_in_panels_lie_on_nothing(shown):

@@ -1,4 +1,4 @@
-"""Numbers, times and sizes as people read them."""
+"""Numbers, times, sizes and lists of names as people read them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def number(x: float, digits: int = 3) -> str:
 def signed(x: float, digits: int = 3) -> str:
     """The same with its sign, such as "+1,560"."""
     return f"{'+' if x > 0 else ''}{number(x, digits)}"
+
+
+def listed(names: list[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def duration(seconds: float) -> str:

@@ -38,9 +38,6 @@ LEAST_GAINED = 1.1
 FEWEST_ROWS = 16
 """Of how many motifs or backgrounds at least: each side reads the weights again, which takes long for few rows."""
 
-SIDES_COST = 2**22
-"""How many multiplications take as long as what a step takes more for two sides, or for cores, however many rows."""
-
 LEAST_SAVED = 0.25
 """What share of a full pass's operations incremental inference is to leave out; less does not pay for its steps."""
 
@@ -210,7 +207,7 @@ def _places(engine: Incremental, group: Sequence[Placement], X: torch.Tensor) ->
     """Windows of backgrounds, each with a gap where that pays, and which motifs of a group lie in each."""
     members: dict[Place, list[int]] = {}
     for (lo, hi), which in windows_of(group, X).items():
-        gap = gap_of([group[i] for i in which])
+        gap = gap_of([group[i] for i in which]) if max(len(X), len(which)) >= FEWEST_ROWS else None
         place = Place(lo, hi, gap)
         pays = gap is not None and _pays(engine, place, len(X), len(which))
         members[place if pays else place._replace(gap=None)] = which
@@ -220,8 +217,8 @@ def _places(engine: Incremental, group: Sequence[Placement], X: torch.Tensor) ->
 def _pays(engine: Incremental, place: Place, n: int, n_motifs: int) -> bool:
     """Whether a gap leaves out enough. A count, not a time, so that each run gives the same bytes."""
     batch = engine.batches(place, max(n, n_motifs))[0]
-    taken = work_with_gap(engine.program(*place), n, n_motifs, batch.stop - batch.start, SIDES_COST)
-    return max(n, n_motifs) >= FEWEST_ROWS and work(engine.program(place.lo, place.hi)) > LEAST_GAINED * taken
+    taken = work_with_gap(engine.program(*place), n, n_motifs, batch.stop - batch.start)
+    return work(engine.program(place.lo, place.hi)) > LEAST_GAINED * taken
 
 
 def _elements_at_once(engine: Incremental, place: Place) -> int:

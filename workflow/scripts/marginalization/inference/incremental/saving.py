@@ -21,6 +21,9 @@ from .rules.windows import Window
 
 TRANSPOSED = set(overloads("conv_transpose1d conv_transpose2d.input"))
 
+SIDES_COST = 2**22
+"""How many multiplications take as long as what a step takes more for two sides, or for cores, however many rows."""
+
 
 class Saving(NamedTuple):
     """How much less a program computes than a full pass.
@@ -51,19 +54,18 @@ def work(program: Program) -> float:
     return sum(_cost(step.node) * _part(step) for step in program.steps)
 
 
-def work_with_gap(program: Program, n: int, n_motifs: int, n_rows: int, step_cost: int) -> float:
+def work_with_gap(program: Program, n: int, n_motifs: int, n_rows: int) -> float:
     """About how many a program with a gap takes for one row, of some motifs in n backgrounds.
 
     Args:
         n_rows: how many rows run at a time.
-        step_cost: what a step takes more for two sides, or for cores, however many rows.
     """
-    total = work(program) + sum(step.gap is not None for step in program.steps) * step_cost / n_rows
+    total = work(program) + sum(step.gap is not None for step in program.steps) * SIDES_COST / n_rows
     if program.cores is not None:
         once = program.cores.program
         halos = ((step.node, halo.out) for step in program.steps for halo in step.halos or () if halo is not None)
         terms = sum(_cost(node) * size_of(node, out) / size_of(node, None) for node, out in halos)
-        total += (work(once) + len(once.steps) * step_cost / n_motifs) / n + terms * (1 / n + 1 / n_motifs)
+        total += (work(once) + len(once.steps) * SIDES_COST / n_motifs) / n + terms * (1 / n + 1 / n_motifs)
     return total
 
 

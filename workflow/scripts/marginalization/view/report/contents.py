@@ -18,7 +18,7 @@ from .figures import short
 from .overview.found import across, floor, found, resolution
 from .overview.lights import lights
 from .overview.matrix import heat_map, motif_rows
-from .overview.multiples import volcanoes
+from .overview.multiples import by_strand, volcanoes
 from .reading.amounts import as_rows, rounded
 from .reading.details import attributions, details, halves, maps, profiles, scan
 from .reading.differing import differing
@@ -66,7 +66,7 @@ def gather(results: Results) -> dict[str, Any]:
         "findings": found(screen),
         "across": across(screen) if len(screen.views) > 1 else "",
     }
-    return {**contents, "volcanoes": volcanoes(contents)}
+    return {**contents, "volcanoes": volcanoes(contents, by_strand(contents))}
 
 
 def facts(screen: Screen, provenance: dict[str, Any]) -> dict[str, Any]:

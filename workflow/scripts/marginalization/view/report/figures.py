@@ -105,7 +105,7 @@ def for_paper(contents: dict[str, Any], chart: str, view: int, names: list[str])
         return quantiles(contents, view)
     rows = by_strand(contents)
     if chart == "volcano":
-        return volcano({**everywhere, "volcanoes": volcanoes(everywhere, every=bool(names))}, view, rows)
+        return volcano({**everywhere, "volcanoes": volcanoes(everywhere, rows, every=bool(names))}, view, rows)
     return lollipop(everywhere, view, rows, every=bool(names))
 
 

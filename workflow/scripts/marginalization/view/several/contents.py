@@ -14,10 +14,10 @@ from ..report.overview.labels import WIDTHS, labels
 from ..report.overview.matrix import motif_rows
 from ..report.reading.amounts import MOST_ELEMENTS, MOST_VIEWS, as_rows, rounded
 from .comparing import Found
-from .rows import FLIPPED, GAINED, LOST, LOWERS, RAISES, changes
+from .rows import LOWERS, RAISES, changed
 from .screens import Compared
 from .settings import differing
-from .told import Group, agreement_of, pattern
+from .told import ACTS, Group, pattern
 
 MOST_ROWS = 48_000
 """Rows of elements, of all matches and screens; of each match at least `FEWEST`."""
@@ -45,13 +45,13 @@ class Gathered:
         self.shown: dict[int, int] = {}
         self.settings: list[dict[str, Any]] = []
 
-    def add(self, found: Found) -> dict[str, Any]:
-        """Keep what is shown of a match; returns it."""
+    def add(self, found: Found) -> None:
+        """Keep what is shown of a match."""
         if not self.matches:
             rows = differing(self.compared, found.match)
             self.settings = [{"what": what, "each": values} for what, values in rows]
-        became = self._changes(found)
-        columns, where = self._rows(found, became)
+        another = np.any([changed(own) for own in found.changes], axis=0)
+        columns, where = self._rows(found, another)
         match = {
             "label": found.match.label,
             "views": [" · ".join(view) for view in found.match.views],
@@ -61,14 +61,13 @@ class Gathered:
             "neutral": found.match.neutral,
             "alike": [bool(alike) for alike in found.match.alike],
             "n": len(found.table.places),
-            "changed": int(np.isin(np.stack(became), [GAINED, LOST, FLIPPED]).any(axis=0).sum()),
+            "changed": int(another.sum()),
             "rows": columns,
             "groups": self._groups(found, found.groups[: self.most_groups]),
-            "tests": [_test(found, i) for i in range(len(became))],
+            "tests": [_test(found, i) for i in range(len(found.changes))],
             "labels": [self._labels(found, where, i) for i in range(1, len(found.table.own))],
         }
         self.matches.append(match)
-        return match
 
     def contents(self) -> dict[str, Any]:
         """All that the page shows: the matches with most changes, where they are many."""
@@ -82,17 +81,12 @@ class Gathered:
             "level": self.compared.screens[0].config.elements.level,
         }
 
-    def _changes(self, found: Found) -> list[np.ndarray]:
-        states = [own["state"] for own in found.table.own]
-        return [changes(states[0], state) for state in states[1:]]
-
-    def _rows(self, found: Found, became: list[np.ndarray]) -> tuple[dict[str, Any], pd.Index]:
-        """Columns of elements, and which: what changed, then what acts, then the rest; each by the best rank."""
+    def _rows(self, found: Found, another: np.ndarray) -> tuple[dict[str, Any], pd.Index]:
+        """Columns of elements, and which: of another verdict, then what acts, then the rest; each by the best rank."""
         table, places = found.table, found.table.places
         ranks = np.fmin.reduce([own["rank"].to_numpy(np.float64, na_value=np.inf) for own in table.own])
-        changed = np.isin(np.stack(became), [GAINED, LOST, FLIPPED]).any(axis=0)
-        acts = np.stack([own["state"].isin([RAISES, LOWERS]) for own in table.own]).any(axis=0)
-        chosen = np.lexsort((ranks, ~acts, ~changed))[: self.most]
+        acts = np.stack([own["state"].isin(ACTS) for own in table.own]).any(axis=0)
+        chosen = np.lexsort((ranks, ~acts, ~another))[: self.most]
         index = places.index[chosen]
         columns: dict[str, Any] = {
             "element": [self._number(number) for number in index],
@@ -104,7 +98,7 @@ class Gathered:
             columns |= {f"{name}{i}": rounded(rows[column]) for name, column in NUMBERS.items()}
             columns[f"state{i}"] = [STATES[state] for state in rows["state"]]
             columns[f"start{i}"] = rounded(rows["start"])
-        for i, (own, difference) in enumerate(zip(became, found.differences, strict=True), start=1):
+        for i, (own, difference) in enumerate(zip(found.changes, found.differences, strict=True), start=1):
             columns[f"change{i}"] = own[chosen].tolist()
             if difference is not None:
                 rows = difference.table.reindex(index)
@@ -122,7 +116,6 @@ class Gathered:
             each.append(as_rows({**columns, "state": [STATES[state] for state in said]}))
         shown = []
         for group, *own in zip(groups, *each, strict=True):
-            acting = any(state in (RAISES, LOWERS) for state in group.states)
             shown.append(
                 {
                     "kind": group.kind,
@@ -131,9 +124,9 @@ class Gathered:
                     "best": self._number(next((best for best in group.best if best >= 0), group.members[0])),
                     "n": len(group.members),
                     "own": own,
-                    "where": pattern(self.compared.names, group.states) if acting else "acts in none",
+                    "where": pattern(self.compared.names, group.states) if group.acts else "acts in none",
                     "same": len(set(group.states)) == 1,
-                    "acts": acting,
+                    "acts": group.acts,
                 }
             )
         return shown
@@ -146,9 +139,9 @@ class Gathered:
         ends = _ends(points) if found.match.alike[side] else []
         named: dict[int, dict[str, Any]] = {}
         sides = (0, side)
-        groups = [of for of in found.groups if any(of.states[i] in (RAISES, LOWERS) for i in sides)]
+        groups = [of for of in found.groups if any(of.states[i] in ACTS for i in sides)]
         for group in sorted(groups, key=lambda of: of.states[0] == of.states[side]):
-            best = next((group.best[i] for i in sides if group.states[i] in (RAISES, LOWERS)), -1)
+            best = next((group.best[i] for i in sides if group.states[i] in ACTS), -1)
             if best in both.index and both[best]:
                 named.setdefault(best, {"a": a[best], "b": b[best], "label": factor(group.name)})
         widths = WIDTHS[2:3] if self.many else WIDTHS
@@ -178,7 +171,7 @@ def _ends(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _test(found: Found, i: int) -> dict[str, Any]:
     """How the differences of a screen from the first are told, and how the effects of both agree."""
-    agree, difference = agreement_of(found.table, i + 1), found.differences[i]
+    agree, difference = found.agreements[i], found.differences[i]
     known = {
         name.lower(): None if math.isnan(agree[name]) else round(agree[name], 4) for name in ("Pearson", "Spearman")
     }

@@ -116,6 +116,11 @@ def _states(rows: pd.DataFrame, neutral: float) -> np.ndarray:
     ).astype(object)
 
 
+def changed(became: np.ndarray) -> np.ndarray:
+    """Whether a verdict is another, of what `changes` gives."""
+    return np.isin(became, [GAINED, LOST, FLIPPED])
+
+
 def changes(first: pd.Series, other: pd.Series) -> np.ndarray:
     """What became of the verdicts of the first screen in another, by the states in both; (elements,) of str."""
     a, b = first.to_numpy(object), other.to_numpy(object)

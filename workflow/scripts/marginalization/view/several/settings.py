@@ -33,7 +33,7 @@ def differing(compared: Compared, match: Match) -> list[tuple[str, list[str]]]:
     keys = list(dict.fromkeys(key for own in flat for key in own))
     rows = [(key, [_text(own.get(key)) for own in flat]) for key in keys]
     facts = {
-        "unit of effects": [unit for unit in match.units],
+        "unit of effects": match.units,
         "backgrounds screened": [f"{len(screen.backgrounds):,}" for screen in compared.screens],
         "their sequences": _alike([screen.backgrounds for screen in compared.screens]),
         "version": [str(screen.provenance.get("marginalization")) for screen in compared.screens],

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..comparison import agreement
 from ..findings import factor, findings
-from ..quantities import number
+from ..quantities import listed, number
 from .differences import Differences
 from .matching import Match
 from .rows import (
@@ -23,7 +23,7 @@ from .rows import (
     UNJUDGED,
     Read,
     Table,
-    changes,
+    changed,
     elements_of,
 )
 from .screens import Compared, Screen
@@ -54,6 +54,11 @@ class Group(NamedTuple):
     best: list[int]
     states: list[str]
 
+    @property
+    def acts(self) -> bool:
+        """In any screen."""
+        return any(state in ACTS for state in self.states)
+
 
 def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table) -> list[Group]:
     """The groups of any screen: those that act in any first, by their best rank.
@@ -80,7 +85,7 @@ def groups_of(compared: Compared, match: Match, reads: list[Read], table: Table)
     found = _groups({key: list(own) for key, own in members.items() if own}, called, table)
     ranks = _ranks(table)
     best = [min(ranks.get(number, np.inf) for number in group.members) for group in found]
-    order = sorted(range(len(found)), key=lambda i: (not _acts(found[i]), best[i]))
+    order = sorted(range(len(found)), key=lambda i: (not found[i].acts, best[i]))
     return [found[i] for i in order]
 
 
@@ -125,17 +130,13 @@ def _groups(members: dict[Key, list[int]], called: list[dict[Key, str]], table: 
     return found
 
 
-def _acts(group: Group) -> bool:
-    return any(state in ACTS for state in group.states)
-
-
 def sentence(compared: Compared, groups: list[Group]) -> str:
     """Such as "CTCF, REST: in both. GATA1: in A alone. NRF1: raises in A, lowers in B."."""
     names = compared.names
     without = [screen.name for screen in compared.screens if screen.config.elements.level is None]
     if without:
         return f"No verdicts to compare: {_joined(without)} {'has' if len(without) == 1 else 'have'} no controls."
-    parts, acting = [], [group for group in groups if _acts(group)]
+    parts, acting = [], [group for group in groups if group.acts]
     if acting and all(len(set(group.states)) == 1 for group in acting):
         parts.append("Nothing changed.")
     for kind, what in (("motif", "motif"), ("annotation", "name of annotations")):
@@ -147,7 +148,8 @@ def sentence(compared: Compared, groups: list[Group]) -> str:
         for group in sorted(own, key=lambda group: (len(set(group.states)) > 1, not set(group.states) <= {*ACTS})):
             said.setdefault(pattern(names, group.states), []).append(factor(group.name))
         prefix = "Of annotations " if kind == "annotation" and own else ""
-        parts += [prefix + " ".join(f"{_listed(of)}: {where}." for where, of in said.items())] if own else []
+        told = [f"{listed(list(dict.fromkeys(of)), MOST_NAMED)}: {where}." for where, of in said.items()]
+        parts += [prefix + " ".join(told)] if own else []
     return " ".join(parts) or "Nothing but pairs and arrangements was screened."
 
 
@@ -173,40 +175,50 @@ def _joined(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def _listed(names: list[str]) -> str:
-    names = list(dict.fromkeys(names))
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def agreement_of(table: Table, side: int) -> dict[str, float]:
     """How the effects of a screen of a table agree with those of the first, over what both have, by `agreement`."""
     rows = pd.DataFrame({name: table.own[i]["effect_mean"] for name, i in (("a", 0), ("b", side))})
     return agreement(rows.dropna(), "a", "b", with_controls=False)
 
 
-def in_numbers(compared: Compared, match: Match, table: Table, side: int, found: Differences | None) -> str:
-    """What changed between the first screen and another, counted, in a sentence or three."""
+def in_numbers(
+    compared: Compared,
+    match: Match,
+    table: Table,
+    side: int,
+    changes: np.ndarray,
+    agree: dict[str, float],
+    found: Differences | None,
+) -> str:
+    """What changed between the first screen and another, counted, in a sentence or three.
+
+    Args:
+        compared, match, table: what is compared.
+        side: which of the screens is the other.
+        changes: `rows.changes` of it.
+        agree: `agreement_of` it.
+        found: how far its effects differ.
+    """
     a, b = compared.names[0], compared.names[side]
-    became = pd.Series(changes(table.own[0]["state"], table.own[side]["state"]), index=table.places.index)
+    became = pd.Series(changes, index=table.places.index)
     judged, counts = int((became != NOT_COMPARABLE).sum()), became.value_counts()
-    changed = became.isin([GAINED, LOST, FLIPPED])
     parts = []
     if judged:
         kinds = [f"{counts[kind]:,} {kind}" for kind in (GAINED, LOST, FLIPPED) if kind in counts]
-        n = int(changed.sum())
+        n = int(changed(changes).sum())
         few = f"{n:,}" if n else "none"
         told = f"{few} of {judged:,} elements {'have' if n > 1 else 'has'} another verdict in {b} than in {a}"
         parts.append(told + (f" ({', '.join(kinds)})" if n else ""))
     if found is not None and found.table["differs"].notna().any():
         differs = found.table["differs"].fillna(False).astype(bool)
         how = "more than their shuffles do" if found.among_controls else "over backgrounds"
-        own = became.reindex(differs.index)
-        n, among = int(differs.sum()), int((differs & own.isin([GAINED, LOST, FLIPPED])).sum())
-        which = f"of {among:,} of these, and of {n - among:,} others," if changed.any() else f"of {n or 'none'}"
+        own = changed(became.reindex(differs.index))
+        n, among = int(differs.sum()), int((differs & own).sum())
+        which = (
+            f"of {among:,} of these, and of {n - among:,} others," if changed(changes).any() else f"of {n or 'none'}"
+        )
         parts.append(f"the effects {which} differ {how} (q < {found.level:g})")
     said = "; ".join(parts)
-    agree = agreement_of(table, side)
     if np.isfinite(agree["Spearman"]):
         of_effects = f"{number(agree['Pearson'])}, their ranks {number(agree['Spearman'])}"
         which = (

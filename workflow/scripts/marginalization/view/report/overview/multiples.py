@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...quantities import listed
 from .labels import WIDTHS, labels
 
 STRAND_NAMES = {"+": "forward strand", "-": "reverse strand"}
@@ -40,13 +41,13 @@ def by_strand(contents: dict[str, Any]) -> list[dict[str, Rows]]:
     return found
 
 
-def volcanoes(contents: dict[str, Any], every: bool = False) -> list[dict[str, Any]]:
+def volcanoes(contents: dict[str, Any], rows: list[dict[str, Rows]], every: bool = False) -> list[dict[str, Any]]:
     """Of each view the panels of its chart `volcano`, all on the axes `x` and `y` (their ends), and `said`, in words.
 
     A panel has the `view` and `strand` ("" for where an element does most) that it shows, a `title`, and `labels`: the
-    names of what acts, or of all findings. There are several where something that acts differs.
+    names of what acts, or of all findings. There are several where something that acts differs. Rows are those
+    `by_strand`.
     """
-    rows = by_strand(contents)
     found = []
     for view in range(len(contents["views"])):
         strands, folds = _differing(contents, view)
@@ -119,17 +120,14 @@ def _said(contents: dict[str, Any], view: int, strands: list[str], folds: list[s
         return ""
     said = []
     if contents["facts"]["strands"] == "both":
-        said.append(f"Strands differ for {_some(strands)}." if strands else "What acts is alike on both strands.")
+        said.append(
+            f"Strands differ for {listed(strands, MOST_TOLD)}." if strands else "What acts is alike on both strands."
+        )
     if n_folds > 1:
         some = f", of which {MOST_MODELS} have panels" if n_folds > MOST_MODELS else ""
-        of = f"The {n_folds} models{some} differ on {_some(folds)}."
+        of = f"The {n_folds} models{some} differ on {listed(folds, MOST_TOLD)}."
         said.append(of if folds else f"What acts is alike in all {n_folds} models.")
     return " ".join(said)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - MOST_TOLD
-    return ", ".join(names[:MOST_TOLD]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _points(rows: Rows) -> Rows:

@@ -4,8 +4,8 @@ const ONLY = (row) => {
   return has.length < screens.length ? `in ${has.join(" and ")} alone` : row.own.some(({ effect }) => effect === null) ? "at other places" : "no verdict";
 };
 const toldChange = (row, k) => (row.against[k].change === "not comparable" ? `not comparable: ${ONLY(row)}` : row.against[k].change);
-const own = (s, name) => ({ data: (row, type) => (type === "display" ? number(row.own[s][name]) : row.own[s][name] ?? (type === "sort" ? -Infinity : "")), type: "num" });
-const against = (k, name, display) => ({ data: (row, type) => (type === "display" ? display(row.against[k][name]) : row.against[k][name] ?? (type === "sort" ? -Infinity : "")), type: "num" });
+const own = (s, name) => ofNumbers((row) => row.own[s][name]);
+const against = (k, name, display) => ofNumbers((row) => row.against[k][name], display);
 const spread = (title, about, of) => ({ title, about, data: (row) => interval(of(row)), orderable: false });
 const pairs = screens.length > 2;
 const columns = [

@@ -2,7 +2,7 @@
 const drawn = new Map();
 async function draw(box) {
   const { chart, view, element, panel } = box.dataset;
-  const spec = titled(JSON.parse(JSON.stringify(CHARTS[chart])), Number(view || 0));
+  const spec = titled(CHARTS[chart], Number(view || 0));
   const { ends, ...datasets } = data[chart](Number(view || 0), Number(element || 0), Number(panel || 0));
   spec.datasets = datasets;
   // Panels are on the same axes.

@@ -1,14 +1,12 @@
 // Tables that are sorted, searched and downloaded. Beside each column, what it means.
 const source = URL.createObjectURL(new Blob([TABLE_SCRIPT], { type: "text/javascript" }));
 const { default: DataTable } = await import(source);
-// A column of numbers, which sorts and is downloaded by its values. `display` writes them.
-const numeric = (name, title, about, display = number, more = {}) => ({
-  title,
-  about,
-  data: (row, type) => (type === "display" ? display(row[name]) : row[name] ?? (type === "sort" ? -Infinity : "")),
+// What a column of numbers has, which sorts and is downloaded by its values. `display` writes them.
+const ofNumbers = (valueOf, display = number) => ({
+  data: (row, type) => (type === "display" ? display(valueOf(row)) : valueOf(row) ?? (type === "sort" ? -Infinity : "")),
   type: "num",
-  ...more,
 });
+const numeric = (name, title, about, display = number, more = {}) => ({ title, about, ...ofNumbers((row) => row[name], display), ...more });
 const SEARCHED = ["Name", "Family"];
 const layoutOf = (filename) => ({
   topStart: "pageLength",
