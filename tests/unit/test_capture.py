@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+import gc
 import inspect
 import io
 import os
@@ -18,7 +19,7 @@ from marginalization.inference import cost, marginals
 from marginalization.inference.cost import AT_MOST, MULTIPLICATIONS, NUMBERS, TOO_LITTLE, Cost
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
-from marginalization.inference.incremental.graphs.hindrances import hindrance
+from marginalization.inference.incremental.graphs.hindrances import CaptureError, hindrance
 from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import as_callable, leaves
@@ -572,3 +573,21 @@ def test_of_what_no_line_is_known_the_usual_remedy_is_told():
     assert hindrance(nn.ReLU(), [error, other]).endswith("; RuntimeError: no such thing")
     scripted = torch.jit.script(nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU()))
     assert "give its class and its weights" in hindrance(scripted, [error])
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_cycles_are_collected_as_before_after_a_capture_and_after_one_that_fails(collecting):
+    class Refused(nn.Module):
+        def forward(self, X):
+            return X.sum() if X.sum() > 0 else X.mean()
+
+    was = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        capture.captured(made(), [X.double()])
+        assert gc.isenabled() == collecting
+        with pytest.raises(CaptureError):
+            capture.captured(Refused(), [X.double()])
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if was else gc.disable)()

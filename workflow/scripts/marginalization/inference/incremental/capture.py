@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -60,6 +62,19 @@ def captured(model: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
     return known[1]
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's search for cycles: a third of the time of importing PyTorch's exporter, and of making graphs."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@_uncollected()
 def _capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
     with torch.no_grad():
         tree = model(*(x[:1] for x in inputs))
