@@ -37,6 +37,7 @@ ORDER = [
     "view.report.overview",
     "view.report",
     "view.several",
+    "commands.shared",
     "commands",
     "stages",
 ]

@@ -26,8 +26,8 @@ from ..store.paths import Results
 from ..view.disk import for_targets
 from ..view.outlook import Outlook, outlook
 from ..view.quantities import duration, size
-from .bundled import schema
-from .options import Commands
+from .shared.bundled import schema
+from .shared.options import Commands
 
 TYPICAL = {"a BPNet of 64 channels": 1500.0, "a ChromBPNet of 512": 60.0}
 """Marginals per second of one CPU core, about, as tests/benchmark/marginals.py measures them."""

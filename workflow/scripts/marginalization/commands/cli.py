@@ -10,7 +10,7 @@ from rich.console import Console
 
 from .. import __version__
 from ..errors import InputError
-from . import check, export, init, run, tables
+from . import check, export, figure, init, report, run, tables
 
 PIPED_WIDTH = 10_000
 """Columns of a line that is not for a terminal: more than any table has, so that no cell is cut or folded."""
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="marginalization", description="Begin, check and run a screen, and look at its results.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    for module in (init, check, run, tables, export):
+    for module in (init, check, run, tables, export, figure, report):
         module.add_to(commands)
     return parser

@@ -1,8 +1,4 @@
-"""`export`, `figure` and `report`: what people take from finished screens, into a file.
-
-A screen's effects for other programs, and a figure of it for a paper, in the format that the file's name ends in; and
-several screens side by side, as a page.
-"""
+"""`export`: the effects of a screen for other programs, in the format that the file's name ends in."""
 
 from __future__ import annotations
 
@@ -30,17 +26,11 @@ from ..view.results import (
     strongest,
     summary_keys,
 )
-from .options import Commands, add_keys, add_results, choices, chosen, positive
+from .shared.options import Commands, add_keys, add_results, choices, chosen
 
 OBSERVED = [*PLACED, "name", "kind", "sequence"]
 LAYERS = {"z": "control_z", "q": "element_q"}
 """Columns of the summary that are layers of an AnnData."""
-
-CHARTS = ("found", "volcano", "null", "scan", "heat-map")
-"""What `figure` draws: the names of `view.report.figures.PAPER`."""
-
-MOST_TOLD = 6
-"""Targets that `report` prints what changed on."""
 
 Key = dict[str, str]
 """A model, a readout and a target, by `KEYS`."""
@@ -58,92 +48,6 @@ def add_to(commands: Commands) -> None:
     add_results(parser)
     parser.add_argument("file", help="the file to write")
     add_keys(parser)
-
-    about = "draw one figure of a screen for a paper"
-    more = (
-        "FILE ends in .svg, .pdf or .png. Of several models, readouts and targets the first that the options leave is "
-        "drawn. It needs what the report needs."
-    )
-    parser = commands.add_parser("figure", help=about, description=f"{about.capitalize()}. {more}")
-    parser.set_defaults(command=_figure)
-    add_results(parser)
-    parser.add_argument(
-        "chart", choices=CHARTS, help="what acts, effects and their q, p-values, a scan, or all targets"
-    )
-    parser.add_argument("file", help="the file to write")
-    parser.add_argument("--elements", nargs="+", default=[], metavar="NAME", help="only these, by the names of motifs")
-    parser.add_argument(
-        "--width", type=positive, default=89, help="in millimetres (default: 89, a column; a page: 183)"
-    )
-    parser.add_argument("--points", type=positive, default=7, help="how high letters are (default: 7)")
-    add_keys(parser)
-
-    about = "several screens side by side, in one page: what changed in the verdicts"
-    more = (
-        "The page needs no network. Elements are matched by their letters; models, readouts and targets by their "
-        "names, but where each screen has one. All are compared with the first."
-    )
-    parser = commands.add_parser("report", help=about, description=f"{about.capitalize()}. {more}")
-    parser.set_defaults(command=_report)
-    parser.add_argument("results", nargs="+", help="the screens' folders, such as results/old results/new")
-    parser.add_argument("--output", default="compare.html", metavar="FILE", help="the page (default: compare.html)")
-    for key in KEYS:
-        parser.add_argument(f"--{key}", nargs="+", metavar="NAME", help=f"only this {key}, or one for each screen")
-
-
-def _report(console: Console, arguments: argparse.Namespace) -> None:
-    path = Path(arguments.output)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{path} ends in neither .html nor .htm; the page is HTML")
-    # Here, because other commands do without what draws.
-    from ..view.several.page import write_comparison
-    from ..view.several.screens import read_screens
-
-    compared = read_screens(arguments.results)
-    n, keys = len(compared.screens), []
-    for i, screen in enumerate(compared.screens):
-        own = {key: _of_screen(getattr(arguments, key), i, n, key) for key in KEYS}
-        keys.append(pd.DataFrame(chosen(summary_keys(screen.results), argparse.Namespace(**own))))
-    shown = write_comparison(compared, keys, path)["matches"]
-    for match in shown[:MOST_TOLD]:
-        console.print(f"{match['label']}: {match['answer']}", soft_wrap=True)
-        for line in match["numbers"]:
-            console.print(f"  {line}", soft_wrap=True)
-    targets = f"{len(shown):,} target{'s' if len(shown) > 1 else ''}"
-    more = f", of which the first {MOST_TOLD} are told here" if len(shown) > MOST_TOLD else ""
-    console.print(f"{path}: {', '.join(compared.names)}, {targets}{more}", soft_wrap=True)
-
-
-def _of_screen(names: list[str] | None, i: int, n: int, key: str) -> str | None:
-    """What an option says of the i-th of n screens."""
-    if names is not None and len(names) not in (1, n):
-        raise InputError(f"--{key} has {len(names)} names for {n} screens; give one for all, or one for each")
-    return None if names is None else names[i % len(names)]
-
-
-def _figure(console: Console, arguments: argparse.Namespace) -> None:
-    results, path = require_results(arguments.results), Path(arguments.file)
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in ("svg", "pdf", "png"):
-        raise InputError(f"{path} ends in none of .svg, .pdf, .png; name the file after the format that it is for")
-    read_config(results)
-    keys = chosen(summary_keys(results), arguments)
-    # Here, because other commands do without what draws.
-    from ..view.report import contents, figures
-
-    shown = contents.gather(results)
-    views = [{key: view[key] for key in KEYS} for view in shown["views"]]
-    wanted = [views.index(key) for key in keys if key in views]
-    if not wanted:
-        raise InputError(f"the report does not show {', '.join(keys[0].values())}; choose another target")
-    chart = figures.PAPER[arguments.chart]
-    spec, scale = figures.on_paper(shown, chart, wanted[0], arguments.elements, arguments.width, arguments.points)
-    with whole_file(path) as temporary:
-        Path(temporary).write_bytes(figures.drawn(spec, suffix, scale))
-    # Of one element, the strongest unless told.
-    of = [*arguments.elements, figures.short(shown["elements"][0]["name"])][:1] if arguments.chart == "scan" else []
-    told = ", ".join([*of, shown["views"][wanted[0]]["label"]])
-    console.print(f"{path}: {arguments.chart} of {told}", soft_wrap=True)
 
 
 def _export(console: Console, arguments: argparse.Namespace) -> None:

@@ -33,9 +33,9 @@ from ..inputs.model_formats import (
     require_weights,
 )
 from ..packages.stored import PACKAGES, brought_by, fold_files, package_of
-from .bundled import root
 from .check import check_screen, require_snakemake, show
-from .options import Commands, positive
+from .shared.bundled import root
+from .shared.options import Commands, positive
 
 ASKED = {
     "model": "the model: a ChromBPNet or BPNet (.h5), a Cherimoya (.torch), a folder or tar of their folds, a .pt2 or "

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from ..config.checks import require_file
 from ..config.text import check_text
-from .bundled import profile, snakefile
 from .check import require_snakemake
-from .options import Commands
+from .shared.bundled import profile, snakefile
+from .shared.options import Commands
 
 PROGRESS = "marginalization"
 """The logger plugin of Snakemake that prints what `progress.py` says."""

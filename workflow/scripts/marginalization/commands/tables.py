@@ -35,7 +35,7 @@ from ..view.results import (
     strongest,
     summary_keys,
 )
-from .options import Commands, add_keys, add_results, choices, chosen, positive
+from .shared.options import Commands, add_keys, add_results, choices, chosen, positive
 
 MOST_TABLES = 6
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from ..view.results import KEYS, require_known
+from ...view.results import KEYS, require_known
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """To which a command is added."""
