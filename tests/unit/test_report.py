@@ -189,7 +189,7 @@ def test_of_many_targets_each_shows_its_strongest(many, summary, monkeypatch):
     assert len(cells) == len(found["heatMap"]) == 5 * 30
     assert all(cell["effect"] is not None for cell in found["heatMap"])
     drawn = [data for name, _, data in figures.figures(found) if name.startswith("found")]
-    assert len(drawn) == figures.MOST_VIEWS
+    assert len(drawn) == figures.MOST_DRAWN
     assert all(data["found"] for data in drawn)
 
 

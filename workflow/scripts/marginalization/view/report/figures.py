@@ -20,7 +20,7 @@ from ..quantities import signed
 from .charts import specification
 from .marks import MOTIF, NO_CONTROLS, NOT_SIGNIFICANT, SIGNIFICANT, SITE
 from .overview.labels import FONT
-from .overview.multiples import MOST_VIEWS, Rows, apart, by_strand, sure, volcanoes
+from .overview.multiples import MOST_DRAWN, Rows, apart, by_strand, sure, volcanoes
 from .screen_charts import FITS
 
 WIDTH = 640
@@ -151,7 +151,7 @@ def _figures(contents: dict[str, Any]) -> Iterator[tuple[list[str], str, dict[st
     pairs = list(dict.fromkeys(row["pair"] for row in contents["pairs"]))
     copied = list(dict.fromkeys(row["motif"] for row in contents["copies"]))
     rows = by_strand(contents)
-    for i, view in enumerate(views[:MOST_VIEWS]):
+    for i, view in enumerate(views[:MOST_DRAWN]):
         of_view = [view["model"], view["readout"], view["target"]]
         yield ["found", *of_view], "lollipop", lollipop(contents, i, rows)
         if view["band"]:

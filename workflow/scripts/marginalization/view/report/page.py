@@ -18,7 +18,7 @@ from ...store.paths import Results
 from ..quantities import number
 from .charts import CHARTS, specification
 from .contents import gather
-from .figures import MOST_VIEWS, short
+from .figures import MOST_DRAWN, short
 from .logos import letter_outlines
 
 SCRIPTS = (
@@ -58,7 +58,7 @@ def render(contents: dict[str, Any]) -> str:
         measured=contents["measured"],
         dependences=contents["dependences"],
         comparisons=contents["comparisons"],
-        most_cards=MOST_VIEWS,
+        most_cards=MOST_DRAWN,
     )
 
 

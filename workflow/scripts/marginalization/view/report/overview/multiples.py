@@ -12,10 +12,10 @@ from ...quantities import listed
 from .labels import WIDTHS, labels
 
 STRAND_NAMES = {"+": "forward strand", "-": "reverse strand"}
-MOST_VIEWS = 12
+MOST_DRAWN = 12
 """Models, readouts and targets with figures of their own, also on the page; the table has all."""
 MANY_LABELS = 6
-"""Names in a chart of a screen of more views than `MOST_VIEWS`."""
+"""Names in a chart of a screen of more views than `MOST_DRAWN`."""
 MOST_MODELS = 6
 """Of a group, in panels of their own."""
 MARGIN = 0.04
@@ -147,7 +147,7 @@ def _ends(contents: dict[str, Any], view: int, panels: list[Rows]) -> tuple[list
 def _labels(
     contents: dict[str, Any], view: int, points: Rows, ends: tuple[list[float], list[float]], every: bool
 ) -> list[dict[str, Any]]:
-    many = len(contents["views"]) > MOST_VIEWS
+    many = len(contents["views"]) > MOST_DRAWN
     named: Rows = {}
     for finding in contents["findings"][view]:
         wanted = (finding["significant"] or every) and finding["members"]
