@@ -18,6 +18,9 @@ from .windows import Window, add_into, fit, lay_out, matrix
 PARTS_BYTES = {"cpu": 2**22, "cuda": 2**28}
 """How large the parts of a convolution may be before they are added up: on a CPU, a part of what its cache holds."""
 
+TAPS_TO_A_BLOCK = 16
+"""Of how many taps a block of inputs has a position: it makes products of so much fewer taps more than there are."""
+
 MOST_OF_A_STRETCH = 4
 """How many numbers an output position may look at, for each that it gives, for them to be put beside each other."""
 
@@ -124,24 +127,35 @@ class Convolution(Sliding):
         return difference
 
     def _to_few(self, run: Backgrounds, delta: torch.Tensor, have: Window, out: Window) -> torch.Tensor:
-        """The same where there are few outputs: one matrix product of all taps, whose parts then add up shifted."""
+        """The same where there are few outputs: one matrix product of all taps, whose parts then add up shifted.
+
+        Of a wide kernel it takes the inputs in blocks, each of which makes all that it adds to: there are fewer parts
+        to add up, for the products of a few taps more.
+        """
         weight, kernel = run.constant(self.args["weight"]), self.kernels[self.at]
-        n_outputs, _, n_taps = weight.shape
-        taps = run.derived(self.node, lambda: weight.permute(2, 0, 1).flatten(0, 1).contiguous())
-        n_rows = len(delta)
+        (n_outputs, n_inputs, n_taps), n_rows = weight.shape, len(delta)
+        wide = kernel.dilation == 1 and n_taps * n_outputs > n_inputs  # else a block costs more than the parts it saves
+        size = max(1, n_taps // TAPS_TO_A_BLOCK) if wide else 1
+        taps = run.derived(self.node, lambda: _taps_of_blocks(weight, size))
+        reached = size + n_taps - 1
+        n_blocks, shifts = -(-have.width // size), range(-(-reached // size))
         changed = matrix(lay_out(delta))
-        total = run.buffer(self.node, delta, n_outputs, out.width, n_rows)
-        difference = total.permute(2, 0, 1)
-        self._begin(run, out, difference)
-        at_once = max(1, PARTS_BYTES[delta.device.type] // (len(taps) * n_rows * delta.element_size()))
-        for lo in range(have.lo, have.hi, at_once):
-            some = have.clip(lo, lo + at_once)
-            x = changed[(some.lo - have.lo) * n_rows : (some.hi - have.lo) * n_rows]
-            parts = run.buffer("parts", delta, n_taps, n_outputs, some.width, n_rows)
+        total = run.buffer("total", delta, size, n_outputs, n_blocks + shifts[-1] * kernel.dilation, n_rows).zero_()
+        floats = n_rows * (len(taps) + (size > 1) * size * n_inputs)
+        at_once = max(1, PARTS_BYTES[delta.device.type] // (floats * delta.element_size()))
+        for first in range(0, n_blocks, at_once):
+            x = changed[first * size * n_rows : (first + at_once) * size * n_rows]
+            x = x if size == 1 else _in_blocks(run, x, n_rows, size)
+            n = len(x) // n_rows
+            parts = run.buffer("parts", delta, reached, n_outputs, n, n_rows)
             torch.mm(taps, x.T, out=parts.view(len(taps), len(x)))
-            for i, part in enumerate(parts):
-                shift = kernel.padding - i * kernel.dilation
-                add_into(total, out._replace(axis=1), part, Window(1, some.lo + shift, some.hi + shift))
+            for i, part in enumerate(parts.split(size)):
+                total[: len(part), :, first + i * kernel.dilation :][:, :, :n].add_(part)
+        lo = have.lo + kernel.padding - (n_taps - 1) * kernel.dilation
+        found = total.permute(3, 1, 2, 0).flatten(2)
+        difference = run.buffer(self.node, delta, n_outputs, out.width, n_rows, order=(2, 0, 1))
+        self._begin(run, out, difference)
+        add_into(difference, out, found, out._replace(lo=lo, hi=lo + found.shape[2]))
         return difference
 
 
@@ -196,6 +210,26 @@ class TransposedConvolution(Rule):
         _, strides, paddings, dilations = map(list, zip(*self.kernels, strict=True))
         paddings[self.at] = further[self.at] = 0
         return strides, paddings, further, dilations
+
+
+def _taps_of_blocks(weight: torch.Tensor, size: int) -> torch.Tensor:
+    """The weights from blocks of inputs, (position, channel), to all that they add to, (position, output)."""
+    n_outputs, n_inputs, n_taps = weight.shape
+    taps = weight.new_zeros(size + n_taps - 1, n_outputs, size, n_inputs)
+    for i in range(size):
+        taps[i : i + n_taps, :, i] = weight.flip(2).permute(2, 0, 1)
+    return taps.view(len(taps) * n_outputs, size * n_inputs)
+
+
+def _in_blocks(run: Backgrounds, x: torch.Tensor, n_rows: int, size: int) -> torch.Tensor:
+    """(positions x rows, channels) as (blocks x rows, positions of a block x channels), the last filled up with zeros."""
+    n, left = divmod(len(x) // n_rows, size)
+    blocks = run.buffer("blocks", x, n + (left > 0), n_rows, size, x.shape[1])
+    blocks[:n].copy_(x[: n * size * n_rows].view(n, size, n_rows, -1).transpose(1, 2))
+    if left:
+        blocks[n, :, :left].copy_(x[n * size * n_rows :].view(left, n_rows, -1).transpose(0, 1))
+        blocks[n, :, left:].zero_()
+    return blocks.view(len(blocks) * n_rows, -1)
 
 
 def _by_channel(bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
