@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import fcntl
+import os
 import sys
 from pathlib import Path
 
@@ -63,7 +65,14 @@ def config():
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The lab's folder with the screen of `config` run in it; tests must leave it as it is."""
-    folder = make_lab(tmp_path_factory.mktemp("finished"))
-    run(folder, make_config())
+    """The lab's folder with the screen of `config` run in it, once for all processes; tests must leave it as it is."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished"
+    with open(shared / "finished.lock", "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "results" / "known" / "report.html").exists():
+            folder.mkdir(exist_ok=True)
+            run(make_lab(folder), make_config())
     return folder

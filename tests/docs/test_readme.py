@@ -16,7 +16,7 @@ import keras_files
 import pytest
 import yaml
 from lab_folder import make_config, make_lab
-from workflows import PROJECT, run
+from workflows import PROJECT
 
 TEXTS = {
     path.name if path.parent == PROJECT else str(path.relative_to(PROJECT)): path.read_text()
@@ -68,12 +68,11 @@ def test_every_command_is_run_here_or_is_a_pattern():
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
+def clone(finished, tmp_path_factory):
     """A folder like a clone of this project in which a lab has finished its screen; its home is there too."""
-    folder = make_lab(tmp_path_factory.mktemp("clone"))
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("clone") / "lab")
     for name in ("Snakefile", "workflow"):
         (folder / name).symlink_to(PROJECT / name)
-    run(folder, make_config())
     (folder / "my-screen.yaml").write_text(yaml.safe_dump(make_config()))
     (folder / "config").mkdir()
     shutil.copy(folder / "my-screen.yaml", folder / "config" / "config.yaml")

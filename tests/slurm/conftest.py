@@ -10,7 +10,7 @@ import cluster
 import pytest
 from workflows import PROJECT
 
-sys.path.append(str(PROJECT / "tests" / "workflow"))
+ASKING = Path(__file__).with_name("asking.py")
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,8 @@ class Slurm:
 
     def start(self, folder: Path, *options: str, **environment: str) -> subprocess.Popen:
         """Begin a run in a folder; what it prints goes to `snakemake.log` there."""
-        command = ["snakemake", "--profile", "slurm", "--snakefile", PROJECT / "Snakefile", "--nocolor"]
-        command += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5", *options]
+        command = [sys.executable, ASKING, "--profile", "slurm", "--snakefile", PROJECT / "Snakefile", "--nocolor"]
+        command += ["--latency-wait", "5", *options]
         with open(folder / "snakemake.log", "a") as log:
             return subprocess.Popen(
                 list(map(str, command)),

@@ -9,8 +9,9 @@ import time
 import pytest
 import yaml
 from cluster import SMALL
+from lab_folder import make_config, make_lab
 from lab_tables import TSV
-from workflows import PROJECT, run
+from workflows import run
 
 pytestmark = pytest.mark.usefixtures("slurm")
 
@@ -38,23 +39,15 @@ def submitted(printed, rule):
     return [int(i) for i in re.findall(rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/", printed)]
 
 
-def test_the_demo_gives_the_same_bytes_as_here(slurm, tmp_path):
-    config = yaml.safe_load((PROJECT / "config" / "config.yaml").read_text())
-    # Fewer motifs and controls: more of them take more time and no other way.
-    config["elements"]["motifs"][0]["jaspar"]["tax_group"] = "nematodes"
-    config["elements"]["arrangements"] = [{"motifs": ["MA1439.2 elt-6"], "copies": 3, "distances": [25]}]
-    config["elements"]["controls"]["shuffles"] = 3
-    config["shards"]["marginals"] = 20000
-    folders = tmp_path / "here", tmp_path / "there"
-    for folder in folders:
-        folder.mkdir()
-        (folder / "config").symlink_to(PROJECT / "config")
-        (folder / "demo.yaml").write_text(yaml.safe_dump(config))
-    run(folders[0], folders[0] / "demo.yaml")
-    printed = slurm.run(folders[1], "--configfile", "demo.yaml", *SMALL[:4])
-    for table in ("summary.parquet", "profiles.parquet", "elements.parquet", "backgrounds.parquet"):
-        here, there = (folder / "results" / "demo" / table for folder in folders)
-        assert here.read_bytes() == there.read_bytes()
+def test_a_screen_gives_the_same_bytes_as_here(slurm, finished, tmp_path):
+    lab, here = make_lab(tmp_path), finished / "results" / "known"
+    (lab / "known.yaml").write_text(yaml.safe_dump(make_config()))
+    printed = slurm.run(lab, "--configfile", "known.yaml", *SMALL[:4])
+    there = lab / "results" / "known"
+    tables = sorted(path.relative_to(here) for path in here.rglob("*.parquet"))
+    assert tables == sorted(path.relative_to(there) for path in there.rglob("*.parquet"))
+    assert all((here / table).read_bytes() == (there / table).read_bytes() for table in tables)
+    assert (there / "report.html").is_file()
 
     details = job_details()
     shards = submitted(printed, "screen")
@@ -63,6 +56,11 @@ def test_the_demo_gives_the_same_bytes_as_here(slurm, tmp_path):
         assert "TresPerJob=gres:gpu:1" in details[job]
     for rule in ("backgrounds", "elements", "probe", "merge"):
         assert all("gres" not in details[job] for job in submitted(printed, rule))
+
+
+SUMMARY = "results/slow/summary.parquet"
+SLOW = [SUMMARY, "--configfile", "slow.yaml"]
+"""Up to its summary: what comes after it takes a job each, of which the screen above has all."""
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +90,7 @@ def make_slow(folder, run_it=False):
         "shards: {marginals: 400}\n"
     )
     if run_it:
-        run(folder, folder / "slow.yaml")
+        run(folder, folder / "slow.yaml", SUMMARY)
     return folder
 
 
@@ -106,8 +104,7 @@ def effects(folder):
 
 def assert_same(folder, truth):
     assert (results(folder) / "summary.parquet").read_bytes() == (results(truth) / "summary.parquet").read_bytes()
-    hidden = {path.name for path in results(folder).rglob(".*")}
-    assert hidden <= {".snakemake_timestamp"}  # Snakemake's own, in figures/; none of an unfinished table
+    assert not list(results(folder).rglob(".*"))  # of an unfinished table
     assert not (results(folder) / "unfinished").exists()
 
 
@@ -119,7 +116,7 @@ def progress(folder):
 
 def test_a_cancelled_shard_is_computed_again(slurm, truth, tmp_path):
     folder = make_slow(tmp_path)
-    going = slurm.start(folder, "--configfile", "slow.yaml", *SMALL[:4], LAB_SLEEP="0.5")
+    going = slurm.start(folder, *SLOW, *SMALL[:4], LAB_SLEEP="0.5")
     wait_for(lambda: len(job_of_shards(folder)) >= 2)
     lost = job_of_shards(folder)[0]
     wait_for(lambda: str(lost) in squeue("-o", "%A", "-t", "R"))
@@ -138,7 +135,7 @@ def job_of_shards(folder):
 
 def test_a_time_limit_is_told_and_the_next_attempt_goes_on(slurm, truth, tmp_path):
     folder = make_slow(tmp_path)
-    slurm.run(folder, "--configfile", "slow.yaml", *SMALL, LAB_SLEEP="3")
+    slurm.run(folder, *SLOW, *SMALL, LAB_SLEEP="3")
     assert_same(folder, truth)
     logs = [log.read_text() for log in results(folder).glob("logs/screen/*/*.log")]
     again = [re.search(r"going on after the first (\d+) placements", log) for log in logs]
@@ -148,7 +145,7 @@ def test_a_time_limit_is_told_and_the_next_attempt_goes_on(slurm, truth, tmp_pat
 
 def test_snakemake_is_killed_and_started_again(slurm, truth, tmp_path):
     folder = make_slow(tmp_path)
-    going = slurm.start(folder, "--configfile", "slow.yaml", *SMALL[:4], "--jobs", "1", LAB_SLEEP="0.5")
+    going = slurm.start(folder, *SLOW, *SMALL[:4], "--jobs", "1", LAB_SLEEP="0.5")
     wait_for(lambda: len(effects(folder)) == 1)
     (finished,) = effects(folder).values()
     wait_for(lambda: len(job_of_shards(folder)) == 2)
@@ -158,8 +155,8 @@ def test_snakemake_is_killed_and_started_again(slurm, truth, tmp_path):
     # As the README says.
     subprocess.run(["scancel", "--user", "root"], check=True)
     wait_for(lambda: not squeue("-o", "%A"))
-    slurm.run(folder, "--configfile", "slow.yaml", *SMALL[:4], "--unlock")
-    slurm.run(folder, "--configfile", "slow.yaml", *SMALL[:4])
+    slurm.run(folder, *SLOW, *SMALL[:4], "--unlock")
+    slurm.run(folder, *SLOW, *SMALL[:4])
     assert_same(folder, truth)
     assert finished.stat().st_mtime_ns == written
     assert len(job_of_shards(folder)) == len(effects(truth)) + 1

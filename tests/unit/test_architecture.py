@@ -2,6 +2,9 @@
 
 import ast
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import marginalization
@@ -106,3 +109,11 @@ def test_what_slow_suites_import_is_there(suite):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "marginalization":
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names), f"{path}:{node.lineno}"
+
+
+def test_a_job_imports_no_more_than_it_needs():
+    """What takes seconds at each of a screen's jobs: torch for shards alone, scipy's tests for tables alone."""
+    tables = "from marginalization.stages import derived, inputs, merge, report\nassert 'torch' not in sys.modules\n"
+    shards = "from marginalization.stages import screen\nassert 'scipy.stats' not in sys.modules\n"
+    environment = {**os.environ, "PYTHONPATH": str(CORE.parent)}
+    subprocess.run([sys.executable, "-c", f"import sys\n{tables}{shards}"], check=True, env=environment)

@@ -13,6 +13,7 @@ from workflows import jobs, run, snakemake
 
 SECTION = {"function": "saturation_mutagenesis", "window": 9, "marginals": 150}
 KEYS = ["model", "readout", "target", "element_id", "strand", "start"]
+TABLE = "results/known/attributions.parquet"
 
 
 def attributions(sequence, target):
@@ -76,7 +77,7 @@ def test_attributions_beside_a_finished_screen(finished, with_attributions, attr
 
     # Only what is asked of the attributions is another, so only their jobs run.
     config["attributions"] = SECTION | {"window": 7}
-    assert jobs(run(attributed, config)) == {"attribute": 4, "attributions": 1, "provenance": 1, "report": 1, "all": 1}
+    assert jobs(run(attributed, config, TABLE)) == {"attribute": 4, "attributions": 1}
     narrow = pd.read_parquet(results / "attributions.parquet")
     assert narrow["before"].str.len().unique().tolist() == [7]
     assert narrow[ATTRIBUTION_TOTALS].equals(table[ATTRIBUTION_TOTALS])
@@ -89,14 +90,13 @@ def test_a_labs_function_whose_file_changes(finished, config, tmp_path):
     code = "def own(model, X, args, target, device, batch_size, scale):\n    return scale * X[:, 0]\n"
     (finished / "own.py").write_text(code)
     config["attributions"] = {"function": "own.py:own", "window": 40, "kwargs": {"scale": 2}}
-    run(finished, config)
-    path = finished / "results" / "known" / "attributions.parquet"
-    assert set(np.concatenate(pd.read_parquet(path)["after"])) <= set(np.arange(17) / 8)
+    run(finished, config, TABLE)
+    assert set(np.concatenate(pd.read_parquet(finished / TABLE)["after"])) <= set(np.arange(17) / 8)
     (finished / "own.py").touch()
-    assert "Nothing to be done" in run(finished, config, "--dry-run")
+    assert "Nothing to be done" in run(finished, config, "--dry-run", TABLE)
     (finished / "own.py").write_text(code.replace("X[:, 0]", "X[:, :, :3]"))
-    assert jobs(run(finished, config, "--dry-run")) == {"attribute": 2, "attributions": 1, "report": 1, "all": 1}
-    done = snakemake(finished, config)
+    assert jobs(run(finished, config, "--dry-run", TABLE)) == {"attribute": 2, "attributions": 1}
+    done = snakemake(finished, config, TABLE)
     assert done.returncode != 0
     message = r"Error: config: attributions.function: own.py:own gave \((\d), 4, 3\) for sequences of shape \(\1, 4, 40"
     assert re.search(message, re.sub(r"\s+", " ", done.stdout))
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_named(attributed, config):
     assert done.returncode != 0
     assert re.search(rf"{first.name} is not what its job wrote.*Delete it and run snakemake again", done.stdout)
     first.unlink()
-    assert jobs(run(attributed, config)) == {"attribute": 1, "attributions": 1, "report": 1, "all": 1}
+    assert jobs(run(attributed, config, TABLE)) == {"attribute": 1, "attributions": 1}
     assert (results / "attributions.parquet").read_bytes() == whole
 
 

@@ -83,7 +83,7 @@ def test_it_is_finished_and_comes_out_the_same_again(mapped):
     before = tables_of(folder)
     for path in [*(folder / "results/maps/map_outputs").rglob("*.parquet"), folder / "results/maps/maps.parquet"]:
         path.unlink()
-    counts = jobs(run(folder, config_of()))
+    counts = jobs(run(folder, config_of(), "results/maps/maps.parquet"))
     assert "screen" not in counts
     assert counts["mutate"] == 1
     assert tables_of(folder) == before

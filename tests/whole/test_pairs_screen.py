@@ -13,6 +13,7 @@ PAIRS = [
     {"first": "M1 first", "second": "spaced", "distances": [0, 4], "orientations": ["+-", "-+"]},
     {"first": "spaced", "second": "M2 same as the first", "distances": {"from": 1, "to": 6, "step": 3}},
 ]
+TABLE = "results/known/cooperativity.parquet"
 SEQUENCES = {"M1 first": "GGA", "M2 same as the first": "GGA", "spaced": "GGNNNCC"}
 
 
@@ -52,7 +53,7 @@ def by_hand(pair, strand, start, background):
 
 
 def test_pairs_on_both_strands(lab, config):
-    printed = run(lab, config)
+    printed = run(lab, config, TABLE)
     results = lab / "results" / "known"
     backgrounds = pd.read_parquet(results / "backgrounds.parquet")["sequence"]
     pairs = pd.read_parquet(results / "pairs.parquet").set_index("pair_id")
@@ -82,11 +83,11 @@ def test_pairs_on_both_strands(lab, config):
     at = zip(ids, table["strand"], table["start"], strict=True)
     np.testing.assert_allclose(rows.loc[list(at)], table["effect_pair"], rtol=1e-12)
     assert "cooperativity" in printed
-    assert "Nothing to be done" in run(lab, config, "--dry-run")
+    assert "Nothing to be done" in run(lab, config, "--dry-run", TABLE)
 
     # Without pairs their table goes too.
     del config["elements"]["pairs"]
-    run(lab, config)
+    run(lab, config, "results/known/summary.parquet")
     assert not (results / "cooperativity.parquet").exists()
     assert (results / "superseded" / "cooperativity.parquet").exists()
     assert pd.read_parquet(results / "pairs.parquet").empty

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
-import scipy.stats
+import scipy
 
 from ..config.sections import Readout
 from ..statistics.nulls import benjamini_hochberg

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,9 +13,7 @@ from ..config.checks import readouts_of
 from ..config.sections import Config
 from ..design.placement import starts, written_out
 from ..jobs.provenance import facts
-from ..jobs.shard import shard_of
 from ..maps.chosen import acting_motifs, chosen_motifs, of_model, place_changes
-from ..maps.computing import run_maps
 from ..maps.tables import merge_maps
 from ..merging.derived.clusters import merge_clusters
 from ..merging.derived.copies import merge_copies
@@ -27,7 +25,9 @@ from ..store.reading import read_table
 from ..store.schemas import ANNOTATIONS, ARRANGEMENTS, ELEMENTS, MOTIFS
 from ..store.superseded import set_parts_aside
 from .job import as_job
-from .shards import Loaded, Run, run_job
+
+if TYPE_CHECKING:
+    from .shards import Loaded, Run
 
 
 def clusters(snakemake: Any) -> None:
@@ -78,6 +78,9 @@ def measured(snakemake: Any) -> None:
 
 def mutate(snakemake: Any) -> None:
     """Change each base of the motifs that are mapped, by one model."""
+    from ..jobs.shard import shard_of  # with torch, which takes seconds, and which the other jobs here do without
+    from ..maps.computing import run_maps
+    from .shards import run_job
 
     def prepared(of: Loaded) -> Run:
         inputs, config = snakemake.input, of.config

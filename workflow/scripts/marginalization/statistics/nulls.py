@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy
 
 from .bulk import bulk_variance, difference
 from .families import Families, Widths

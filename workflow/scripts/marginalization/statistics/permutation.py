@@ -16,7 +16,7 @@ be used; of rows with a long tail it can be negative in the middle, where it wou
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
+import scipy
 
 ENUMERATED = 2**14
 """Up to how many sums of half of the rows all draws are counted: of six rows of 21 values, or fewer."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import scipy.stats
+import scipy
 
 from ...config.sections import Measured
 from ...design.elements import measured_elements

@@ -53,17 +53,20 @@ def write_figures(contents: dict[str, Any], results: Results) -> None:
     """Write the figures of what `contents.gather` gives."""
     for name, chart, data in figures(contents):
         spec = _sized({**specification(chart, data), "background": "white"}, WIDTH)
+        svg = vl_convert.vegalite_to_svg(json.dumps(spec))  # once: it takes longer than the formats that follow from it
         for suffix in SUFFIXES:
             with whole_file(results.figure(name, suffix)) as temporary:
-                Path(temporary).write_bytes(drawn(spec, suffix))
+                Path(temporary).write_bytes(_converted(svg, suffix))
 
 
 def drawn(spec: dict[str, Any], suffix: str, scale: float = 1.0) -> bytes:
     """A specification in a format, so many points of paper for each of its pixels."""
-    text = json.dumps(spec)
+    return _converted(vl_convert.vegalite_to_svg(json.dumps(spec)), suffix, scale)
+
+
+def _converted(svg: str, suffix: str, scale: float = 1.0) -> bytes:
     if suffix == "png":
-        return vl_convert.vegalite_to_png(text, scale=2 if scale == 1 else scale * PIXELS / 72)
-    svg = vl_convert.vegalite_to_svg(text)
+        return vl_convert.svg_to_png(svg, scale=2 if scale == 1 else scale * PIXELS / 72)
     if scale != 1:
         unit = "pt" if suffix == "svg" else ""  # a PDF's own unit is the point
         size = (f'{name}="{float(value) * scale:.2f}{unit}"' for name, value in re.findall(SIZE, svg)[:2])

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,18 @@ def rendered(template: str, scripts: tuple[str, ...], contents: dict[str, Any], 
         contents=packed(contents),
         charts=_in_script(json.dumps({name: specification(name) for name in CHARTS}, separators=(",", ":"))),
         letters=_in_script(json.dumps(letter_outlines())),
-        vega=_in_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
+        vega=_in_script(_vega()),
         table_script=_in_script(json.dumps((tables / "dt_bundle.js").read_text(encoding="utf-8"))),
         table_style=(tables / "dt_bundle.css").read_text(encoding="utf-8"),
         style=(here / "page.css").read_text(encoding="utf-8"),
         script="\n".join((here / "script" / f"{name}.js").read_text(encoding="utf-8") for name in scripts),
     )
+
+
+@cache
+def _vega() -> str:
+    """Vega-Embed and all that it needs, which takes a second and a half to bundle."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def packed(contents: dict[str, Any]) -> str:
