@@ -332,6 +332,25 @@ def test_replacements():
     assert first != second
 
 
+def test_a_locus_is_shuffled_between_its_gaps():
+    """So that no N comes to lie where a stretch is, which would keep the stretch's own letters there."""
+    rng = np.random.default_rng(0)
+    parts = ["".join(rng.choice(list("ACGT"), n)) for n in (20, 15, 9)]
+    locus = "NNNN".join([*parts, "NN"])
+    spec = typed(Ablations, {"by": "locus_shuffle", "shuffles": 20, "elsewhere": 2})
+    drawn = replacements("0a", [0, 24, 29], 6, locus, spec, 1)
+    assert len(drawn) == 60
+    assert not any("N" in letters for letters in drawn)
+    whole = replacements("0a", [0], len(locus), locus, spec, 1)
+    assert {len(letters) for letters in whole} == {len(locus)}
+    assert {sorted_parts(letters) for letters in whole} == {sorted_parts(locus)}
+    assert len(set(whole)) == 20
+
+
+def sorted_parts(locus):
+    return tuple("".join(sorted(part)) for part in locus.split("N"))
+
+
 def test_the_record_tells_how_it_went(lab, tmp_path):
     config = config_of(tmp_path, {"shuffles": 2, "elsewhere": 3})
     run_all(config)

@@ -1,5 +1,6 @@
 """What is made from the config's sections is fresh, and what the code does by name has the names that they allow."""
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def test_a_stale_comment_and_a_stale_table_are_mended():
         "| `width` | whole number from 1 | `2` | Bins of the width. |\n"
         "| `gc` | whole number from 1 | `2` | Bins of the GC content. |\n\nmore\n"
     )
+
+
+def test_words_for_a_default_stand_for_no_value_alone():
+    """A number that a key has when left out is what the table says of it."""
+    for section in filter(dataclasses.is_dataclass, generate.SECTIONS.values()):
+        for field in dataclasses.fields(section):
+            assert not (field.metadata["without"] and isinstance(field.default, int | float | str)), field.name
 
 
 def test_defaults_stand_in_sections_and_schema_alike():

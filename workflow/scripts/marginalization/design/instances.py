@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,10 +148,16 @@ def replacements(instance_id: str, starts: list[int], width: int, locus: str, sp
         return [spec.by.upper()] * len(starts)
     rng, n = named_generator(seed, "ablation", instance_id), n_replaced(spec)
     if spec.by == "locus_shuffle":
-        shuffled = [dinucleotide_shuffle(locus, rng) for _ in range(n)]
+        shuffled = [_shuffled_between_gaps(locus, rng) for _ in range(n)]
         return [other[start : start + width] for start in starts for other in shuffled]
     draw = shuffle if spec.by == "shuffle" else dinucleotide_shuffle
     return [draw(locus[start : start + width], rng) for start in starts for _ in range(n)]
+
+
+def _shuffled_between_gaps(locus: str, rng: np.random.Generator) -> str:
+    """A locus with each of its stretches between N shuffled; an N in a replacement would keep the letter that is there."""
+    parts = re.split(f"({UNKNOWN}+)", locus)
+    return "".join(dinucleotide_shuffle(part, rng) if part.strip(UNKNOWN) else part for part in parts)
 
 
 def _read(annotations: Annotations, spec: Ablations, length: int) -> pd.DataFrame:

@@ -210,7 +210,7 @@ class Ablations:
     )
     by: str = key(
         "What an annotation is replaced by: `shuffle`, `dinucleotide_shuffle` (of itself), `locus_shuffle` (what is "
-        "there when its locus is dinucleotide shuffled), or a sequence.",
+        "there when its locus is dinucleotide shuffled, between its N), or a sequence.",
         "shuffle",
         more="A sequence lies centred on the annotations, and must be at least as wide as they are.",
         pattern=f"^({'|'.join(REPLACEMENTS)}|[ACGTacgt]+)$",
@@ -224,7 +224,6 @@ class Ablations:
     within: int | None = key(
         "How far from an annotation's centre these may reach, in bases; null for the whole locus.",
         200,
-        without="the locus",
         minimum=1,
     )
 
