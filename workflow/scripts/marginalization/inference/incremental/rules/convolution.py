@@ -96,7 +96,7 @@ class Convolution(Sliding):
         taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
         n_rows = len(delta)
         changed = matrix(lay_out(delta))
-        difference = run.buffer(self.node, delta, out.width, n_rows, len(weight), order=(1, 2, 0))
+        difference = run.buffer("output", delta, out.width, n_rows, len(weight), order=(1, 2, 0))
         self._begin(run, out, difference)
         total = matrix(difference)
         for i, tap in enumerate(taps):
@@ -120,7 +120,7 @@ class Convolution(Sliding):
         steps = kernel.stride * n_inputs, width * n_inputs, kernel.dilation * n_inputs, 1
         stretches = run.buffer("parts", delta, out.width, n_rows, kernel.size, n_inputs)
         stretches.copy_(delta.mT.contiguous().as_strided(stretches.shape, steps))
-        difference = run.buffer(self.node, delta, out.width, n_rows, n_outputs, order=(1, 2, 0))
+        difference = run.buffer("output", delta, out.width, n_rows, n_outputs, order=(1, 2, 0))
         self._begin(run, out, difference)
         total = matrix(difference)
         torch.addmm(total, stretches.view(len(total), len(taps)), taps, out=total)
@@ -153,7 +153,7 @@ class Convolution(Sliding):
                 total[: len(part), :, first + i * kernel.dilation :][:, :, :n].add_(part)
         lo = have.lo + kernel.padding - (n_taps - 1) * kernel.dilation
         found = total.permute(3, 1, 2, 0).flatten(2)
-        difference = run.buffer(self.node, delta, n_outputs, out.width, n_rows, order=(2, 0, 1))
+        difference = run.buffer("output", delta, n_outputs, out.width, n_rows, order=(2, 0, 1))
         self._begin(run, out, difference)
         add_into(difference, out, found, out._replace(lo=lo, hi=lo + found.shape[2]))
         return difference
