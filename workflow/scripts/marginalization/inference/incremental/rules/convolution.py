@@ -222,12 +222,13 @@ def _taps_of_blocks(weight: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _in_blocks(run: Backgrounds, x: torch.Tensor, n_rows: int, size: int) -> torch.Tensor:
-    """(positions x rows, channels) as (blocks x rows, positions of a block x channels), the last filled up with zeros."""
-    n, left = divmod(len(x) // n_rows, size)
-    blocks = run.buffer("blocks", x, n + (left > 0), n_rows, size, x.shape[1])
-    blocks[:n].copy_(x[: n * size * n_rows].view(n, size, n_rows, -1).transpose(1, 2))
+    """(positions x rows, channels) as (blocks x rows, positions of a block x channels); what the last lacks is zero."""
+    x = x.view(-1, n_rows, x.shape[1])
+    n, left = divmod(len(x), size)
+    blocks = run.buffer("blocks", x, n + (left > 0), n_rows, size, x.shape[2])
+    blocks[:n].copy_(x[: n * size].unflatten(0, (n, size)).transpose(1, 2))
     if left:
-        blocks[n, :, :left].copy_(x[n * size * n_rows :].view(left, n_rows, -1).transpose(0, 1))
+        blocks[n, :, :left].copy_(x[n * size :].transpose(0, 1))
         blocks[n, :, left:].zero_()
     return blocks.view(len(blocks) * n_rows, -1)
 
