@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch.fx import Node
 
-from .gaps.beside import Sides, beside, cut_out, needed, put_together
+from .gaps.beside import Sides, address, addresses, beside, cut_out, needed, put_together
 from .gaps.cores import Core
 from .gaps.reached import sides
 from .planner import Program, Step
@@ -43,6 +44,7 @@ class Run:
         self.leaves, self.precision = engine.outputs, engine.precision
         self.values, self.made, self.cache = engine.values, engine.made, engine.cache
         self.buffers: dict[Any, torch.Tensor] = {}
+        self.env: dict[Node, Any] = {}
         self.slices: dict[Any, torch.Tensor] = {}
         self.program: Program | None = None
         self.rows = slice(0, 1)
@@ -98,7 +100,7 @@ class Run:
             self.forget()
         self.program, self.rows, self.n_rows, self.delta = program, rows, len(delta), delta
         self.together.clear()
-        env: dict[Node, Any] = {node: delta for node in program.windows if node.op == "placeholder"}
+        env = self.env = {node: delta for node in program.windows if node.op == "placeholder"}
         for step in program.steps:
             env[step.node] = self._compute(step, program, env)
             for node in step.last_use_of:
@@ -142,9 +144,14 @@ class Run:
     ) -> torch.Tensor:
         """Memory for a purpose, the same each time: fresh memory would cost more than what is written to it.
 
-        The shape is that in memory; with an `order`, its dimensions are given in that order.
+        The shape is that in memory; with an `order`, its dimensions are given in that order. For the step's "output",
+        of as few as may be, which stay in the cache, the first where nothing lies that is still needed.
         """
         n, purpose = math.prod(shape), (purpose, self.side)
+        if purpose[0] == "output":
+            used = addresses(self.env.values())
+            own = (("output", i, self.side) for i in itertools.count())
+            purpose = next(key for key in own if key not in self.buffers or address(self.buffers[key]) not in used)
         held = self.buffers.get(purpose)
         if held is None or held.numel() < n or held.dtype != like.dtype:
             held = self.buffers[purpose] = like.new_empty(n)

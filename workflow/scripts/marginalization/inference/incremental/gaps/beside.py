@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
+from typing import Any
 
 import torch
 
@@ -11,6 +12,20 @@ from ..rules.windows import Window, narrow
 
 Sides = list[tuple[Window, torch.Tensor]]
 """Differences of a node where they are computed."""
+
+
+def addresses(values: Iterable[Any]) -> set[int]:
+    """Where in memory differences lie, those beside a gap too; of other values nothing."""
+    found = set()
+    for value in values:
+        parts = [part[1] for part in value if isinstance(part, tuple)] if isinstance(value, list) else [value]
+        found.update(address(x) for x in parts if isinstance(x, torch.Tensor))
+    return found
+
+
+def address(x: torch.Tensor) -> int:
+    """Where the memory begins in which a tensor lies, the same for all its views."""
+    return x.untyped_storage().data_ptr()
 
 
 def needed(need: tuple[int, int], window: Window) -> Window:

@@ -96,7 +96,7 @@ class Convolution(Sliding):
         taps = run.derived(self.node, lambda: weight.permute(2, 1, 0).contiguous().unbind())
         n_rows = len(delta)
         changed = matrix(lay_out(delta))
-        difference = run.buffer(self.node, delta, out.width, n_rows, len(weight), order=(1, 2, 0))
+        difference = run.buffer("output", delta, out.width, n_rows, len(weight), order=(1, 2, 0))
         self._begin(run, out, difference)
         total = matrix(difference)
         for i, tap in enumerate(taps):
@@ -120,7 +120,7 @@ class Convolution(Sliding):
         steps = kernel.stride * n_inputs, width * n_inputs, kernel.dilation * n_inputs, 1
         stretches = run.buffer("parts", delta, out.width, n_rows, kernel.size, n_inputs)
         stretches.copy_(delta.mT.contiguous().as_strided(stretches.shape, steps))
-        difference = run.buffer(self.node, delta, out.width, n_rows, n_outputs, order=(1, 2, 0))
+        difference = run.buffer("output", delta, out.width, n_rows, n_outputs, order=(1, 2, 0))
         self._begin(run, out, difference)
         total = matrix(difference)
         torch.addmm(total, stretches.view(len(total), len(taps)), taps, out=total)
@@ -153,7 +153,7 @@ class Convolution(Sliding):
                 total[: len(part), :, first + i * kernel.dilation :][:, :, :n].add_(part)
         lo = have.lo + kernel.padding - (n_taps - 1) * kernel.dilation
         found = total.permute(3, 1, 2, 0).flatten(2)
-        difference = run.buffer(self.node, delta, n_outputs, out.width, n_rows, order=(2, 0, 1))
+        difference = run.buffer("output", delta, n_outputs, out.width, n_rows, order=(2, 0, 1))
         self._begin(run, out, difference)
         add_into(difference, out, found, out._replace(lo=lo, hi=lo + found.shape[2]))
         return difference
@@ -222,12 +222,13 @@ def _taps_of_blocks(weight: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _in_blocks(run: Backgrounds, x: torch.Tensor, n_rows: int, size: int) -> torch.Tensor:
-    """(positions x rows, channels) as (blocks x rows, positions of a block x channels), the last filled up with zeros."""
-    n, left = divmod(len(x) // n_rows, size)
-    blocks = run.buffer("blocks", x, n + (left > 0), n_rows, size, x.shape[1])
-    blocks[:n].copy_(x[: n * size * n_rows].view(n, size, n_rows, -1).transpose(1, 2))
+    """(positions x rows, channels) as (blocks x rows, positions of a block x channels); what the last lacks is zero."""
+    x = x.view(-1, n_rows, x.shape[1])
+    n, left = divmod(len(x), size)
+    blocks = run.buffer("blocks", x, n + (left > 0), n_rows, size, x.shape[2])
+    blocks[:n].copy_(x[: n * size].unflatten(0, (n, size)).transpose(1, 2))
     if left:
-        blocks[n, :, :left].copy_(x[n * size * n_rows :].view(left, n_rows, -1).transpose(0, 1))
+        blocks[n, :, :left].copy_(x[n * size :].transpose(0, 1))
         blocks[n, :, left:].zero_()
     return blocks.view(len(blocks) * n_rows, -1)
 

@@ -13,7 +13,7 @@ from torch.fx import Node
 from torch.nn import functional
 
 from .base import Backgrounds, Deltas, Inputs, Operation, Rule, Wholes, shape_of
-from .windows import Window, by_position, fit, padded
+from .windows import Window, add_into, by_position, fit, padded
 
 
 class Kernel(NamedTuple):
@@ -95,9 +95,17 @@ class MaxPool(Pool):
     def apply(self, run: Backgrounds, deltas: Deltas, out: Window) -> torch.Tensor:
         have, delta = deltas[self.source]
         inside = self._looked_at(out)
-        x = fit(delta, have, inside.lo, inside.hi)
-        spare = x is not delta or run.may_overwrite(self.source)
-        x = (x.add_ if spare else x.add)(run.background(self.source, inside, x))
+        before = run.background(self.source, inside, delta)
+        if (have.lo, have.hi) == (inside.lo, inside.hi):
+            x = (delta.add_ if run.may_overwrite(self.source) else delta.add)(before)
+        else:
+            shape = [*delta.shape[: out.axis], inside.width, *delta.shape[out.axis + 1 :]]
+            if by_position(delta):
+                x = run.buffer("inside", delta, inside.width, *shape[:2], order=(1, 2, 0))
+            else:
+                x = run.buffer("inside", delta, *shape)
+            x.copy_(before)
+            add_into(x, inside, delta, have)
         y = self._pooled(x, inside, out)
         return y.sub_(run.background(self.node, out, y))
 
