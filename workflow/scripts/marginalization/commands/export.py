@@ -20,6 +20,7 @@ from ..inputs.genome import Genome
 from ..store.files import whole_file
 from ..store.paths import Results
 from ..store.schemas import SUMMARY
+from ..view.findings import strongest
 from ..view.results import (
     KEYS,
     PLACED,
@@ -27,7 +28,6 @@ from ..view.results import (
     read_config,
     read_views,
     require_results,
-    strongest,
     summary_keys,
 )
 from .options import Commands, add_keys, add_results, choices, chosen, positive
