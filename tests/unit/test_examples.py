@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from marginalization.commands.check import check_screen
+from marginalization.design.backgrounds import select_backgrounds
 from marginalization.design.elements import read_elements
 from marginalization.probing.probe import probe
 from modisco_files import write_modisco
@@ -81,6 +82,7 @@ NAMES = {
     "pairs": {"activity": ["developmental", "housekeeping"]},
     "copies": {"activity": ["developmental", "housekeeping"]},
     "ablations": {"log_counts": ["log_counts"]},
+    "loci": {"activity": ["developmental", "housekeeping"]},
 }
 
 
@@ -118,6 +120,11 @@ def make_deepstarr():
     torch.save(named("deepstarr.py", "DeepSTARR").state_dict(), "deepstarr.pt")
 
 
+def make_loci():
+    make_deepstarr()
+    Path("affinities.tsv").write_text("name\tln_ka\na\t-1.5\n")
+
+
 def make_enformer():
     Path("enformer.py").write_text(ENFORMER)
     Path("targets_human.txt").write_text(TARGETS)
@@ -148,6 +155,7 @@ MAKE = {
     "pairs": make_deepstarr,
     "copies": make_deepstarr,
     "ablations": make_bpnet,
+    "loci": make_loci,
 }
 
 
@@ -182,3 +190,15 @@ def test_what_the_examples_of_partners_screen(lab):
     ablations = check_screen("ablations.yaml").plan
     assert ablations.n_instances == 3
     assert ablations.n_ablations == 3 * 21 * 10
+
+
+def test_what_the_example_of_loci_compares(lab):
+    """The loci as they are, with a column of their file, and stretches of the genome of the motifs' width."""
+    make_loci()
+    shutil.copy(EXAMPLES / "loci.yaml", lab)
+    screen = check_screen("loci.yaml").config
+    assert screen.further_tables["context"]
+    assert screen.further_tables["measured"]
+    kinds = read_elements(screen).elements["kind"].value_counts()
+    assert kinds["genomic"] > 0
+    assert select_backgrounds(screen)[0]["signal"].tolist() == [1, 1]

@@ -142,7 +142,15 @@ def row_of(**columns):
         ),
         (
             {"closest": "GATA1", "closest_similarity": 0.41, "similarity": np.nan, "reads": "unclear", "carried": None},
-            "reads something else in it (similarity at most 0.41, to GATA1)",
+            "reads what can not be told without a matrix of its own (similarity at most 0.41, to GATA1)",
+        ),
+        (
+            {"closest": "GATA1", "closest_similarity": 0.41, "similarity": 0.3, "reads": "unclear", "carried": None},
+            "reads something else in it (similarity 0.30 to its matrix, at most 0.41, to GATA1)",
+        ),
+        (
+            {"closest": None, "closest_similarity": np.nan, "similarity": np.nan, "reads": "unclear"},
+            "reads what can not be told without a matrix of its own; CTAATC (bases 4 to 9) carries it",
         ),
         (
             {"closest": None, "closest_similarity": np.nan, "similarity": np.nan, "reads": "unclear", "carried": None},
@@ -170,11 +178,18 @@ def test_it_is_said_in_words(columns, said, tmp_path):
 
 def test_all_are_said_in_a_sentence_the_strongest_first():
     rows = [row_of(name=f"m{i}", reads="another", closest="x", effect_mean=-float(i)) for i in range(MOST_NAMED + 2)]
-    (said,) = read_in_all(pd.DataFrame([*rows, row_of(reads="unclear"), row_of()]))
+    (said,) = read_in_all(pd.DataFrame([*rows, row_of(reads="unclear"), row_of()]), 0.0)
     assert said.startswith(
         "Of 10 mapped motifs 1 read as themselves, 1 as something else, 8 as another: m7 (x), m6 (x)"
     )
     assert said.endswith("m2 (x) and 2 more.")
-    assert read_in_all(pd.DataFrame()) == []
-    (said,) = read_in_all(pd.DataFrame([row_of()]))
+    assert read_in_all(pd.DataFrame(), 0.0) == []
+    (said,) = read_in_all(pd.DataFrame([row_of()]), 0.0)
     assert said == "Of 1 mapped motifs 1 read as themselves, 0 as something else, 0 as another."
+    # Of ratios the strongest is that farthest from one, and without a matrix nobody knows what is read.
+    rows = [row_of(name=f"m{x}", reads="another", closest="x", effect_mean=x) for x in (0.1, 1.0, 1.5)]
+    (said,) = read_in_all(pd.DataFrame([*rows, row_of(reads="unclear", similarity=np.nan)]), 1.0)
+    assert said == (
+        "Of 4 mapped motifs 0 read as themselves, 0 as something else, 3 as another: m0.1 (x), m1.5 (x), m1.0 (x); "
+        "of 1 without a matrix it can not be told."
+    )

@@ -1,11 +1,13 @@
 """Whole runs with ablations, beside a screen that is finished."""
 
+import json
 import shutil
 
 import pandas as pd
 import pytest
 from brute_force import WEIGHTS
 from lab_folder import make_config
+from marginalization.store.files import sha256
 from workflows import jobs, run, snakemake
 
 SECTION = {"annotations": [{"file": "hits.bed", "genome": "genome.fa"}], "by": "A" * 8, "elsewhere": 4, "within": None}
@@ -28,14 +30,26 @@ def ablated(finished, tmp_path_factory):
 
 def test_shards_that_are_done_stay(finished, ablated):
     folder, counts = ablated
-    assert "screen" not in counts
-    assert {rule: counts[rule] for rule in ("instances", "ablate", "ablations", "report")} == {
-        **{"instances": 1, "ablate": 1, "ablations": 1, "report": 1}
-    }
+    assert counts == dict.fromkeys(("instances", "ablate", "ablations", "provenance", "report", "all"), 1)
     assert "Nothing to be done" in run(folder, with_ablations())
     assert "Replaced in their own loci, " in (folder / "results/known/report.html").read_text()
     summaries = [pd.read_parquet(of / "results/known/summary.parquet") for of in (finished, folder)]
     pd.testing.assert_frame_equal(*summaries)
+
+
+def test_a_change_of_theirs_runs_nothing_else(ablated):
+    own = dict.fromkeys(("instances", "ablate", "ablations", "provenance", "report", "all"), 1)
+    assert jobs(run(ablated[0], with_ablations(within=30), "--dry-run")) == own
+
+
+def test_their_files_are_among_the_inputs(ablated):
+    folder = ablated[0]
+    inputs = json.loads((folder / "results/known/provenance.json").read_text())["inputs"]
+    assert inputs["hits.bed"] == sha256(folder / "hits.bed")
+    hits = (folder / "hits.bed").read_text()
+    (folder / "hits.bed").write_text(hits.removesuffix(hits.splitlines(keepends=True)[-1]))
+    assert jobs(run(folder, with_ablations(), "--dry-run"))["provenance"] == 1
+    (folder / "hits.bed").write_text(hits)
 
 
 def test_the_numbers_are_known(ablated):

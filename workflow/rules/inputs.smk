@@ -34,7 +34,8 @@ rule elements:
     conda:
         "../../envs/marginalization.yaml"
     params:
-        tables=config["elements"],
+        # Ablations are of loci, and maps of what is significant: neither is among the elements.
+        tables={key: of for key, of in config["elements"].items() if key not in ("ablations", "maps")},
         digest=PLAN.elements_digest,
         code=CODE,
     script:

@@ -103,6 +103,7 @@ rule provenance:
         SUMMARY,
         backgrounds=RESULTS.table("backgrounds"),
         annotations=RESULTS.table("annotations"),
+        further=lab_files(FURTHER_FILES),
     output:
         RESULTS.provenance,
     log:

@@ -16,6 +16,7 @@ from ..inputs.genome import Genome
 from ..store.files import whole_file
 from ..store.paths import Results
 from ..store.schemas import SUMMARY
+from ..view.findings import strongest
 from ..view.results import (
     KEYS,
     PLACED,
@@ -23,7 +24,6 @@ from ..view.results import (
     read_config,
     read_views,
     require_results,
-    strongest,
     summary_keys,
 )
 from .shared.options import Commands, add_keys, add_results, choices, chosen

@@ -13,7 +13,7 @@ from ..config.sections import Config
 from ..errors import InputError
 from ..view.beside import print_beside, print_of_element
 from ..view.comparison import agreement, joined
-from ..view.findings import answer, findings, groups_of
+from ..view.findings import answer, findings, groups_of, strongest
 from ..view.maps import read_in_all
 from ..view.printing import intervals, numbers, placed_columns, print_table, text_of
 from ..view.results import (
@@ -32,7 +32,6 @@ from ..view.results import (
     require_known,
     require_results,
     resolution_in,
-    strongest,
     summary_keys,
 )
 from .shared.options import Commands, add_keys, add_results, choices, chosen, positive
@@ -102,13 +101,14 @@ def _summary(console: Console, arguments: argparse.Namespace) -> None:
             resolution = None if config.elements.level is None else resolution_in(config, rows)
             console.print(answer(found, neutral, resolution), soft_wrap=True)
         if "motif" in kinds:
-            for line in read_in_all(read_beside(results, "maps_summary", **key)):
+            for line in read_in_all(read_beside(results, "maps_summary", **key), neutral):
                 console.print(line, soft_wrap=True)
         if arguments.significant:
             rows = rows[rows["significant"].fillna(False)]
         listed = _grouped(strongest(rows, neutral), groups_of(found)).head(arguments.top)
         print_table(console, _summary_columns(config, key["model"], listed))
-        print_beside(console, results, key, _title(config, key), arguments.kind, arguments.top, arguments.significant)
+        title = _title(config, key)
+        print_beside(console, results, key, title, neutral, arguments.kind, arguments.top, arguments.significant)
     _tell_of_more(console, keys, KEYS)
 
 
@@ -167,8 +167,10 @@ def _show(console: Console, arguments: argparse.Namespace) -> None:
     names = element_names(results)
     names = names[names["element_id"] == element_id]
     lines = {name: element[name] for name in ("element_id", "kind", "sequence", "source")}
+    if element["kind"] not in KINDS:
+        lines["name"] = element["name"]
     if element["kind"] == "control":
-        lines |= {"name": element["name"], "control of": element["control_of"]}
+        lines["control of"] = element["control_of"]
     lines |= {f"{kind}s": ", ".join(of["name"].unique()) for kind, of in names.groupby("kind", sort=False)}
     for label, value in lines.items():
         console.print(f"{label:<13}{value}", soft_wrap=True)

@@ -155,7 +155,7 @@ def replacements(instance_id: str, starts: list[int], width: int, locus: str, sp
 
 
 def _shuffled_between_gaps(locus: str, rng: np.random.Generator) -> str:
-    """A locus with each of its stretches between N shuffled; an N in a replacement would keep the letter that is there."""
+    """A locus with each of its stretches between N shuffled, as an N in a replacement would keep what is there."""
     parts = re.split(f"({UNKNOWN}+)", locus)
     return "".join(dinucleotide_shuffle(part, rng) if part.strip(UNKNOWN) else part for part in parts)
 

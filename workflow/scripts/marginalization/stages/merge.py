@@ -22,7 +22,7 @@ from ..merging.means import merge_profiles
 from ..merging.parts import Screened, find_parts
 from ..merging.summary import merge_effects
 from ..statistics.families import Families, families
-from ..store.files import read_facts, write_json, write_table
+from ..store.files import read_facts, sha256, write_json, write_table
 from ..store.other_schemas import CONTEXT, LOCI
 from ..store.paths import model_of
 from ..store.reading import read_table
@@ -129,8 +129,11 @@ def provenance(snakemake: Any) -> None:
     with as_job(snakemake) as (results, _):
         jobs, kept = snakemake.params.jobs, Config.of(snakemake.config).effects_dataset
         counts = read_facts(snakemake.input.annotations)["counts"]
+        facts = read_facts(snakemake.input[0])
+        further = {str(path): sha256(path) for path in snakemake.input.further}
         found = {
-            **read_facts(snakemake.input[0]),
+            **facts,
+            "inputs": dict(sorted((facts["inputs"] | further).items())),
             "config": snakemake.config,
             "command": os.environ["MARGINALIZATION_COMMAND"],
             "counts": {"backgrounds": read_facts(snakemake.input.backgrounds)["counts"], **counts},

@@ -15,7 +15,14 @@ from .results import KEYS, read_beside
 
 
 def print_beside(
-    console: Console, results: Results, key: dict[str, str], title: str, kind: str | None, top: int, significant: bool
+    console: Console,
+    results: Results,
+    key: dict[str, str],
+    title: str,
+    neutral: float,
+    kind: str | None,
+    top: int,
+    significant: bool,
 ) -> None:
     """What there is on one view beside its elements.
 
@@ -24,6 +31,7 @@ def print_beside(
         results: the screen's.
         key: the view, by `KEYS`.
         title: what it is called.
+        neutral: the effect of what changes nothing, and the cooperativity of what does not cooperate.
         kind: the kind of elements that is asked for; None asks for all.
         top: how many rows of each table.
         significant: whether only significant ones are asked for.
@@ -31,6 +39,8 @@ def print_beside(
     if kind is None:
         for row in read_beside(results, "measured", **key).itertuples():
             console.print(_against(row), soft_wrap=True)
+    if kind is None and len(pairs := read_beside(results, "pairs_summary", **key)):
+        _print_pairs(console, title, neutral, pairs, top, significant)
     if kind in (None, "arrangement") and len(copies := read_beside(results, "copies", **key)):
         _print_copies(console, title, copies, top)
     if kind in (None, "annotation") and len(ablated := read_beside(results, "ablations_summary", **key)):
@@ -69,6 +79,21 @@ def _print_ablations(console: Console, title: str, rows: pd.DataFrame, top: int,
     columns = {"name": rows["name"], "instances": numbers(rows["n_instances"]), "ablated": numbers(rows["effect_mean"])}
     columns |= {"elsewhere": numbers(rows["elsewhere_mean"]), "difference": numbers(rows["difference"])}
     print_table(console, columns | {"95 % interval": intervals(rows, "difference"), "q": numbers(rows["q_value"])})
+
+
+def _print_pairs(console: Console, title: str, neutral: float, rows: pd.DataFrame, top: int, significant: bool) -> None:
+    """Where each two motifs do most together, those first of the smallest p, or without controls that do most."""
+    judged = rows["significant"].dropna().astype(bool)
+    found = f"{judged.sum():,} of {len(judged):,} pairs of motifs cooperate" if len(judged) else "pairs of motifs"
+    console.print(f"{title}: {found}; where each two do most together", soft_wrap=True)
+    rows = rows[rows["significant"].fillna(False).astype(bool)] if significant else rows
+    rows = rows.assign(most=-(rows["cooperativity"] - neutral).abs())
+    rows = rows.sort_values(["pair_p", "most"], kind="stable").head(top)
+    columns = {"name": (rows["first"].astype("str") + " and " + rows["second"].astype("str")).tolist()}
+    columns |= {"distance": numbers(rows["distance"]), "orientation": rows["orientation"].astype("str")}
+    columns |= {"cooperativity": numbers(rows["cooperativity"]), "95 % interval": intervals(rows, "cooperativity")}
+    columns["spacing"] = rows["spacing"].astype("str").where(rows["spacing"].notna(), "")
+    print_table(console, columns | ({"q": numbers(rows["pair_q"])} if len(judged) else {}))
 
 
 def _print_copies(console: Console, title: str, rows: pd.DataFrame, top: int) -> None:

@@ -34,6 +34,12 @@ NAMES_OF = {
 _JASPAR_ID = re.compile(r"^MA\d{4}\.\d+\s+")
 
 
+def strongest(rows: pd.DataFrame, neutral: float) -> pd.DataFrame:
+    """Of each element in rows of a view that with the best rank, or if none has one that farthest from `neutral`."""
+    rows = rows.assign(size=-(rows["effect_mean"] - neutral).abs()).sort_values(["rank", "size"], kind="stable")
+    return rows.drop_duplicates("element_id").drop(columns="size")
+
+
 def factor(name: str) -> str:
     """What a person calls a motif: the first of its names, without JASPAR's number of its matrix."""
     first = name.split(";")[0]

@@ -232,7 +232,9 @@ def read_element(results: Results, element_id: str) -> pd.DataFrame:
 
 
 def find_element(results: Results, text: str) -> str:
-    """The element_id of what is asked for by it, by a name, or by a part that only one element's names have.
+    """The element_id of what is asked for by it, by a name, or by a part that one element alone has in its names.
+
+    Pairs and arrangements are asked for by their whole names.
 
     Raises:
         InputError: there is no such element, or there are several.
@@ -245,10 +247,13 @@ def find_element(results: Results, text: str) -> str:
         found = names[fits]
         if found["element_id"].nunique() == 1:
             return found["element_id"].iloc[0]
-    if len(found):
-        n = found["element_id"].nunique()
-        distinct = found.drop_duplicates("element_id")
+    arranged = _read(results.table("elements"), ["name", "element_id"], kind=["pair", "arrangement"])
+    named = f";{text};"  # of equal sequences one element has all names
+    if (own := (";" + arranged["name"] + ";").str.contains(named, regex=False)).any():
+        return arranged.loc[own, "element_id"].iloc[0]
+    if len(distinct := found.drop_duplicates("element_id")):
         listed = [f"{name} ({of})" for name, of in zip(distinct["name"], distinct["element_id"], strict=True)]
+        n = len(listed)
         raise InputError(f"{text!r} fits {n} elements: {_some(listed)}; give more of the name, or an element_id")
     # A factor's name is a word of its motif's.
     words = {word: name for name in names["name"].unique() for word in (name.lower(), *name.lower().split())}
@@ -270,12 +275,6 @@ def require_known(value: str, known: Iterable[str], what: str) -> None:
         near = difflib.get_close_matches(value, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {_some(known)}"
         raise InputError(f"there is no {what} {value!r}; {hint}")
-
-
-def strongest(rows: pd.DataFrame, neutral: float) -> pd.DataFrame:
-    """Of each element in rows of a view that with the best rank, or if none has one that farthest from `neutral`."""
-    rows = rows.assign(size=-(rows["effect_mean"] - neutral).abs()).sort_values(["rank", "size"], kind="stable")
-    return rows.drop_duplicates("element_id").drop(columns="size")
 
 
 def _read(path: Path, columns: list[str] | None, **filters: str | list[str] | None) -> pd.DataFrame:

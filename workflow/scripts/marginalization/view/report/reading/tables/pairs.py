@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .....config.checks import readouts_of
 from .....store.other_schemas import COPIES
 from .....store.reading import read_table
 from .....store.schemas import ARRANGEMENTS, PAIRS_SUMMARY, SUMMARY
@@ -30,7 +31,9 @@ def pair_verdicts(screen: Screen) -> dict[str, Any]:
         return {"rows": [], "judged": 0, "significant": 0}
     table = read_table(screen.results.table("pairs_summary"), PAIRS_SUMMARY)
     judged = table["significant"].dropna().astype(bool)
-    order = table.assign(most=-table["cooperativity"].abs()).sort_values(["pair_p", "most"], kind="stable").index
+    neutral = {name: readout.scale.neutral for name, readout in readouts_of(screen.config).items()}
+    most = -(table["cooperativity"] - table["readout"].astype("str").map(neutral)).abs()
+    order = table.assign(most=most).sort_values(["pair_p", "most"], kind="stable").index
     shown = table.loc[order].head(MOST_PAIRS)
     values = {"on": view_names(shown), **{name: shown[name].astype(object).tolist() for name in COLUMNS}}
     values["spacing"] = ["" if pd.isna(spacing) else spacing for spacing in values["spacing"]]
