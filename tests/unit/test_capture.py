@@ -345,7 +345,7 @@ def test_costs_are_counted():
     counted = Cost(model, 40, 6, 3)
     assert counted.marginals == 18
     assert counted.full == AT_MOST * 40 * sum(weight.numel() for weight in model.parameters()) / each
-    counted.count(lambda: model(one))
+    counted.count(lambda: model(one), 1)
     assert counted.full == pytest.approx(MULTIPLIED / each + GIVEN / number)
     assert counted.largest == 8 * 38
     assert Cost(nn.LSTM(4, 4), 40, 1, 1).capture > Cost(model, 40, 1, 1).capture
@@ -360,7 +360,7 @@ def test_what_differs_is_counted():
     both = X[[0, 0]].float()
     both[1, :, 12:14] = both[0, :, 12:14].roll(1, 0)
     counted = Cost(model, 40, 6, 3)
-    counted.count(lambda: model(both[:1]))
+    counted.count(lambda: model(both[:1]), 1)
     counted.compare(lambda: model(both))
     differs = (4 * 8 * 3 * 4 + 8 * 38 * 5 + 2 * 5 * 5) / each + (2 * 8 * 4 + 3 * 5) / number
     assert counted.share == pytest.approx(differs / counted.full)
@@ -405,7 +405,7 @@ def test_all_motifs_of_a_call_count(captures, monkeypatch):
     monkeypatch.setattr(marginals, "LOOK_AHEAD", 2)
     model = nn.Sequential(nn.Conv1d(4, 64, 5), nn.Conv1d(64, 64, 5)).eval()
     each = Cost(model, 40, 1, 1)
-    each.count(lambda: model(X[:1].float()))
+    each.count(lambda: model(X[:1].float()), 1)
     monkeypatch.setattr(cost, "CAPTURE", 2.5 * len(X) * each.full / cost.PAYS_FROM)
     for name in ("CAPTURE_STEP", "STEP", "TIMES"):
         monkeypatch.setattr(cost, name, 0)

@@ -68,7 +68,7 @@ class Cost:
         weights = sum(weight.numel() for weight in model.parameters() if not nn.parameter.is_lazy(weight))
         self.full = AT_MOST * _seconds(weights * length, 0)
         self.capture = CAPTURE
-        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        if is_recurrent(model):
             self.capture += CAPTURE_RECURRENT
         self.step, self.largest, self.share = 0.0, 0, 0.5
 
@@ -96,17 +96,24 @@ class Cost:
         """How many sequences to run in full at a time, of those that were counted: at most a batch, at least one."""
         return max(1, min(batch_size, most_bytes // max(1, HELD * self.largest * itemsize)))
 
-    def count(self, run: Callable[[], Any]) -> None:
-        """Count what a run of one sequence takes."""
-        work = _work(run, rows=1)
+    def count(self, run: Callable[[], Any], rows: int) -> None:
+        """Count what a run of some sequences takes for each of them."""
+        work = _Work(rows)
+        _watched(run, work)
         self.full, self.largest = _seconds(work.multiplications, work.numbers), work.largest
         self.capture += CAPTURE_STEP * work.operations
         self.step = STEP * work.operations
 
     def compare(self, run: Callable[[], Any]) -> None:
         """Count how much differs in a run of two sequences, a background and that with something substituted."""
-        work = _work(run, rows=2)
+        work = _Work(rows=2, differing=True)
+        _watched(run, work)
         self.share = _seconds(work.other_multiplications, work.other_numbers) / max(1e-30, self.full)
+
+
+def is_recurrent(model: Callable[..., Any]) -> bool:
+    """Whether a model has layers that go from position to position."""
+    return isinstance(model, nn.Module) and any(isinstance(module, nn.RNNBase) for module in model.modules())
 
 
 def _seconds(multiplications: float, numbers: float) -> float:
@@ -114,11 +121,11 @@ def _seconds(multiplications: float, numbers: float) -> float:
 
 
 class _Work(TorchDispatchMode):
-    """How much operations compute for a row, and how much of it is of numbers by which two rows differ."""
+    """How much operations compute for a row, and how much of it is of numbers by which two rows are `differing`."""
 
-    def __init__(self, rows: int):
+    def __init__(self, rows: int, differing: bool = False):
         super().__init__()
-        self.rows, self.operations, self.largest = rows, 0, 0
+        self.rows, self.differing, self.operations, self.largest = rows, differing, 0, 0
         self.multiplications = self.numbers = self.other_multiplications = self.other_numbers = 0.0
 
     @classmethod
@@ -133,7 +140,7 @@ class _Work(TorchDispatchMode):
         if y is not None and not _is_view(func):
             numbers = y.numel() // self.rows
             multiplications = _multiplications(func, args, kwargs or {}, result) / self.rows
-            share = _other(y) if self.rows == 2 else 1.0
+            share = _other(y) if self.differing else 1.0
             self.largest = max(self.largest, numbers)
             self.numbers += numbers
             self.multiplications += multiplications
@@ -142,12 +149,11 @@ class _Work(TorchDispatchMode):
         return result
 
 
-def _work(run: Callable[[], Any], rows: int) -> _Work:
-    """What a run of some rows takes; of a compiled model as it was written."""
+def _watched(run: Callable[[], Any], work: _Work) -> None:
+    """Have a run counted; of a compiled model as it was written."""
     compiling = "torch._dynamo" in sys.modules
-    with torch.compiler.set_stance("force_eager") if compiling else contextlib.nullcontext(), _Work(rows) as work:
+    with torch.compiler.set_stance("force_eager") if compiling else contextlib.nullcontext(), work:
         run()
-    return work
 
 
 def _is_view(func: Any) -> bool:
