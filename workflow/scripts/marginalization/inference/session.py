@@ -144,8 +144,9 @@ class Session:
 
     @torch.no_grad()
     def _look_at(self, state: State, cost: Cost, placement: Placement | None) -> int:
-        """Run a batch of backgrounds in full, for what it takes and does to the model's state: of a captured model
-        nobody sees. What it gives is kept for `before`.
+        """Run a background in full, for what it takes and does to the model's state: of a captured model nobody sees.
+
+        In a short call on a CPU a batch of them, which `before` need not run again then.
 
         Where that tells whether capturing pays, run one also with other letters where a motif is to go.
 
@@ -164,7 +165,8 @@ class Session:
         def batch() -> None:
             self.counted = run(*(x[:n] for x in self.inputs))
 
-        n = self._backgrounds_at_once() if X.device.type == "cpu" and placement is not None else 1
+        short = X.device.type == "cpu" and placement is not None and not cost.is_sure
+        n = self._backgrounds_at_once() if short else 1
         try:
             cost.count(batch, n)
             state.check(some, len(X))
