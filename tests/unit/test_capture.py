@@ -24,7 +24,7 @@ from marginalization.inference.incremental.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import as_callable, leaves
 from marginalization.sequences.letters import named_generator
-from marginalization.sequences.onehot import one_hot_encode
+from marginalization.sequences.onehot import one_hot_encode, substitute
 from torch import nn
 
 X = one_hot_encode(["".join(named_generator(0, "capture", i).choice(list("ACGT"), 40)) for i in range(3)])
@@ -334,21 +334,58 @@ class Counting(nn.Module):
         return nn.functional.linear(self.shared(x), self.shared.weight)
 
 
-MULTIPLIED = 4 * 8 * 3 * 38 + 8 * 38 * 5 + 2 * 5 * 5
+MULTIPLIED = 4 * 16 * 3 * 38 + 8 * 38 * 5 + 2 * 5 * 5
 GIVEN = 2 * 8 * 38 + 3 * 5
 
 
 @torch.no_grad()
 def test_costs_are_counted():
-    """A dense layer is used once, a convolution at each position, and a weight as often as something calls for it."""
+    """A dense layer is used once, a convolution at each position, and a weight as often as something calls for it.
+
+    The convolution's 8 channels take as long as 16.
+    """
     model, one, (each, number) = Counting(), X[:1].float(), (MULTIPLICATIONS, NUMBERS)
     counted = Cost(model, 40, 6, 3)
     assert counted.marginals == 18
     assert counted.full == AT_MOST * 40 * sum(weight.numel() for weight in model.parameters()) / each
-    counted.count(lambda: model(one))
+    counted.count(lambda: model(one), 1)
     assert counted.full == pytest.approx(MULTIPLIED / each + GIVEN / number)
     assert counted.largest == 8 * 38
     assert Cost(nn.LSTM(4, 4), 40, 1, 1).capture > Cost(model, 40, 1, 1).capture
+    several, three = Cost(model, 40, 6, 3), X[:3].float()
+    several.count(lambda: model(three), 3)
+    assert (several.full, several.largest) == (pytest.approx(counted.full), counted.largest)
+
+
+def test_the_exporter_is_imported_once(monkeypatch):
+    Incremental(nn.Conv1d(4, 2, 3), [X.float()])
+    assert cost.EXPORTER in sys.modules
+    capture = Cost(nn.Conv1d(4, 2, 3), 40, 1, 1).capture
+    monkeypatch.delitem(sys.modules, cost.EXPORTER)
+    assert Cost(nn.Conv1d(4, 2, 3), 40, 1, 1).capture == capture + cost.IMPORT
+
+
+@pytest.mark.parametrize("n", [8, 3])
+def test_short_calls_run_in_batches_of_one_size(n, monkeypatch):
+    """Where there are enough backgrounds; each of them runs once as it is, also where what that takes is counted."""
+    sizes = []
+    for name, value in {"IMPORT": 0, "CAPTURE": 1e-9, "CAPTURE_STEP": 1e3, "SURE_FROM": 1e12}.items():
+        monkeypatch.setattr(cost, name, value)
+
+    class Sizes(nn.Sequential):
+        def forward(self, X):
+            sizes.append(len(X))
+            return super().forward(X).mean(2)
+
+    model = Sizes(nn.Conv1d(4, 16, 5), nn.ReLU(), nn.Conv1d(16, 2, 1)).eval()
+    backgrounds = torch.cat([X.roll(i, 2) for i in range(3)])[:n]
+    for incremental in (None, False):
+        sizes.clear()
+        y_before, y_afters = marginalize_motifs(model, backgrounds, MOTIFS, device="cpu", incremental=incremental)
+        assert sizes == ([8] * (1 + len(MOTIFS)) if n == 8 else [n, n * len(MOTIFS)])
+    torch.testing.assert_close(y_before, predict(model, backgrounds, device="cpu"), rtol=1e-6, atol=1e-6)
+    for motif, y in zip(MOTIFS, y_afters, strict=True):
+        torch.testing.assert_close(y, predict(model, substitute(backgrounds, motif), device="cpu"), rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
@@ -360,9 +397,9 @@ def test_what_differs_is_counted():
     both = X[[0, 0]].float()
     both[1, :, 12:14] = both[0, :, 12:14].roll(1, 0)
     counted = Cost(model, 40, 6, 3)
-    counted.count(lambda: model(both[:1]))
+    counted.count(lambda: model(both[:1]), 1)
     counted.compare(lambda: model(both))
-    differs = (4 * 8 * 3 * 4 + 8 * 38 * 5 + 2 * 5 * 5) / each + (2 * 8 * 4 + 3 * 5) / number
+    differs = (4 * 16 * 3 * 4 + 8 * 38 * 5 + 2 * 5 * 5) / each + (2 * 8 * 4 + 3 * 5) / number
     assert counted.share == pytest.approx(differs / counted.full)
 
 
@@ -387,7 +424,8 @@ def test_capturing_pays_where_enough_is_saved():
 def test_a_model_of_which_all_differs_runs_in_full(capture, reason, captures, caplog, monkeypatch):
     """By a count where capturing would cost too much, or else by the plan, unless it is asked for."""
     monkeypatch.setattr(cost, "CAPTURE", capture)
-    monkeypatch.setattr(cost, "CAPTURE_STEP", 0)
+    for name in ("IMPORT", "CAPTURE_STEP"):
+        monkeypatch.setattr(cost, name, 0)
     model = nn.Sequential(nn.Conv1d(4, 64, 5, padding=2), nn.Softmax(2), nn.Conv1d(64, 64, 5, padding=2)).eval()
     with caplog.at_level("INFO", "marginalization"):
         marginalize_motifs(model, X, MOTIFS, device="cpu")
@@ -405,9 +443,9 @@ def test_all_motifs_of_a_call_count(captures, monkeypatch):
     monkeypatch.setattr(marginals, "LOOK_AHEAD", 2)
     model = nn.Sequential(nn.Conv1d(4, 64, 5), nn.Conv1d(64, 64, 5)).eval()
     each = Cost(model, 40, 1, 1)
-    each.count(lambda: model(X[:1].float()))
+    each.count(lambda: model(X[:1].float()), 1)
     monkeypatch.setattr(cost, "CAPTURE", 2.5 * len(X) * each.full / cost.PAYS_FROM)
-    for name in ("CAPTURE_STEP", "STEP", "TIMES"):
+    for name in ("IMPORT", "CAPTURE_STEP", "STEP", "TIMES"):
         monkeypatch.setattr(cost, name, 0)
     for motifs in (MOTIFS[:2], MOTIFS):
         captures.clear()

@@ -1,7 +1,7 @@
 """What a model costs, counted on a sequence or two, and whether capturing it for incremental inference pays.
 
-A count, not a time, so that a call runs in the same way, and gives the same bytes, each time. What memory a sequence
-takes is counted without running it.
+A count, not a time, so that a call runs in the same way, and gives the same bytes, each time that a process comes to it
+by the same way. What memory a sequence takes is counted without running it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-MULTIPLICATIONS, NUMBERS = 2.5e10, 1e9
-"""About how many multiplications, and how many numbers that operations give, take a thread of a CPU a second."""
+MULTIPLICATIONS, NUMBERS, LANES = 3.5e10, 1.4e9, 16
+"""About how many multiplications, and how many numbers that operations give, take a thread of a CPU a second, fitted to
+the zoo's networks: most take 0.8 to 2 times as long. A convolution computes so many channels at a time, also where it
+gives fewer, as the head of a BPNet does."""
 
-CAPTURE, CAPTURE_STEP, CAPTURE_RECURRENT = 0.6, 0.008, 1.5
-"""About how many seconds it takes to capture a model and to check it: in all, for each operation, and for recurrent
-layers, which PyTorch writes out step by step."""
+IMPORT, CAPTURE, CAPTURE_STEP, CAPTURE_RECURRENT = 1.1, 0.1, 0.008, 2.5
+"""About how many seconds it takes to import PyTorch's exporter, which a process does once; and to capture a model and
+to check it: in all, for each operation, and for recurrent layers, which PyTorch writes out step by step."""
+
+EXPORTER = "torch.export._trace"
+"""A module of it, and of nothing else."""
 
 STEP = 7e-5
 """About how many seconds a step of a program takes beside what it computes."""
@@ -31,7 +36,7 @@ STEP = 7e-5
 TIMES = 2
 """About how many times as long as in full passes a number takes in incremental inference."""
 
-PAYS_FROM, SURE_FROM = 1.3, 20
+PAYS_FROM, SURE_FROM = 1.5, 20
 """How many times what capturing takes is to be saved by it; and how long full passes are to take for it to be tried
 whatever is saved."""
 
@@ -67,8 +72,8 @@ class Cost:
         self.marginals, self.rows = n_motifs * n_backgrounds, min(ROWS, max(n_motifs, n_backgrounds))
         weights = sum(weight.numel() for weight in model.parameters() if not nn.parameter.is_lazy(weight))
         self.full = AT_MOST * _seconds(weights * length, 0)
-        self.capture = CAPTURE
-        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        self.capture = CAPTURE + (IMPORT if EXPORTER not in sys.modules else 0)
+        if is_recurrent(model):
             self.capture += CAPTURE_RECURRENT
         self.step, self.largest, self.share = 0.0, 0, 0.5
 
@@ -96,17 +101,24 @@ class Cost:
         """How many sequences to run in full at a time, of those that were counted: at most a batch, at least one."""
         return max(1, min(batch_size, most_bytes // max(1, HELD * self.largest * itemsize)))
 
-    def count(self, run: Callable[[], Any]) -> None:
-        """Count what a run of one sequence takes."""
-        work = _work(run, rows=1)
+    def count(self, run: Callable[[], Any], rows: int) -> None:
+        """Count what a run of some sequences takes for each of them."""
+        work = _Work(rows)
+        _watched(run, work)
         self.full, self.largest = _seconds(work.multiplications, work.numbers), work.largest
         self.capture += CAPTURE_STEP * work.operations
         self.step = STEP * work.operations
 
     def compare(self, run: Callable[[], Any]) -> None:
         """Count how much differs in a run of two sequences, a background and that with something substituted."""
-        work = _work(run, rows=2)
+        work = _Work(rows=2, differing=True)
+        _watched(run, work)
         self.share = _seconds(work.other_multiplications, work.other_numbers) / max(1e-30, self.full)
+
+
+def is_recurrent(model: Callable[..., Any]) -> bool:
+    """Whether a model has layers that go from position to position."""
+    return isinstance(model, nn.Module) and any(isinstance(module, nn.RNNBase) for module in model.modules())
 
 
 def _seconds(multiplications: float, numbers: float) -> float:
@@ -114,11 +126,11 @@ def _seconds(multiplications: float, numbers: float) -> float:
 
 
 class _Work(TorchDispatchMode):
-    """How much operations compute for a row, and how much of it is of numbers by which two rows differ."""
+    """How much operations compute for a row, and how much of it is of numbers by which two rows are `differing`."""
 
-    def __init__(self, rows: int):
+    def __init__(self, rows: int, differing: bool = False):
         super().__init__()
-        self.rows, self.operations, self.largest = rows, 0, 0
+        self.rows, self.differing, self.operations, self.largest = rows, differing, 0, 0
         self.multiplications = self.numbers = self.other_multiplications = self.other_numbers = 0.0
 
     @classmethod
@@ -133,7 +145,7 @@ class _Work(TorchDispatchMode):
         if y is not None and not _is_view(func):
             numbers = y.numel() // self.rows
             multiplications = _multiplications(func, args, kwargs or {}, result) / self.rows
-            share = _other(y) if self.rows == 2 else 1.0
+            share = _other(y) if self.differing else 1.0
             self.largest = max(self.largest, numbers)
             self.numbers += numbers
             self.multiplications += multiplications
@@ -142,12 +154,11 @@ class _Work(TorchDispatchMode):
         return result
 
 
-def _work(run: Callable[[], Any], rows: int) -> _Work:
-    """What a run of some rows takes; of a compiled model as it was written."""
+def _watched(run: Callable[[], Any], work: _Work) -> None:
+    """Have a run counted; of a compiled model as it was written."""
     compiling = "torch._dynamo" in sys.modules
-    with torch.compiler.set_stance("force_eager") if compiling else contextlib.nullcontext(), _Work(rows) as work:
+    with torch.compiler.set_stance("force_eager") if compiling else contextlib.nullcontext(), work:
         run()
-    return work
 
 
 def _is_view(func: Any) -> bool:
@@ -159,7 +170,9 @@ def _multiplications(func: Any, args: Sequence[Any], kwargs: dict[str, Any], res
     """How many multiplications of matrices or kernels an operation takes."""
     packet = func._overloadpacket
     if packet in flop_registry:
-        return flop_registry[packet](*args, **kwargs, out_val=result) / 2
+        counted = flop_registry[packet](*args, **kwargs, out_val=result) / 2
+        lanes = LANES if "convolution" in packet.__name__ and args[1].shape[1] > 1 else 1  # else channel by channel
+        return counted * (-(-result.shape[1] // lanes) * lanes / result.shape[1] if lanes > 1 else 1)
     if packet.__name__ in LAYERS:
         x, *others = (value for value in tree_leaves(args) if isinstance(value, torch.Tensor))
         return x.numel() // max(1, x.shape[-1]) * sum(weight.numel() for weight in others if weight.ndim == 2)

@@ -98,16 +98,16 @@ def predict_batches(
     def run(X: torch.Tensor, args: Sequence[torch.Tensor]) -> Any:
         nonlocal most
         if most is None and device.type == "cpu":
-            most = max(1, CPU_POSITIONS // X.shape[-1])
+            most = most_on_cpu(X)
         if most is not None and len(X) > most:
-            size = -(-len(X) // -(-len(X) // most))  # of like sizes, as few rows cost more each
+            size = of_like_sizes(len(X), most)
             parts = [slice(i, i + size) for i in range(0, len(X), size)]
             return map_tree(lambda *ts: torch.cat(ts), *(run(X[part], [arg[part] for arg in args]) for part in parts))
         try:
             # Not around the loop: what is set there would hold for the caller between two batches too.
             with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
                 y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
-                return map_tree(partial(_with_rows, n=len(X)), y if func is None else func(y))
+                return map_tree(partial(with_rows, n=len(X)), y if func is None else func(y))
         except torch.OutOfMemoryError:
             if len(X) == 1:
                 raise
@@ -186,7 +186,17 @@ def check_rows(X: torch.Tensor, args: Sequence[torch.Tensor] | None) -> int:
     return X.shape[0]
 
 
-def _with_rows(y: torch.Tensor, n: int) -> torch.Tensor:
+def most_on_cpu(X: torch.Tensor) -> int:
+    """How many sequences run at once on a CPU at the most."""
+    return max(1, CPU_POSITIONS // X.shape[-1])
+
+
+def of_like_sizes(n: int, most: int) -> int:
+    """How many of n rows to run at once, at most so many: in parts of like sizes, as few rows cost more each."""
+    return -(-n // -(-n // most))
+
+
+def with_rows(y: torch.Tensor, n: int) -> torch.Tensor:
     """An output on the CPU; a ValueError where it has no row for each of n sequences."""
     if y.ndim == 0 or y.shape[0] != n:
         raise ValueError(f"an output has shape {tuple(y.shape)} for {n} sequences: it must have a row for each")

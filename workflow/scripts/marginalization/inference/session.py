@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,10 +18,20 @@ import torch
 
 from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs, distinct, of_each
-from .cost import TOO_LITTLE, Cost
+from .cost import TOO_LITTLE, Cost, is_recurrent
 from .incremental.engine import FULL_BYTES, Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
-from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
+from .prediction import (
+    BATCH_SIZE,
+    as_dtype,
+    evaluating,
+    most_on_cpu,
+    of_like_sizes,
+    predict,
+    predict_batches,
+    resolve_device,
+    with_rows,
+)
 from .soundness.consistency import FaultError
 from .soundness.state import State
 
@@ -31,6 +42,10 @@ BATCHES_PER_GROUP = 16
 
 LOOK_AHEAD = 1024
 """Motifs to look at before choosing how to run them."""
+
+FEW_BATCHES, FEWEST_ROWS = 32, 8
+"""Of how many batches at the most all are of one size in full passes on a CPU, if that is so many rows at least: for
+each size kernels are made, and memory taken, which takes as long as to run a batch or two."""
 
 
 @contextlib.contextmanager
@@ -62,9 +77,9 @@ def session(
     dtype = as_dtype(dtype, model)
     with evaluating(model, device) as state:
         inputs = [X.to(device), *(arg.to(device) for arg in args or ())]
-        opened = Session(model, inputs, func, batch_size, dtype)
+        opened = Session(model, inputs, n_motifs, func, batch_size, dtype)
         if first and incremental is not False:
-            opened.capture(first, n_motifs, state, precision, asked=incremental is True)
+            opened.capture(first, state, precision, asked=incremental is True)
         yield opened
 
 
@@ -74,6 +89,7 @@ class Session:
     Args:
         model: a callable of the inputs.
         inputs: one-hot backgrounds of any dtype, and the model's further inputs.
+        n_motifs: how many are to come, as far as is known.
         func, batch_size, dtype: as for `predict`.
     """
 
@@ -81,19 +97,22 @@ class Session:
         self,
         model: Any,
         inputs: list[torch.Tensor],
+        n_motifs: int,
         func: Callable[[Any], Any] | None,
         batch_size: int,
         dtype: torch.dtype,
     ):
         self.model, self.inputs, self.func, self.batch_size, self.dtype = model, inputs, func, batch_size, dtype
+        self.n_motifs = n_motifs
+        self.counted: Any = None
         self.first: Sequence[Placement] = ()
         self.engine: Incremental | None = None
 
-    def capture(self, first: Sequence[Placement], n_motifs: int, state: State, precision: str, asked: bool) -> None:
+    def capture(self, first: Sequence[Placement], state: State, precision: str, asked: bool) -> None:
         """Have the model ready for incremental inference where it can be, and where that pays or is asked for."""
         X = self.inputs[0]
         if (reason := _not_capturable(self.model, self.dtype)) is None:
-            cost = Cost(self.model, X.shape[2], n_motifs, len(X))
+            cost = Cost(self.model, X.shape[2], self.n_motifs, len(X))
             reason = None if asked or cost.may_pay else TOO_LITTLE
         if reason is None:
             # From here on in the model's dtype, so that windows of the backgrounds are cut from it.
@@ -119,13 +138,15 @@ class Session:
         """
         like = self.inputs[0]
         self.inputs = [X.to(like.device, like.dtype), *(arg.to(like.device) for arg in args or ())]
-        self.first = first[:LOOK_AHEAD]
+        self.first, self.counted = first[:LOOK_AHEAD], None
         if self.engine is not None:
             self.engine.forget()
 
     @torch.no_grad()
     def _look_at(self, state: State, cost: Cost, placement: Placement | None) -> int:
         """Run a background in full, for what it takes and does to the model's state: of a captured model nobody sees.
+
+        In a short call on a CPU a batch of them, which `before` need not run again then.
 
         Where that tells whether capturing pays, run one also with other letters where a motif is to go.
 
@@ -134,15 +155,20 @@ class Session:
         """
         X, *args = self.inputs
 
-        def run(X: torch.Tensor, *args: torch.Tensor) -> list[torch.Tensor]:
+        def run(X: torch.Tensor, *args: torch.Tensor) -> Any:
             y = self.model(X, *args)
-            return leaves(y if self.func is None else self.func(y))
+            return y if self.func is None else self.func(y)
 
         def some(rows: Sequence[int]) -> list[torch.Tensor]:
-            return run(*(x[rows] for x in self.inputs))
+            return leaves(run(*(x[rows] for x in self.inputs)))
 
+        def batch() -> None:
+            self.counted = run(*(x[:n] for x in self.inputs))
+
+        short = X.device.type == "cpu" and placement is not None and not cost.is_sure
+        n = self._backgrounds_at_once() if short else 1
         try:
-            cost.count(lambda: some([0]))
+            cost.count(batch, n)
             state.check(some, len(X))
         except FaultError:
             raise
@@ -167,8 +193,14 @@ class Session:
             group = self.first[: motifs_at_once(self.engine, self.inputs)]
             with self._or_in_full(), torch.no_grad():
                 return run_backgrounds(self.engine, self.inputs, group, self.func, self.batch_size)
-        X, *args = self.inputs
-        return predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device)
+        done = 0 if self.counted is None else row_count(self.counted)
+        X, *args = (x[done:] for x in self.inputs)
+        parts = []
+        if done:
+            parts.append(map_tree(partial(with_rows, n=done), self.counted))
+        if len(X):
+            parts.append(predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device))
+        return map_tree(lambda *ys: torch.cat(ys), *parts)
 
     def after(self, placed: Iterable[Placement]) -> Iterator[Any]:
         """The predictions after each of some motifs, taken as needed.
@@ -199,18 +231,33 @@ class Session:
             warn(error)
             self.engine = None
 
+    def _backgrounds_at_once(self) -> int:
+        """How many backgrounds a CPU runs at once in full."""
+        X = self.inputs[0]
+        return of_like_sizes(min(len(X), self.batch_size), most_on_cpu(X))
+
+    def _rows_at_once(self) -> int:
+        """How many rows a batch has in full passes.
+
+        In short calls on a CPU as many as batches of backgrounds, unless layers are recurrent: whose steps take as long
+        for few rows as for many.
+        """
+        X, rows = self.inputs[0], self._backgrounds_at_once()
+        few = rows >= FEWEST_ROWS and self.n_motifs * len(X) <= FEW_BATCHES * rows
+        return rows if X.device.type == "cpu" and few and not is_recurrent(self.model) else self.batch_size
+
     def _full(self, placed: Iterator[Placement]) -> Iterator[Any]:
         """Full forward passes, in batches that span motifs."""
         X, *args = self.inputs
-        n = len(X)
+        n, at_once = len(X), self._rows_at_once()
         sizes: list[tuple[int, list[int]]] = []
 
         def batches() -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
             while some := list(islice(placed, max(1, self.batch_size * BATCHES_PER_GROUP // n))):
                 group, which = distinct(some)
                 sizes.append((len(group), which))
-                for first in range(0, len(group) * n, self.batch_size):
-                    last = min(first + self.batch_size, len(group) * n)
+                for first in range(0, len(group) * n, at_once):
+                    last = min(first + at_once, len(group) * n)
                     rows = torch.arange(first, last, device=X.device) % n
                     yield constructs(X, group, first, last), [arg[rows] for arg in args]
 
