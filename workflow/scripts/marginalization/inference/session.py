@@ -20,8 +20,8 @@ from ..sequences.constructs import Placement, constructs, distinct, of_each
 from .cost import TOO_LITTLE, Cost
 from .incremental.engine import FULL_BYTES, Incremental
 from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
-from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device
-from .soundness.consistency import FaultError
+from .prediction import BATCH_SIZE, as_dtype, evaluating, predict, predict_batches, resolve_device, with_rows
+from .soundness.consistency import FaultError, draws_kept
 from .soundness.state import State
 
 logger = logging.getLogger(__name__)
@@ -106,8 +106,10 @@ class Session:
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
             return
         self.first = first
-        with torch.no_grad():
+        with torch.no_grad(), draws_kept():
             self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
+        if self.engine is None:
+            self._check(state, doubted=True)
 
     def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:
         """Go on with other backgrounds.
@@ -133,30 +135,36 @@ class Session:
             How many sequences to run in full at a time.
         """
         X, *args = self.inputs
-
-        def run(X: torch.Tensor, *args: torch.Tensor) -> list[torch.Tensor]:
-            y = self.model(X, *args)
-            return leaves(y if self.func is None else self.func(y))
-
-        def some(rows: Sequence[int]) -> list[torch.Tensor]:
-            return run(*(x[rows] for x in self.inputs))
-
         try:
-            cost.count(lambda: some([0]))
-            state.check(some, len(X))
-        except FaultError:
-            raise
-        except Exception as error:
-            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+            cost.count(lambda: self._outputs([0]))
+        except Exception as error:  # of the model, or of an operation that can not be counted
+            logger.info("what the model computes is not counted: %s", str(error).partition("\n")[0])
+            self._check(state)
             return self.batch_size
+        self._check(state)
         most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
         at_once = cost.at_once(self.batch_size, X.element_size(), most)
         if placement is not None and at_once > 1 and cost.may_pay and not cost.is_sure:
             motif, start = placement
             both, place = X[[0, 0]], slice(start, start + motif.shape[2])
             both[1, :, place] = both[0, :, place].roll(1, 0)
-            cost.compare(lambda: run(both, *(arg[[0, 0]] for arg in args)))
+            cost.compare(lambda: self.model(both, *(arg[[0, 0]] for arg in args)))
         return at_once
+
+    @torch.no_grad()
+    def _check(self, state: State, doubted: bool = False) -> None:
+        """Raise a FaultError where the model is seen to be no function of the backgrounds."""
+        try:
+            state.check(self._outputs, len(self.inputs[0]), doubted)
+        except FaultError:
+            raise
+        except Exception as error:
+            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+
+    def _outputs(self, rows: Sequence[int]) -> list[torch.Tensor]:
+        """What the model gives for some of the backgrounds."""
+        y = self.model(*(x[rows] for x in self.inputs))
+        return [with_rows(leaf, len(rows)) for leaf in leaves(y if self.func is None else self.func(y))]
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.
