@@ -60,13 +60,14 @@ class State:
 
     def _fault(self, run: Run, few: int) -> Fault | None:
         """In which way the model is no function, if so: by itself, or by what earlier calls left in it."""
-        together = run(range(few))
+        now, together = Attributes(self.modules), run(range(few))
         if fault := find_fault(run, few, together):
             return fault
         for i in range(few):  # with none of the others before it, in batches of one size, which are rounded alike
             self.put_back()
             if apart([y[:1] for y in run([i] * few)], [y[i : i + 1] for y in together]):
                 return Fault.CHANGING
+        now.put_back()  # what a model keeps for others to read is of their calls
         return None
 
     def put_back(self) -> None:
