@@ -3,6 +3,7 @@
 Numbers are compared with what pandas and scipy make of the two screens' own Parquet files.
 """
 
+import json
 import shutil
 from pathlib import Path
 
@@ -303,6 +304,20 @@ def test_the_page_of_three_has_what_is_found(made):
         assert test["spearman"] == pytest.approx(scipy.stats.spearmanr(pairs[0][both], pairs[1][both])[0], abs=1e-4)
         assert test["n"] == both.sum()
     assert "4 sequences are in first alone and 1 sequence is in fewer alone" in html
+
+
+def test_settings_that_differ_far_on_and_files_of_some_are_told(made, tmp_path):
+    """A list of the config whose first 300 letters are alike, and a file that the third screen has not."""
+    folders = []
+    for name, last, inputs in (("a", "x", {"m.h5": "1" * 64}), ("b", "y", {"m.h5": "2" * 64}), ("c", "x", {})):
+        folders.append(Path(shutil.copytree(made["first"], tmp_path / name)))
+        told = json.loads((folders[-1] / "provenance.json").read_text())
+        told["config"]["models"]["toy"]["kwargs"]["names"] = [*["the same"] * 40, last]
+        (folders[-1] / "provenance.json").write_text(json.dumps({**told, "inputs": inputs}))
+    settings = {row["what"]: row["each"] for row in page_of(*folders)[0]["settings"]}
+    assert settings.keys() == {"models.toy.kwargs.names", "contents of m.h5"}
+    assert all(value.endswith(" ...") for value in settings["models.toy.kwargs.names"])
+    assert settings["contents of m.h5"] == ["1" * 12, "2" * 12, "-"]
 
 
 def test_other_units_compare_ranks_and_verdicts_alone(made):

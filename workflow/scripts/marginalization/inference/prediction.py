@@ -65,7 +65,8 @@ def predict(
     Raises:
         ValueError: no sequences, an arg with another number of rows, or an output that is no tree of tensors, or has
             no row for each sequence.
-        FaultError: a ValueError: running the model changes its buffers, and with them its output. They are as before.
+        FaultError: a ValueError: the model is seen to be no function. It draws at random, or normalizes by its batch,
+            or running it changes its buffers or attributes, and with them its output; these are then as before.
     """
     n = check_rows(X, args)
     batches = (
@@ -106,8 +107,8 @@ def predict_batches(
         try:
             # Not around the loop: what is set there would hold for the caller between two batches too.
             with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half):
-                y = model(X.to(device).to(dtype), *(arg.to(device) for arg in args))
-                return map_tree(partial(with_rows, n=len(X)), y if func is None else func(y))
+                y = model(_copy(X, device, dtype), *(_copy(arg, device, arg.dtype) for arg in args))
+                return map_tree(lambda t: with_rows(t, len(X)).cpu(), y if func is None else func(y))
         except torch.OutOfMemoryError:
             if len(X) == 1:
                 raise
@@ -151,6 +152,10 @@ def evaluating(model: Callable[..., Any], device: torch.device) -> Iterator[Stat
             state.put_back()
             raise
     finally:
+        for module, training in modes.items():
+            if type(module).train is not torch.nn.Module.train:  # which may do more, such as merge weights
+                with contextlib.suppress(NotImplementedError):
+                    module.train(training)
         for module, training in modes.items():
             module.training = training
         if home != device:
@@ -196,11 +201,17 @@ def of_like_sizes(n: int, most: int) -> int:
     return -(-n // -(-n // most))
 
 
+def _copy(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor on a device, cast there, with memory of its own: models write over their inputs."""
+    moved = x.to(device).to(dtype)
+    return moved.clone() if moved is x else moved
+
+
 def with_rows(y: torch.Tensor, n: int) -> torch.Tensor:
-    """An output on the CPU; a ValueError where it has no row for each of n sequences."""
+    """An output; a ValueError where it has no row for each of n sequences."""
     if y.ndim == 0 or y.shape[0] != n:
         raise ValueError(f"an output has shape {tuple(y.shape)} for {n} sequences: it must have a row for each")
-    return y.cpu()
+    return y
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[torch.Tensor]:

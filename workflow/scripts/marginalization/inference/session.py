@@ -32,7 +32,7 @@ from .prediction import (
     resolve_device,
     with_rows,
 )
-from .soundness.consistency import FaultError
+from .soundness.consistency import FaultError, draws_kept
 from .soundness.state import State
 
 logger = logging.getLogger(__name__)
@@ -125,8 +125,10 @@ class Session:
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
             return
         self.first = first
-        with torch.no_grad():
+        with torch.no_grad(), draws_kept():
             self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
+        if self.engine is None:
+            self._check(state, doubted=True)
 
     def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:
         """Go on with other backgrounds.
@@ -155,34 +157,41 @@ class Session:
         """
         X, *args = self.inputs
 
-        def run(X: torch.Tensor, *args: torch.Tensor) -> Any:
-            y = self.model(X, *args)
-            return y if self.func is None else self.func(y)
-
-        def some(rows: Sequence[int]) -> list[torch.Tensor]:
-            return leaves(run(*(x[rows] for x in self.inputs)))
-
         def batch() -> None:
-            self.counted = run(*(x[:n] for x in self.inputs))
+            self.counted = self._outputs(range(n))
 
         short = X.device.type == "cpu" and placement is not None and not cost.is_sure
         n = self._backgrounds_at_once() if short else 1
         try:
             cost.count(batch, n)
-            state.check(some, len(X))
-        except FaultError:
-            raise
-        except Exception as error:
-            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+        except Exception as error:  # of the model, or of an operation that can not be counted
+            logger.info("what the model computes is not counted: %s", str(error).partition("\n")[0])
+            self._check(state)
             return self.batch_size
+        self._check(state)
         most = FULL_BYTES.get(X.device.type, FULL_BYTES["cpu"])
         at_once = cost.at_once(self.batch_size, X.element_size(), most)
         if placement is not None and at_once > 1 and cost.may_pay and not cost.is_sure:
             motif, start = placement
             both, place = X[[0, 0]], slice(start, start + motif.shape[2])
             both[1, :, place] = both[0, :, place].roll(1, 0)
-            cost.compare(lambda: run(both, *(arg[[0, 0]] for arg in args)))
+            cost.compare(lambda: self.model(both, *(arg[[0, 0]] for arg in args)))
         return at_once
+
+    @torch.no_grad()
+    def _check(self, state: State, doubted: bool = False) -> None:
+        """Raise a FaultError where the model is seen to be no function of the backgrounds."""
+        try:
+            state.check(lambda rows: leaves(self._outputs(rows)), len(self.inputs[0]), doubted)
+        except FaultError:
+            raise
+        except Exception as error:
+            logger.info("the state of the model is not looked at: %s", error)  # a full pass fails, or tells
+
+    def _outputs(self, rows: Sequence[int]) -> Any:
+        """What the model gives for some of the backgrounds, an output tree."""
+        y = self.model(*(x[list(rows)] for x in self.inputs))
+        return map_tree(partial(with_rows, n=len(rows)), y if self.func is None else self.func(y))
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.
@@ -197,7 +206,7 @@ class Session:
         X, *args = (x[done:] for x in self.inputs)
         parts = []
         if done:
-            parts.append(map_tree(partial(with_rows, n=done), self.counted))
+            parts.append(map_tree(lambda t: t.cpu(), self.counted))
         if len(X):
             parts.append(predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device))
         return map_tree(lambda *ys: torch.cat(ys), *parts)

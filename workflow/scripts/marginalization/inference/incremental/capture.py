@@ -77,8 +77,8 @@ def _uncollected() -> Iterator[None]:
 @_uncollected()
 def _capture(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
     with torch.no_grad():
-        tree = model(*(x[:1] for x in inputs))
-        example = tuple(x[:2] if len(x) > 1 else torch.cat([x, x]) for x in inputs)
+        tree = model(*(x[:1].clone() for x in inputs))  # a model may write over its inputs
+        example = tuple(x[:2].clone() if len(x) > 1 else torch.cat([x, x]) for x in inputs)
         batch = torch.export.Dim("batch", min=1)
         shapes = (tuple({0: batch} for _ in inputs),)
         program = exported(model, example, shapes)

@@ -71,7 +71,7 @@ def checked_engine(
         batch_size, precision: as for `stream_motifs`.
         asked: also where little is saved.
     """
-    X = inputs[0]
+    X, n = inputs[0], len(inputs[0])
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
     try:
         engine = Incremental(model, inputs, precision)
@@ -85,33 +85,39 @@ def checked_engine(
             return None
         chunk = next(_prepared(engine, inputs, members, batch_size))
         rows = [0, min(1, chunk.stop - 1)]  # one in the first, and one in the second where there is one
-        one, other = (_run_one(engine, X, *each) for each in zip(places, outermost, rows, strict=True))
+        ours = [_run_one(engine, X, *each) for each in zip(places, outermost, rows, strict=True)]
         before = engine.before()
+        constructed = torch.cat([constructs(X, outermost, i * n + row, i * n + row + 1) for i, row in enumerate(rows)])
+        parts = torch.arange(len(rows)).split(engine.full_at_once(batch_size))
+        afters = [model(constructed[i], *(x[[rows[j] for j in i]] for x in inputs[1:])) for i in parts]
+        y, after = (map_tree(lambda *ys: torch.cat(ys), *trees) for trees in (ours, afters))
+        largest, reason = _compared(map_tree(lambda t: t[rows], before), y, after, TOLERANCES[precision])
     except Exception as error:  # whatever is wrong with it, a full forward pass gives the answer
         warn(error)
         return None
-    n = len(X)
-    constructed = torch.cat([constructs(X, outermost, i * n + row, i * n + row + 1) for i, row in enumerate(rows)])
-    parts = torch.arange(len(rows)).split(engine.full_at_once(batch_size))
-    afters = [model(constructed[i], *(x[[rows[j] for j in i]] for x in inputs[1:])) for i in parts]
-    after = map_tree(lambda *ys: torch.cat(ys), *afters)
-    largest = 0.0
-    for background, *ours, reference in zip(*map(leaves, (before, one, other, after)), strict=True):
-        # Of the finite ones; what is infinite or no number must be so in both.
-        y = torch.cat(ours)
-        effect, miss = (finite(reference - x).abs().max() for x in (background[rows], y))
-        scale = effect + 0.01 * finite(reference).abs().max()
-        if not torch.allclose(y, reference, rtol=0, atol=TOLERANCES[precision] * scale.item(), equal_nan=True):
-            reason = f"its first results differ from a full forward pass by {miss:g}"
-            logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
-            return None
-        largest = max(largest, miss.item() / max(scale.item(), 1e-30))
+    if reason:
+        logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
+        return None
     logger.info(
         "incremental inference: %s; the first results differ from a full forward pass by %.1g of an effect",
         *(saved, largest),
         extra={"facts": {"incremental": True, **saved._asdict(), "largest_difference": largest}},
     )
     return engine
+
+
+def _compared(before: Any, after: Any, reference: Any, tolerance: float) -> tuple[float, str]:
+    """How far outputs are from those of a full pass at the most, as a share of the effect; and why that is too far."""
+    largest = 0.0
+    for background, y, right in zip(*map(leaves, (before, after, reference)), strict=True):
+        # Of the finite ones; what is infinite or no number must be so in both.
+        effect, miss = (finite(right - x).abs().max().item() for x in (background, y))
+        scale = effect + 0.01 * finite(right).abs().max().item()
+        if not torch.allclose(y, right, rtol=0, atol=tolerance * scale, equal_nan=True):
+            how = f"by {miss:g}" if miss > 0 else "in what is infinite or no number"
+            return largest, f"its first results differ from a full forward pass {how}"
+        largest = max(largest, miss / max(scale, 1e-30))
+    return largest, ""
 
 
 def _require_room(engine: Incremental, lo: int, hi: int) -> None:

@@ -1,7 +1,8 @@
-"""The state of a model: its parameters and buffers, and whether running the model changes them.
+"""The state of a model: its parameters, buffers and attributes, and whether running the model changes them.
 
 A change alone is no fault: a model may count its calls, or keep a table that it made at the first. So what has changed
-only gives reason to look whether the model is a function.
+only gives reason to look whether the model is a function; so do random draws, and norms that have no statistics of
+their own.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from .consistency import FaultError, Run, find_fault
+from .attributes import Attributes
+from .consistency import Fault, FaultError, Run, apart, draws, find_fault
 
 SEQUENCES = 3
 """How many sequences tell whether a model is a function."""
 
 
 class State:
-    """The parameters and buffers of a model as they are now; of something else than a module, none."""
+    """The state of a model as it is now; of something else than a module, where the random generators are."""
 
     def __init__(self, model: Any):
         self.modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
@@ -29,29 +31,48 @@ class State:
             for name, tensor in self._tensors("_buffers")
             if tensor is not None and not nn.parameter.is_lazy(tensor) and not tensor.is_meta
         }
+        self.attributes = Attributes(self.modules)
+        self.drawn: tuple[Any, ...] | None = draws()
+        self.suspect = any(map(_normalizes_by_batch, self.modules.values()))
         self.compared = False
         self.harmless: set[str] = set()
 
-    def check(self, run: Run, n: int) -> None:
-        """Look whether the model is a function, if its state has changed.
+    def check(self, run: Run, n: int, doubted: bool = False) -> None:
+        """Look whether the model is a function, if there is reason to.
 
         Args:
             run: the model.
             n: how many rows that takes.
+            doubted: there is another reason.
 
         Raises:
             FaultError: it is none.
         """
         few = min(n, SEQUENCES)
         changed = self._changed()
-        if changed and (fault := find_fault(run, few, run(range(few)))):
+        drew = self.drawn is not None and draws() != self.drawn
+        if (changed or drew or doubted or (self.suspect and not self.compared)) and (fault := self._fault(run, few)):
             raise FaultError(fault, sorted(changed))
         if few > 1:  # one sequence does not tell what the model does with several
             self.harmless |= changed
             self.compared = True
+        self.drawn = None if drew and few > 1 else self.drawn and draws()
+
+    def _fault(self, run: Run, few: int) -> Fault | None:
+        """In which way the model is no function, if so: by itself, or by what earlier calls left in it."""
+        now, together = Attributes(self.modules), run(range(few))
+        if fault := find_fault(run, few, together):
+            return fault
+        for i in range(few):  # with none of the others before it, in batches of one size, which are rounded alike
+            self.put_back()
+            if apart([y[:1] for y in run([i] * few)], [y[i : i + 1] for y in together]):
+                return Fault.CHANGING
+        now.put_back()  # what a model keeps for others to read is of their calls
+        return None
 
     def put_back(self) -> None:
-        """Give the model its buffers back as they were; its parameters are too large to keep a copy of."""
+        """Give the model its buffers and attributes back as they were; parameters are too large to keep a copy of."""
+        self.attributes.put_back()
         with torch.inference_mode():  # in which all tensors may be written to
             for prefix, module in self.modules.items():
                 for key in list(module._buffers.keys()):  # TorchScript's are no dict
@@ -67,7 +88,7 @@ class State:
 
     def _changed(self) -> set[str]:
         """The names of what has changed since, but for what was found to do no harm."""
-        changed = set()
+        changed = self.attributes.changed() - self.harmless
         for name, tensor in self._tensors():
             before, version = self.seen.get(name, (None, None))
             if name not in self.harmless and (tensor is not before or _version(tensor) != version):
@@ -84,6 +105,10 @@ class State:
             for kind in kinds or ("_parameters", "_buffers"):
                 for key, tensor in getattr(module, kind).items():
                     yield _name(prefix, key), tensor
+
+
+def _normalizes_by_batch(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
 
 
 def _name(prefix: str, key: str) -> str:

@@ -31,7 +31,7 @@ def differing(compared: Compared, match: Match) -> list[tuple[str, list[str]]]:
     """What differs, as the config has it: its key, and its value in each screen; then what the run itself tells."""
     flat = [dict(_flat(screen.provenance["config"])) for screen in compared.screens]
     keys = list(dict.fromkeys(key for own in flat for key in own))
-    rows = [(key, [_text(own.get(key)) for own in flat]) for key in keys]
+    rows = [(key, [_text(own.get(key)) for own in flat]) for key in keys]  # in full: long lists may differ at the end
     facts = {
         "unit of effects": match.units,
         "backgrounds screened": [f"{len(screen.backgrounds):,}" for screen in compared.screens],
@@ -39,7 +39,7 @@ def differing(compared: Compared, match: Match) -> list[tuple[str, list[str]]]:
         "version": [str(screen.provenance.get("marginalization")) for screen in compared.screens],
         **_contents(compared),
     }
-    return [(what, values) for what, values in [*rows, *facts.items()] if len(set(values)) > 1]
+    return [(what, list(map(_cut, values))) for what, values in [*rows, *facts.items()] if len(set(values)) > 1]
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
@@ -58,7 +58,10 @@ def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]
 
 def _text(value: Any) -> str:
     """A value as a config has it; a dash for none."""
-    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
@@ -68,7 +71,9 @@ def _alike(values: list[Any]) -> list[str]:
 
 
 def _contents(compared: Compared) -> dict[str, list[str]]:
-    """The digests of files of one name that have other contents."""
+    """The digests of files of one name whose contents are not the same in all that have them."""
     inputs = [screen.provenance.get("inputs", {}) for screen in compared.screens]
-    shared = [path for path in inputs[0] if all(path in own for own in inputs)]
-    return {f"contents of {path}": [own[path][:12] for own in inputs] for path in shared}
+    names = dict.fromkeys(path for own in inputs for path in own)
+    digests = {path: [own[path] for own in inputs if path in own] for path in names}
+    others = [path for path, own in digests.items() if len(set(own)) > 1]
+    return {f"contents of {path}": [own.get(path, "-")[:12] for own in inputs] for path in others}

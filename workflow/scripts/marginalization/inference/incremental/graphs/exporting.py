@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -25,6 +27,24 @@ class _Leaves(nn.Module):
 
     def forward(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return tuple(leaves(self.model(*inputs)))
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Without what PyTorch prints and logs, hundreds of lines, of what it can not capture: the error tells why."""
+    handlers = logging.getLogger("torch").handlers
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
 
 
 def exported(model: nn.Module, example: tuple[torch.Tensor, ...], shapes: Any) -> torch.export.ExportedProgram:
@@ -49,8 +69,7 @@ def exported(model: nn.Module, example: tuple[torch.Tensor, ...], shapes: Any) -
     errors: list[Exception] = []
     for way in ways:
         try:
-            # PyTorch prints the graph of what it can not capture.
-            with scripts_frozen(whole), rows_first(model), contextlib.redirect_stderr(io.StringIO()):
+            with scripts_frozen(whole), rows_first(model), _silenced():
                 return way()
         except Exception as error:
             errors.append(error)
