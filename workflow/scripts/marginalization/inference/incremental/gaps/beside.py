@@ -16,7 +16,7 @@ Sides = list[tuple[Window, torch.Tensor]]
 
 def addresses(values: Iterable[Any]) -> set[int]:
     """Where in memory differences lie, those beside a gap too; of other values nothing."""
-    found = set()
+    found: set[int] = set()
     for value in values:
         parts = [part[1] for part in value if isinstance(part, tuple)] if isinstance(value, list) else [value]
         found.update(address(x) for x in parts if isinstance(x, torch.Tensor))
