@@ -273,7 +273,9 @@ def test_motifs_without_matrices_are_mapped_and_like_none(lab):
     assert len(table) == 30
     (row,) = summary.itertuples()
     assert (row.reads, row.carried) == ("unclear", "GATTACAT")
-    assert read_in(row) == "reads something else in it (like no matrix); GATTACAT (bases 2 to 9) carries it"
+    assert read_in(row) == (
+        "reads what can not be told without a matrix of its own; GATTACAT (bases 2 to 9) carries it"
+    )
 
 
 def test_models_of_a_group_are_averaged_before_the_effect(lab):
