@@ -148,7 +148,7 @@ class Session:
             motif, start = placement
             both, place = X[[0, 0]], slice(start, start + motif.shape[2])
             both[1, :, place] = both[0, :, place].roll(1, 0)
-            cost.compare(lambda: self.model(both, *(arg[[0, 0]] for arg in args)))
+            cost.compare(lambda: self._run(both, *(arg[[0, 0]] for arg in args)))
         return at_once
 
     @torch.no_grad()
@@ -163,8 +163,11 @@ class Session:
 
     def _outputs(self, rows: Sequence[int]) -> list[torch.Tensor]:
         """What the model gives for some of the backgrounds."""
-        y = self.model(*(x[rows] for x in self.inputs))
-        return [with_rows(leaf, len(rows)) for leaf in leaves(y if self.func is None else self.func(y))]
+        return [with_rows(leaf, len(rows)) for leaf in leaves(self._run(*(x[rows] for x in self.inputs)))]
+
+    def _run(self, *inputs: torch.Tensor) -> Any:
+        y = self.model(*inputs)
+        return y if self.func is None else self.func(y)
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.
