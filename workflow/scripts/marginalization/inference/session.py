@@ -175,7 +175,7 @@ class Session:
             motif, start = placement
             both, place = X[[0, 0]], slice(start, start + motif.shape[2])
             both[1, :, place] = both[0, :, place].roll(1, 0)
-            cost.compare(lambda: self.model(both, *(arg[[0, 0]] for arg in args)))
+            cost.compare(lambda: self._run(both, *(arg[[0, 0]] for arg in args)))
         return at_once
 
     @torch.no_grad()
@@ -190,8 +190,12 @@ class Session:
 
     def _outputs(self, rows: Sequence[int]) -> Any:
         """What the model gives for some of the backgrounds, an output tree."""
-        y = self.model(*(x[list(rows)] for x in self.inputs))
-        return map_tree(partial(with_rows, n=len(rows)), y if self.func is None else self.func(y))
+        y = self._run(*(x[list(rows)] for x in self.inputs))
+        return map_tree(partial(with_rows, n=len(rows)), y)
+
+    def _run(self, *inputs: torch.Tensor) -> Any:
+        y = self.model(*inputs)
+        return y if self.func is None else self.func(y)
 
     def before(self) -> Any:
         """The predictions for the backgrounds as they are, an output tree of tensors (n_backgrounds, ...), on the CPU.

@@ -70,8 +70,12 @@ def _items(value: Any) -> Any:
 
 
 def _same(before: _Kept | None, value: Any) -> bool:
-    if before is None or before.value is not value:
-        return before is not None and isinstance(value, (bool, int, float, str)) and before.value == value
+    if before is None:
+        return False
+    if before.value is not value:
+        return (
+            isinstance(value, (bool, int, float, str)) and type(before.value) is type(value) and before.value == value
+        )
     items = _items(value)
     if isinstance(items, (list, dict)) and before.items is not None:
         pairs = zip(*map(_flat, (items, before.items)), strict=True) if len(items) == len(before.items) else [(0, 1)]
