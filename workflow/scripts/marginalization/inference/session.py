@@ -163,7 +163,8 @@ class Session:
             return leaves(run(*(x[rows] for x in self.inputs)))
 
         def batch() -> None:
-            self.counted = run(*(x[:n] for x in self.inputs))
+            y = map_tree(partial(with_rows, n=n), run(*(x[:n] for x in self.inputs)))
+            self.counted = y if short else None
 
         short = X.device.type == "cpu" and placement is not None and not cost.is_sure
         n = self._backgrounds_at_once() if short else 1
@@ -197,7 +198,7 @@ class Session:
         X, *args = (x[done:] for x in self.inputs)
         parts = []
         if done:
-            parts.append(map_tree(partial(with_rows, n=done), self.counted))
+            parts.append(self.counted)
         if len(X):
             parts.append(predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device))
         return map_tree(lambda *ys: torch.cat(ys), *parts)
