@@ -36,7 +36,7 @@ STEP = 7e-5
 TIMES = 2
 """About how many times as long as in full passes a number takes in incremental inference."""
 
-PAYS_FROM, SURE_FROM = 1.5, 20
+PAYS_FROM, SURE_FROM = 1.1, 20
 """How many times what capturing takes is to be saved by it; and how long full passes are to take for it to be tried
 whatever is saved."""
 
@@ -61,7 +61,8 @@ LAYERS = {"mkldnn_rnn_layer", "_cudnn_rnn", "_native_multi_head_attention", "_tr
 class Cost:
     """What incremental inference saves of some marginals, and what it takes, in seconds by a count.
 
-    Until operations are counted, each weight may be used at every position, and `AT_MOST` as much time go elsewhere.
+    Until operations are counted, each weight may be used at every position, and `AT_MOST` as much time go elsewhere,
+    and each module that has none within it is an operation.
 
     Args:
         model: of sequences of `length` positions.
@@ -75,6 +76,8 @@ class Cost:
         self.capture = CAPTURE + (IMPORT if EXPORTER not in sys.modules else 0)
         if is_recurrent(model):
             self.capture += CAPTURE_RECURRENT
+        self.operations = sum(next(module.children(), None) is None for module in model.modules())
+        self.capture += CAPTURE_STEP * self.operations
         self.step, self.largest, self.share = 0.0, 0, 0.5
 
     @property
@@ -106,7 +109,8 @@ class Cost:
         work = _Work(rows)
         _watched(run, work)
         self.full, self.largest = _seconds(work.multiplications, work.numbers), work.largest
-        self.capture += CAPTURE_STEP * work.operations
+        self.capture += CAPTURE_STEP * (work.operations - self.operations)
+        self.operations = work.operations
         self.step = STEP * work.operations
 
     def compare(self, run: Callable[[], Any]) -> None:

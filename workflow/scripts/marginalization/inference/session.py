@@ -20,7 +20,7 @@ from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs, distinct, of_each
 from .cost import TOO_LITTLE, Cost, is_recurrent
 from .incremental.engine import FULL_BYTES, Incremental
-from .incremental.motifs import checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
+from .incremental.motifs import DiffersError, checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
 from .prediction import (
     BATCH_SIZE,
     as_dtype,
@@ -125,9 +125,11 @@ class Session:
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
             return
         self.first = first
-        with torch.no_grad(), draws_kept():
-            self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
-        if self.engine is None:
+        try:
+            with torch.no_grad(), draws_kept():
+                self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
+        except DiffersError as error:
+            logger.warning("no incremental inference: %s", error, extra=in_full(str(error)))
             self._check(state, doubted=True)
 
     def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:
@@ -158,7 +160,8 @@ class Session:
         X, *args = self.inputs
 
         def batch() -> None:
-            self.counted = self._outputs(range(n))
+            y = self._outputs(range(n))
+            self.counted = y if short else None
 
         short = X.device.type == "cpu" and placement is not None and not cost.is_sure
         n = self._backgrounds_at_once() if short else 1
@@ -210,7 +213,7 @@ class Session:
         X, *args = (x[done:] for x in self.inputs)
         parts = []
         if done:
-            parts.append(map_tree(lambda t: t.cpu(), self.counted))
+            parts.append(self.counted)
         if len(X):
             parts.append(predict(self.model, X, args, self.func, self.batch_size, self.dtype, X.device))
         return map_tree(lambda *ys: torch.cat(ys), *parts)

@@ -52,6 +52,10 @@ def motifs_at_once(engine: Incremental, inputs: list[torch.Tensor]) -> int:
     return max(1, min(MOTIFS_PER_GROUP[X.device.type], GROUP_BYTES // (len(X) * outputs * X.element_size())))
 
 
+class DiffersError(Exception):
+    """A captured model gives other numbers than the model itself: by the capture, or as it is no function."""
+
+
 def checked_engine(
     model: torch.nn.Module,
     inputs: list[torch.Tensor],
@@ -70,6 +74,9 @@ def checked_engine(
         placements: some; the outermost are compared, where windows meet the ends of layers and crops.
         batch_size, precision: as for `stream_motifs`.
         asked: also where little is saved.
+
+    Raises:
+        DiffersError: it gives something else.
     """
     X, n = inputs[0], len(inputs[0])
     outermost = [min(placements, key=lambda p: p[1]), max(placements, key=lambda p: p[1] + p[0].shape[2])]
@@ -96,8 +103,7 @@ def checked_engine(
         warn(error)
         return None
     if reason:
-        logger.warning("no incremental inference: %s", reason, extra=in_full(reason))
-        return None
+        raise DiffersError(reason)
     logger.info(
         "incremental inference: %s; the first results differ from a full forward pass by %.1g of an effect",
         *(saved, largest),
