@@ -21,7 +21,8 @@ import tangermeme.saturation_mutagenesis as tangermeme_edits
 import torch
 from alone import alone, sequences, timed
 from marginalization import marginalize_motifs, saturation_mutagenesis
-from marginalization.inference.incremental.motifs import checked_engine, run_group
+from marginalization.inference.incremental.checking import checked_engine
+from marginalization.inference.incremental.motifs import run_group
 from marginalization.sequences.constructs import place_motif
 from marginalization.sequences.onehot import one_hot_encode
 from marginalization.view.disk import BYTES_PER_ROW

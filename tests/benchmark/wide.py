@@ -15,7 +15,8 @@ import argparse
 import torch
 from alone import sequences, timed
 from marginalization.inference.incremental import motifs as incremental_motifs
-from marginalization.inference.incremental.motifs import checked_engine, run_group
+from marginalization.inference.incremental.checking import checked_engine
+from marginalization.inference.incremental.motifs import run_group
 from marginalization.models.outputs import leaves
 from marginalization.sequences.constructs import place_motif
 from marginalization.sequences.onehot import one_hot_encode
@@ -44,7 +45,7 @@ def compare(name, width, far, n_backgrounds, n_elements):
     engine = checked_engine(network, [X], placed[:2], 32)
     gaps, ways = incremental_motifs.gap_of, {"without": lambda placements: None, "ours": incremental_motifs.gap_of}
     seconds, results = {way: [] for way in ways}, {}
-    used = any(place.gap for place in incremental_motifs._places(engine, placed, X))
+    used = any(place.gap for place in incremental_motifs.places_of(engine, placed, X))
     for _ in range(1 + REPEATS):  # of which the first plans
         for way, of_way in ways.items():
             incremental_motifs.gap_of = of_way

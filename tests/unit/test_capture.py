@@ -20,7 +20,7 @@ from marginalization.inference.cost import AT_MOST, MULTIPLICATIONS, NUMBERS, TO
 from marginalization.inference.incremental import capture
 from marginalization.inference.incremental.engine import CACHE_BYTES, Incremental
 from marginalization.inference.incremental.graphs.hindrances import CaptureError, hindrance
-from marginalization.inference.incremental.identity import MOST_PARTS
+from marginalization.inference.incremental.graphs.identity import MOST_PARTS
 from marginalization.inference.incremental.saving import saving
 from marginalization.models.outputs import as_callable, leaves
 from marginalization.sequences.letters import named_generator

@@ -8,7 +8,7 @@ from marginalization import stream_motifs
 from marginalization.config.sections import Config
 from marginalization.errors import InputError
 from marginalization.inference.cost import held_for_one
-from marginalization.inference.incremental import motifs as incremental_motifs
+from marginalization.inference.incremental import checking
 from marginalization.inference.incremental.engine import FULL_BYTES, Incremental
 from marginalization.inference.incremental.planner import last_uses
 from marginalization.inference.incremental.rules.base import function_of
@@ -125,7 +125,7 @@ def test_sessions_keep_to_it_from_the_first_sequence_on(monkeypatch, incremental
     monkeypatch.setattr("marginalization.inference.cost.PAYS_FROM", 0)
     monkeypatch.setattr("marginalization.inference.cost.SURE_FROM", 0)
     if incremental is None:
-        monkeypatch.setattr(incremental_motifs, "memory_of", lambda device: 1)  # so that it is not incremental
+        monkeypatch.setattr(checking, "memory_of", lambda device: 1)  # so that it is not incremental
     found = list(stream_motifs(model, X, motifs, incremental=incremental, device="cpu", batch_size=64))
     assert set(model.rows) == {1}
     assert_same(*(list(map(torch.cat, zip(*groups, strict=True))) for groups in (found, whole)), 1e-5)
@@ -135,7 +135,7 @@ def test_a_motif_that_takes_more_than_there_is_runs_in_full(monkeypatch, caplog)
     X, motifs = random_backgrounds(2, 90).float(), [("ACGT", 40)]
     model = Tower(16).eval()
     (expected,) = stream_motifs(model, X, motifs, incremental=False, device="cpu")
-    monkeypatch.setattr(incremental_motifs, "memory_of", lambda device: 1)
+    monkeypatch.setattr(checking, "memory_of", lambda device: 1)
     with caplog.at_level(logging.INFO, "marginalization"):
         (found,) = stream_motifs(model, X, motifs, incremental=True, device="cpu")
     assert_same(found, expected, 0)

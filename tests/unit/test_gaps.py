@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marginalization import marginalize_annotations, stream_motifs
+from marginalization.inference.incremental import checking
 from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import Incremental
 from marginalization.inference.incremental.gaps.reached import Gap, Place, sides
@@ -114,7 +115,7 @@ def test_streams_with_gaps_equal_full_streams(n, placed, of_letters, monkeypatch
     options = {"dtype": torch.float64, "device": "cpu"}
     ours = joined(stream_motifs(model, X, placed, incremental=True, **options))
     assert_same(ours, joined(stream_motifs(model, X, placed, incremental=False, **options)))
-    assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
+    assert not [record for record in caplog.records if record.name == checking.__name__]
     assert {gap.of_letters for gap in gaps if gap} == {of_letters}
 
 
@@ -140,7 +141,7 @@ def test_there_is_a_gap_where_that_leaves_out_enough(width, n, pays):
     model, X = nn.Sequential(*layers).eval().requires_grad_(False), random_backgrounds(n, 600).float()
     engine = Incremental(model, [X])
     placed = [(random_backgrounds(1, width, seed=i).to(torch.int8), 100) for i in range(32)]
-    ((place, which),) = incremental_motifs._places(engine, placed, X).items()
+    ((place, which),) = incremental_motifs.places_of(engine, placed, X).items()
     assert place == (100, 100 + width, place.gap)
     assert place.gap == (Gap(100, 100 + width, True) if pays else None)
     assert which == list(range(32))

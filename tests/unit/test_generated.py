@@ -9,7 +9,7 @@ import yaml
 from marginalization.config.sections import Attributions, Compute, Readout
 from marginalization.design import backgrounds
 from marginalization.design.controls import SHUFFLES
-from marginalization.inference.incremental.motifs import TOLERANCES
+from marginalization.inference.incremental.checking import TOLERANCES
 from marginalization.models import readouts
 from screens import schema
 

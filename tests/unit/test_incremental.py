@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marginalization import stream_motifs
 from marginalization.inference import session as sessions
+from marginalization.inference.incremental import checking
 from marginalization.inference.incremental import motifs as incremental_motifs
 from marginalization.inference.incremental.engine import CACHE_BYTES, WORK_BYTES, Incremental
 from marginalization.inference.incremental.rules.convolution import Convolution
@@ -147,7 +148,7 @@ def test_streams_equal_full_streams(small_memory, network, data):
     batch_size = data.draw(st.integers(1, 9))
     model, args = model.to(dtype), [arg.to(dtype) for arg in args]
     func = data.draw(st.sampled_from([None, lambda tree: [leaf.square() for leaf in leaves(tree)]]))
-    engines, check = [], incremental_motifs.checked_engine
+    engines, check = [], checking.checked_engine
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sessions, "checked_engine", lambda *given: engines.append(check(*given)) or engines[0])
         options = {"args": args, "func": func, "batch_size": batch_size, "device": "cpu"}
@@ -214,7 +215,7 @@ def test_a_model_that_can_not_be_captured_runs_in_full(caplog):
     placed = [("ACG", 0), ("TT", 3), ("A", 11)]
     with caplog.at_level(logging.WARNING):
         ours = joined(stream_motifs(Branching(), X, placed, incremental=True, device="cpu"))
-    assert [record.levelname for record in caplog.records if record.name == incremental_motifs.__name__] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == checking.__name__] == ["WARNING"]
     assert "costs a full forward pass" in caplog.text
     assert "data-dependent" in caplog.text
     caplog.clear()
@@ -234,7 +235,7 @@ def test_a_wrong_rule_is_caught(rule, caplog, monkeypatch):
     full = joined(stream_motifs(model, X, placed, incremental=False, **options))
     with caplog.at_level(logging.WARNING):
         assert_same(joined(stream_motifs(model, X, placed, incremental=True, **options)), full)
-    assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
+    assert not [record for record in caplog.records if record.name == checking.__name__]
     right = rule.apply
     monkeypatch.setattr(rule, "apply", lambda *given: right(*given) + 1)
     with caplog.at_level(logging.WARNING):
@@ -268,7 +269,7 @@ def test_a_failure_later_on_loses_nothing(good, caplog, monkeypatch):
     model, X = OfEveryPlace().double().eval(), random_backgrounds(1, 12)
     with torch.no_grad():
         inputs, placed = [X.double()], [place_motif(X, "ACG", 0, "ACGT")]
-        engine = incremental_motifs.checked_engine(model, inputs, placed, 4)
+        engine = checking.checked_engine(model, inputs, placed, 4)
     steps = engine.program(0, 4).steps
     per_motif = sum(isinstance(step.rule, Convolution) for step in steps)
     monkeypatch.setattr(Convolution, "apply", fail_later)
@@ -391,7 +392,7 @@ def test_published_models(real_data, name, length, caplog):
     motifs = [("TGACCAGCAGGGGGCGCTA", None), ("TGANTCA", None), ("A", 0), ("ACGT", length - 4), ("ACG" * 20, 3)]
     options = {"dtype": torch.float32, "device": "cpu"}
     ours = joined(stream_motifs(model, X, motifs, incremental=True, **options))
-    assert not [record for record in caplog.records if record.name == incremental_motifs.__name__]
+    assert not [record for record in caplog.records if record.name == checking.__name__]
     full = joined(stream_motifs(model, X, motifs, incremental=False, **options))
     for y, reference in zip(ours, full, strict=True):
         assert_same(y, reference, 1e-5)

@@ -13,7 +13,7 @@ import streamed_memory
 import torch
 from marginalization import stream_motifs
 from marginalization.inference import session as sessions
-from marginalization.inference.incremental import motifs as incremental_motifs
+from marginalization.inference.incremental import checking
 from marginalization.inference.incremental.engine import Incremental
 from test_incremental import assert_full, random_backgrounds
 from toy_models import Tower
@@ -113,7 +113,7 @@ def test_backgrounds_that_are_kept_stay_while_there_is_room(monkeypatch):
 
 def test_a_stream_that_has_ended_holds_nothing(monkeypatch):
     """Not even until Python looks for circles of references."""
-    engines, check = [], incremental_motifs.checked_engine
+    engines, check = [], checking.checked_engine
 
     def checked(*given):
         engine = check(*given)

@@ -19,8 +19,9 @@ import torch
 from ..models.outputs import as_callable, leaves, map_tree, row_count
 from ..sequences.constructs import Placement, constructs, distinct, of_each
 from .cost import TOO_LITTLE, Cost, is_recurrent
+from .incremental.checking import DiffersError, checked_engine, in_full, warn
 from .incremental.engine import FULL_BYTES, Incremental
-from .incremental.motifs import DiffersError, checked_engine, in_full, motifs_at_once, run_backgrounds, run_group, warn
+from .incremental.motifs import motifs_at_once, run_backgrounds, run_group
 from .prediction import (
     BATCH_SIZE,
     as_dtype,
@@ -128,8 +129,7 @@ class Session:
         try:
             with torch.no_grad(), draws_kept():
                 self.engine = checked_engine(self.model, self.inputs, first, self.batch_size, precision, asked)
-        except DiffersError as error:
-            logger.warning("no incremental inference: %s", error, extra=in_full(str(error)))
+        except DiffersError:
             self._check(state, doubted=True)
 
     def onto(self, X: torch.Tensor, args: Sequence[torch.Tensor] | None, first: Sequence[Placement]) -> None:

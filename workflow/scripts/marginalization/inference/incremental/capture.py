@@ -14,8 +14,8 @@ from torch.fx import Node
 
 from .gaps.reached import Place
 from .graphs.exporting import exported
+from .graphs.identity import identity
 from .graphs.in_place import out_of_place
-from .identity import identity
 from .saving import held_in_full
 from .simplify import simplify
 
