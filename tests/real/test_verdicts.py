@@ -7,7 +7,7 @@ import pandas as pd
 from marginalization.inputs.motifs import read_motifs
 from workflows import run
 
-JASPAR_BACKGROUNDS = int(os.environ.get("JASPAR_BACKGROUNDS", 6))
+JASPAR_BACKGROUNDS = int(os.environ.get("JASPAR_BACKGROUNDS", 3))
 
 MODELS = {
     "explainn": ("explainn.py:ExplaiNN", "explainn.pt", 200, {"targets": ["MAX", "FOXA1", "JUND"]}),
@@ -56,7 +56,7 @@ def test_explainn_calls_the_families_of_its_factors(apart):
 
 def test_deepstarr_calls_what_activates_in_s2_cells(apart):
     elements = {"motifs": [{"jaspar": {"release": "JASPAR2022", "tax_group": "insects"}}]}
-    results = screen(apart, "deepstarr", "deepstarr_verdicts", elements, max(20, JASPAR_BACKGROUNDS))
+    results = screen(apart, "deepstarr", "deepstarr_verdicts", elements, max(10, JASPAR_BACKGROUNDS))
     dev, hk = (called(results, target) for target in ("dev", "hk"))
     assert {"DREF", "M1BP", "BEAF-32"} <= set(hk[:4].index)  # of housekeeping promoters
     assert {"GATAD", "PNR"} <= set(dev.index)  # GATA factors
