@@ -15,7 +15,7 @@ from workflows import run
 # How many examples a property test has that does not say so. None depends on how busy the machine is.
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=25, **UNTIMED)
-settings.register_profile("thorough", max_examples=100, **UNTIMED)
+settings.register_profile("thorough", max_examples=50, **UNTIMED)
 settings.load_profile("quick")
 
 torch.set_num_threads(1)  # several processes test at once, and small networks gain nothing by more

@@ -473,9 +473,9 @@ def test_factors_of_a_class_or_family_of_the_jaspar_database():
     assert all(any(family.startswith("HOX") for family in of) for of in families)
     assert len(everything) > len(homeo) > len(hox) > 20
     with pytest.raises(InputError, match="the tf_class 'Homeo domain factor'; others are Homeo domain factors, "):
-        read_jaspar("JASPAR2026", "CORE", "vertebrates", "Homeo domain factor")
+        read_jaspar("JASPAR2026", "CORE", "insects", "Homeo domain factor")
     with pytest.raises(InputError, match="no motif of JASPAR2026 here has the tf_family 'HO'; others are "):
-        read_jaspar("JASPAR2026", "CORE", "vertebrates", None, "HO")
+        read_jaspar("JASPAR2026", "CORE", "insects", None, "HO")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_pairs_on_both_strands(lab, config):
 
     # Without pairs their table goes too.
     del config["elements"]["pairs"]
-    run(lab, config, "results/known/summary.parquet")
+    run(lab, config)
     assert not (results / "cooperativity.parquet").exists()
     assert (results / "superseded" / "cooperativity.parquet").exists()
     assert pd.read_parquet(results / "pairs.parquet").empty
