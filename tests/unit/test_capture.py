@@ -365,6 +365,20 @@ def test_the_exporter_is_imported_once(monkeypatch):
     assert Cost(nn.Conv1d(4, 2, 3), 40, 1, 1).capture == capture + cost.IMPORT
 
 
+def test_a_model_that_is_called_on_and_on_is_captured_once_that_would_have_paid(captures, monkeypatch):
+    """With the third of calls that take two fifths of that each; another model's calls are not its own."""
+    model, other, of_call = made(), made(), len(MOTIFS) * len(X)
+    counted = Cost(model, 40, 1, 1)
+    counted.count(lambda: model(X[:1].double()), 1)
+    for name in ("IMPORT", "CAPTURE_STEP", "STEP", "TIMES"):
+        monkeypatch.setattr(cost, name, 0)
+    monkeypatch.setattr(cost, "CAPTURE", 2.5 * of_call * counted.full / cost.PAYS_FROM)
+    monkeypatch.setattr(cost, "AT_MOST", 1000)
+    for of, n in ((model, 0), (other, 0), (model, 0), (other, 0), (model, 1), (model, 1), (other, 2)):
+        marginalize_motifs(of, X, MOTIFS, device="cpu")
+        assert len(captures) == n
+
+
 @pytest.mark.parametrize("n", [8, 3])
 def test_short_calls_run_in_batches_of_one_size(n, monkeypatch):
     """Where there are enough backgrounds; each of them runs once as it is, also where what that takes is counted."""

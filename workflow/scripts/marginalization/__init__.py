@@ -7,7 +7,7 @@ takes seconds to load.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 
 _HOMES = {
     "ablate": "inference.ablations",

@@ -58,8 +58,16 @@ LAYERS = {"mkldnn_rnn_layer", "_cudnn_rnn", "_native_multi_head_attention", "_tr
 """Operations that are whole layers: they multiply each position by all their weights."""
 
 
+_in_full: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+"""How many marginals calls of this process computed in full that were too short for capturing the model to pay."""
+
+
 class Cost:
     """What incremental inference saves of some marginals, and what it takes, in seconds by a count.
+
+    What earlier calls computed in full, too short as they were, counts as if it was to be done again: a model that is
+    called on and on is captured once that would have paid, which is never twice as long as the best way in hindsight
+    (as to rent skis until one could have bought them; Karlin et al. 1988, Competitive snoopy caching).
 
     Until operations are counted, each weight may be used at every position, and `AT_MOST` as much time go elsewhere,
     and each module that has none within it is an operation.
@@ -70,7 +78,8 @@ class Cost:
     """
 
     def __init__(self, model: nn.Module, length: int, n_motifs: int, n_backgrounds: int):
-        self.marginals, self.rows = n_motifs * n_backgrounds, min(ROWS, max(n_motifs, n_backgrounds))
+        self.model, self.marginals = model, n_motifs * n_backgrounds + _in_full.get(model, 0)
+        self.rows = min(ROWS, max(n_motifs, n_backgrounds))
         weights = sum(weight.numel() for weight in model.parameters() if not nn.parameter.is_lazy(weight))
         self.full = AT_MOST * _seconds(weights * length, 0)
         self.capture = CAPTURE + (IMPORT if EXPORTER not in sys.modules else 0)
@@ -99,6 +108,10 @@ class Cost:
         if self.is_sure or self.marginals * saved > PAYS_FROM * self.capture:
             return None
         return f"about {self.share:.0%} of what the model computes differs after a substitution, which does not pay"
+
+    def ran_in_full(self) -> None:
+        """Remember that these marginals were computed in full, as they were too few."""
+        _in_full[self.model] = self.marginals
 
     def at_once(self, batch_size: int, itemsize: int, most_bytes: int) -> int:
         """How many sequences to run in full at a time, of those that were counted: at most a batch, at least one."""

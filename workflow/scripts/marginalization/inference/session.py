@@ -121,6 +121,8 @@ class Session:
             at_once = self._look_at(state, cost, None if asked else first[len(first) // 2])
             reason = None if asked else cost.hindrance
             self.batch_size = self.batch_size if reason == TOO_LITTLE else at_once
+        if reason == TOO_LITTLE:
+            cost.ran_in_full()
         if reason:
             level = logging.WARNING if asked else logging.INFO
             logger.log(level, "full forward passes: %s", reason, extra=in_full(reason))
