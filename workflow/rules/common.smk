@@ -118,7 +118,11 @@ OF_INPUTS = {*checks.background_files(SCREEN), *checks.element_files(SCREEN)}
 INPUT_FILES = sorted(OF_INPUTS.union(*MODEL_FILES.values()))
 # What no effect depends on, but tables beside the summary do.
 FURTHER_FILES = sorted(
-    {*attribution_files(SCREEN), *ablation_files(SCREEN), *checks.measured_files(SCREEN)}.difference(INPUT_FILES)
+    {
+        *attribution_files(SCREEN),
+        *ablation_files(SCREEN),
+        *checks.measured_files(SCREEN),
+    }.difference(INPUT_FILES)
 )
 
 PROBES = [RESULTS.probe(model) for model in SCREEN.models]

@@ -35,7 +35,11 @@ rule elements:
         "../../envs/marginalization.yaml"
     params:
         # Ablations are of loci, and maps of what is significant: neither is among the elements.
-        tables={key: of for key, of in config["elements"].items() if key not in ("ablations", "maps")},
+        tables={
+            key: of
+            for key, of in config["elements"].items()
+            if key not in ("ablations", "maps")
+        },
         digest=PLAN.elements_digest,
         code=CODE,
     script:
