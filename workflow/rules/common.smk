@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-VERSION = "0.8.0"  # of this workflow, and so of the package that it calls
+VERSION = "0.9.0"  # of this workflow, and so of the package that it calls
 HERE = workflow.current_basedir
 sys.path.insert(0, str(Path(HERE.get_path_or_uri(secret_free=True)).parent / "scripts"))
 
