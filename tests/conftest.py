@@ -5,6 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+# Several processes test at once, and their jobs have threads: those that wait must not spin while others have work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
 import torch
 from coverage_summary import coverage_lines

@@ -11,7 +11,6 @@ from workflows import run
 MODEL = {"factory": "published/models/bpnet400.py:BPNet", "weights": "published/models/bpnet400_ctcf.pt"}
 JASPAR_BACKGROUNDS = int(os.environ.get("JASPAR_BACKGROUNDS", 3))
 """A screen of JASPAR takes half a minute of a core for each; `make real` takes 50."""
-LARGE = JASPAR_BACKGROUNDS >= 20
 
 CTCF, SHUFFLED = "TGGCCACCAGGGGGCGCTA", "GCAGTCGCAGGTCGCGACG"
 
@@ -39,8 +38,7 @@ def random_motifs():
 
 
 def test_random_motifs_are_like_their_controls(apart, random_motifs):
-    shuffles, n_backgrounds = (20, 10) if LARGE else (10, 6)
-    found = screen(apart, "null", random_motifs, shuffles, n_backgrounds, strands="+")
+    found = screen(apart, "null", random_motifs, shuffles=20, n_backgrounds=10, strands="+")
     own = found[found["kind"] == "motif"]
     assert len(own) == 500
     called = (own["p_value"] < 0.05).mean(), (own["element_p"] < 0.05).mean()
@@ -55,7 +53,7 @@ def test_random_motifs_are_like_their_controls(apart, random_motifs):
 
 def test_ctcf_is_significant_on_both_strands_and_its_shuffle_is_not(apart, random_motifs):
     sequences = [CTCF, SHUFFLED, *random_motifs[:10]]
-    found = screen(apart, "verdict", sequences, shuffles=20, n_backgrounds=50 if LARGE else 20, strands="both")
+    found = screen(apart, "verdict", sequences, shuffles=20, n_backgrounds=max(20, JASPAR_BACKGROUNDS), strands="both")
     found = found.set_index(["name", "strand"])
     ctcf, shuffled = (found.loc[[(name, "+"), (name, "-")]] for name in (CTCF, SHUFFLED))
     assert ctcf["significant"].all()

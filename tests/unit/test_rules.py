@@ -1,5 +1,6 @@
 """What the rules' jobs do, one after another as the workflow runs them, but without it."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -87,7 +88,7 @@ def run_all(config):
     once(measured, read, Files(f"{HERE}/measured.parquet"), **made)
     once(
         provenance,
-        Files(merged[0], **tables("backgrounds", "annotations")),
+        Files(merged[0], **tables("backgrounds", "annotations"), further=["measured.tsv"]),
         Files(f"{HERE}/provenance.json"),
         jobs=plan.jobs,
     )
@@ -177,6 +178,8 @@ def test_what_it_was_made_from_is_written_down(ran):
     found = json.loads((results / "provenance.json").read_text())
     assert found["command"] == "by hand"
     assert found["devices"] == {"letters": ["cpu"]}
+    of_measured = found["inputs"].pop("measured.tsv")
+    assert of_measured == hashlib.sha256((results.parents[1] / "measured.tsv").read_bytes()).hexdigest()
     assert set(found["inputs"]) == {"lab.py"}
     assert found["counts"]["backgrounds"]["kept"] == 8
     assert found["counts"]["pairs"] == 1

@@ -13,7 +13,7 @@ PAIRS = [
     {"first": "M1 first", "second": "spaced", "distances": [0, 4], "orientations": ["+-", "-+"]},
     {"first": "spaced", "second": "M2 same as the first", "distances": {"from": 1, "to": 6, "step": 3}},
 ]
-TABLE = "results/known/cooperativity.parquet"
+TABLES = ["results/known/summary.parquet", "results/known/cooperativity.parquet"]
 SEQUENCES = {"M1 first": "GGA", "M2 same as the first": "GGA", "spaced": "GGNNNCC"}
 
 
@@ -53,7 +53,7 @@ def by_hand(pair, strand, start, background):
 
 
 def test_pairs_on_both_strands(lab, config):
-    printed = run(lab, config, TABLE)
+    printed = run(lab, config, *TABLES)
     results = lab / "results" / "known"
     backgrounds = pd.read_parquet(results / "backgrounds.parquet")["sequence"]
     pairs = pd.read_parquet(results / "pairs.parquet").set_index("pair_id")
@@ -83,7 +83,7 @@ def test_pairs_on_both_strands(lab, config):
     at = zip(ids, table["strand"], table["start"], strict=True)
     np.testing.assert_allclose(rows.loc[list(at)], table["effect_pair"], rtol=1e-12)
     assert "cooperativity" in printed
-    assert "Nothing to be done" in run(lab, config, "--dry-run", TABLE)
+    assert "Nothing to be done" in run(lab, config, "--dry-run", *TABLES)
 
     # Without pairs their table goes too.
     del config["elements"]["pairs"]
