@@ -1,6 +1,8 @@
 """Models as other labs write them: what is no function of its sequences is refused, others are left as they were."""
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -284,3 +286,27 @@ def test_capturing_leaves_no_trace(make, capfd, caplog):
 def test_what_the_check_finds_to_depend_on_its_batch_is_refused():
     with pytest.raises(ValueError, match="the model depends on its batch"):
         list(stream_motifs(LessTheMean(), LONG, PLACED, incremental=True))
+
+
+KEEPS_A_NUMBER = """
+import torch
+from marginalization import marginalize_motifs
+
+
+class Historian(torch.nn.Conv1d):
+    def forward(self, X):
+        y = super().forward(X).sum(-1)
+        self.last = float(y.mean())
+        return y
+
+
+model = Historian(4, 2, 3).requires_grad_(False)
+marginalize_motifs(model, torch.eye(4).repeat(3, 1, 10), ["ACG"], device="cpu", incremental=True)
+"""
+
+
+def test_pytorch_says_nothing_of_what_it_can_not_capture():
+    """In a process of its own: pytest takes the place of where PyTorch prints."""
+    done = subprocess.run([sys.executable, "-c", KEEPS_A_NUMBER], capture_output=True, text=True, check=True)
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("no incremental inference")

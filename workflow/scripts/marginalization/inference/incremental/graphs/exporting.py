@@ -32,7 +32,8 @@ class _Leaves(nn.Module):
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
     """Without what PyTorch prints and logs, hundreds of lines, of what it can not capture: the error tells why."""
-    handlers = logging.getLogger("torch").handlers
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] == "torch"]
+    handlers = {handler for logger in loggers for handler in logger.handlers}
     for handler in handlers:
         handler.addFilter(_nothing)
     try:
